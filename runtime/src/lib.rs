@@ -1,0 +1,6 @@
+//! Stream processing as typed Rust.
+
+pub mod error;
+pub mod testing;
+
+pub use error::{Error, Result};

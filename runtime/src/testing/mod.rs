@@ -1,0 +1,1 @@
+//! What tests of pipelines need: a server to read from, rows to push, a clock to turn.
