@@ -1,0 +1,71 @@
+//! `first(column)` and `last(column)`, by event time.
+
+use std::marker::PhantomData;
+
+use super::extreme::{Largest, Ordered, Scalar, Side, Smallest};
+use super::state::{Nullness, accumulator};
+use super::{Finish, Update};
+use crate::Result;
+use crate::operator::input::At;
+
+/// The value of the row with the earliest event time; among equal times that of the first partition and record. Nulls are
+/// skipped.
+pub fn first<T: Scalar>(value: T) -> Edge<T, Smallest> {
+    Edge { value, side: PhantomData }
+}
+
+/// The value of the row with the latest event time; among equal times that of the last partition and record. Nulls are
+/// skipped.
+pub fn last<T: Scalar>(value: T) -> Edge<T, Largest> {
+    Edge { value, side: PhantomData }
+}
+
+/// The update of [`first`] and [`last`].
+#[derive(Debug, Clone, Copy)]
+pub struct Edge<T, S> {
+    value: T,
+    side: PhantomData<fn() -> S>,
+}
+
+accumulator! {
+    /// The accumulator of [`first`] and [`last`].
+    AtEdge<T: Ordered, N: Nullness, S: Side> {
+        /// The event time of the value, in microseconds since the Unix epoch.
+        time: i64,
+        /// The order of its partition.
+        partition: u32,
+        /// Its record's number within the partition.
+        record: u64,
+        /// The value.
+        value: Option<T>,
+    }
+}
+
+impl<T: Ordered, N: Nullness, S: Side> AtEdge<T, N, S> {
+    fn beaten_by(&self, time: i64, partition: u32, record: u64) -> bool {
+        self.value.is_none() || (time, partition, record).cmp(&(self.time, self.partition, self.record)) == S::BETTER
+    }
+}
+
+impl<T: Scalar, S: Side> Update for Edge<T, S> {
+    type State = AtEdge<T::Owned, T::Nullness, S>;
+    #[inline]
+    fn apply(self, state: &mut Self::State, at: At) {
+        if !self.value.is_null() && state.beaten_by(at.time.micros(), at.partition, at.record) {
+            self.value.keep(&mut state.value);
+            (state.time, state.partition, state.record) = (at.time.micros(), at.partition, at.record);
+        }
+    }
+}
+
+impl<T: Ordered, N: Nullness, S: Side> Finish for AtEdge<T, N, S> {
+    type Out<'a> = N::Of<T::View<'a>>;
+    fn finish(&self) -> Result<Self::Out<'_>> {
+        N::wrap(self.value.as_ref().map(T::view))
+    }
+    fn merge(&mut self, other: Self) {
+        if other.value.is_some() && self.beaten_by(other.time, other.partition, other.record) {
+            *self = other;
+        }
+    }
+}

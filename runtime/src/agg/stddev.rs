@@ -1,0 +1,59 @@
+//! `stddev(column)`.
+
+use super::number::Number;
+use super::state::{Add, Nullable, accumulator};
+use super::{Finish, Update};
+use crate::Result;
+use crate::operator::input::At;
+
+/// The sample standard deviation (divided by n - 1) as `Option<f64>`: null for fewer than two values.
+///
+/// By B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products" (1962), merged by
+/// T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
+/// (1979).
+pub fn stddev<T: Number>(value: T) -> Add<f64, Stddev> {
+    Add::new(value.to_f64())
+}
+
+accumulator! {
+    /// The accumulator of [`stddev`].
+    Stddev<> {
+        /// The number of values.
+        count: u64,
+        /// Their mean.
+        mean: f64,
+        /// The sum of the squares of their distances from the mean.
+        squares: f64,
+    }
+}
+
+impl Update for Add<f64, Stddev> {
+    type State = Stddev;
+    #[inline]
+    fn apply(self, state: &mut Stddev, _at: At) {
+        if let Some(value) = self.value {
+            state.count += 1;
+            let delta = value - state.mean;
+            state.mean += delta / state.count as f64;
+            state.squares += delta * (value - state.mean);
+        }
+    }
+}
+
+impl Finish for Stddev {
+    type Out<'a> = <Nullable as super::state::Nullness>::Of<f64>;
+    fn finish(&self) -> Result<Option<f64>> {
+        Ok((self.count > 1).then(|| (self.squares / (self.count - 1) as f64).sqrt()))
+    }
+    fn merge(&mut self, other: Self) {
+        if other.count == 0 {
+            return;
+        }
+        let (own, others) = (self.count as f64, other.count as f64);
+        let delta = other.mean - self.mean;
+        self.count += other.count;
+        let all = self.count as f64;
+        self.mean += delta * others / all;
+        self.squares += other.squares + delta * delta * own * others / all;
+    }
+}

@@ -1,0 +1,60 @@
+//! `decode text`: a record is a line of text.
+
+use bumpalo::Bump;
+
+use super::{Decoder, Fault, Found, PlainFormat};
+
+/// Records are UTF-8 text; the row has one column, `line`.
+#[must_use]
+pub fn text() -> Text {
+    Text
+}
+
+/// The format [`text`] and its decoder.
+#[derive(Debug, Clone, Copy)]
+pub struct Text;
+
+/// A row of [`text`].
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// The record without its line break.
+    pub line: &'a str,
+}
+
+impl PlainFormat for Text {
+    type Decoder = Self;
+    fn decoder(self) -> Self {
+        self
+    }
+    fn describe(&self) -> String {
+        "text".to_owned()
+    }
+}
+
+impl Decoder for Text {
+    type Row<'a> = Line<'a>;
+    type Scratch = ();
+
+    #[inline]
+    fn next<'a>(
+        &self,
+        payload: &'a [u8],
+        at: &mut usize,
+        _arena: &'a Bump,
+        (): &mut (),
+    ) -> Result<Option<Line<'a>>, Fault> {
+        if *at > 0 {
+            return Ok(None);
+        }
+        // A payload may be empty, and is one row all the same.
+        *at = payload.len() + 1;
+        match std::str::from_utf8(payload) {
+            Ok(line) => Ok(Some(Line { line })),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let byte = payload.get(at).copied().unwrap_or_default();
+                Err(Fault::new("UTF8", at, "UTF-8 text", Found::Byte(byte)))
+            }
+        }
+    }
+}

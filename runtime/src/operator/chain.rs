@@ -1,0 +1,137 @@
+//! A pipeline as the engine sees it: typed inside, erased at its edges.
+
+use std::any::Any;
+
+use arrow::array::RecordBatch;
+
+use super::input::Counts;
+use crate::Result;
+use crate::source::{Chunk, Place};
+use crate::time::Timestamp;
+
+/// What operators may know of the epoch they work in. All of it comes from the plan, never from a clock of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochPlan {
+    /// The number of the epoch.
+    pub epoch: u64,
+    /// The watermark at the epoch's start: rows whose windows end at or before it are late. `None` before the first.
+    pub watermark: Option<Timestamp>,
+    /// The time at which the epoch was planned.
+    pub batch_time: Timestamp,
+    /// Event times after this one do not move the watermark.
+    pub horizon: Timestamp,
+}
+
+/// A record that could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The payload.
+    pub raw: Vec<u8>,
+    /// What was wrong with it.
+    pub error: String,
+    /// The column it was wrong in; empty when it was the record as a whole.
+    pub column: String,
+    /// The stable code of the fault.
+    pub code: &'static str,
+    /// Where the record is.
+    pub place: Place,
+}
+
+/// What came of a chunk.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Counts of its rows.
+    pub counts: Counts,
+    /// The latest event time that moves the watermark.
+    pub max_event_time: Option<Timestamp>,
+    /// Rows whose event time was too far in the future to move it.
+    pub future: u64,
+    /// Records that could not be decoded and go to the dead letters.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// What a stage group gives on.
+pub enum Output {
+    /// Rows for the sink.
+    Rows(Vec<RecordBatch>),
+    /// Partial aggregates for the keyed stage that follows, one for each worker.
+    Parts(Vec<Part>),
+}
+
+/// Partial aggregates of a typed table, on their way to the worker that owns their key groups.
+pub type Part = Box<dyn Any + Send>;
+
+/// Everything before the first shuffle, or all of a chain without one. One per worker.
+pub trait MapSide: Send {
+    /// Works through a chunk.
+    ///
+    /// # Errors
+    /// A record could not be decoded and the policy is `fail`.
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report>;
+
+    /// Takes the rows that are ready for the sink; empty when a keyed stage follows.
+    ///
+    /// # Errors
+    /// A row builder disagrees with its own schema.
+    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>>;
+
+    /// Ends the epoch: gives what is left, split for `workers` workers, and counts what came late.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    fn seal(&mut self, workers: usize) -> Result<(Output, u64)>;
+}
+
+/// A keyed stage: owns the state of some key groups. One per worker and stage.
+pub trait KeyedSide: Send {
+    /// Adds partial aggregates to the state. Windows that end at or before `closing` need not be logged.
+    ///
+    /// # Errors
+    /// The part is of another type: a bug.
+    fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()>;
+
+    /// Closes the windows that end at or before `watermark` and gives their rows on.
+    ///
+    /// # Errors
+    /// An aggregate's result cannot be represented.
+    fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)>;
+
+    /// Takes the changes of the epoch: rows of key group, pane, keys and accumulators.
+    ///
+    /// # Errors
+    /// A builder disagrees with its own schema.
+    fn changes(&mut self) -> Result<Vec<RecordBatch>>;
+
+    /// Gives all state of the key groups from `low` up to but without `high`, in the same form.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    fn snapshot(&self, low: u16, high: u16) -> Result<Vec<RecordBatch>>;
+
+    /// Puts back what [`Self::changes`] or [`Self::snapshot`] gave, if `owns` the key group; later rows replace earlier
+    /// ones.
+    ///
+    /// # Errors
+    /// The batch has other columns than this stage.
+    fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()>;
+
+    /// After the last [`Self::restore`]: drops the windows that had closed by then.
+    fn restored(&mut self, watermark: Option<Timestamp>);
+
+    /// The number of keys, over all windows.
+    fn keys(&self) -> u64;
+
+    /// An estimate of the bytes held.
+    fn bytes(&self) -> u64;
+
+    /// Whether changes are to be remembered for [`Self::changes`]; off without a checkpoint.
+    fn log_changes(&mut self, on: bool);
+}
+
+/// One worker's pipeline.
+pub struct Chain {
+    /// Up to the first shuffle.
+    pub map: Box<dyn MapSide>,
+    /// The keyed stages, in order.
+    pub keyed: Vec<Box<dyn KeyedSide>>,
+}

@@ -1,0 +1,172 @@
+//! What the fused closure of a stage group sees of its input.
+
+use bumpalo::Bump;
+
+use crate::decode::{Decoder, Fault};
+use crate::schema::Value;
+use crate::schema::kind::Instant;
+use crate::time::Timestamp;
+
+/// What becomes of a record that cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// The run stops and says where it is.
+    #[default]
+    Fail,
+    /// The record is left out and counted.
+    Skip,
+    /// The record goes to the dead-letter sink, in the same epoch.
+    DeadLetter,
+}
+
+/// Counts of rows, over a chunk or longer; they add up: rows in = used + filtered + late + bad.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that came in: one for each record, or for each row of a record that holds several.
+    pub rows: u64,
+    /// Rows that a filter left out.
+    pub filtered: u64,
+    /// Rows that came after all of their windows had closed.
+    pub late: u64,
+    /// Records that could not be decoded and were skipped.
+    pub skipped: u64,
+    /// Records that could not be decoded and went to the dead letters.
+    pub dead: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.filtered += other.filtered;
+        self.late += other.late;
+        self.skipped += other.skipped;
+        self.dead += other.dead;
+    }
+}
+
+/// When and where a row is: its event time, and its place among rows of the same time. Aggregates such as `first` order
+/// by it, so that results depend neither on workers nor on how the input was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct At {
+    /// The event time.
+    pub time: Timestamp,
+    /// The partition's number.
+    pub partition: u32,
+    /// The record's number within the partition.
+    pub record: u64,
+}
+
+/// The input of a fused closure: the decoder over the current record, the arena, and where the record is.
+pub struct Input<'a, D: Decoder> {
+    arena: &'a Bump,
+    decoder: &'a D,
+    scratch: &'a mut D::Scratch,
+    payload: &'a [u8],
+    next: usize,
+    at: At,
+    /// Event times after this one do not move the watermark.
+    horizon: Timestamp,
+    pub(super) max_event_time: Option<Timestamp>,
+    pub(super) future: u64,
+    pub(super) counts: Counts,
+    /// The fault of the current record; the caller decides by the policy.
+    pub(super) fault: Option<(Fault, &'a [u8])>,
+}
+
+impl<'a, D: Decoder> Input<'a, D> {
+    pub(super) fn new(
+        arena: &'a Bump,
+        decoder: &'a D,
+        scratch: &'a mut D::Scratch,
+        partition: u32,
+        horizon: Timestamp,
+    ) -> Self {
+        Self {
+            arena,
+            decoder,
+            scratch,
+            payload: &[],
+            next: 0,
+            at: At { partition, ..At::default() },
+            horizon,
+            max_event_time: None,
+            future: 0,
+            counts: Counts::default(),
+            fault: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn begin(&mut self, record: u64) {
+        self.at.record = record;
+    }
+
+    /// Begins to decode a payload; [`Self::next`] gives its rows.
+    #[inline]
+    pub fn open(&mut self, payload: &'a [u8]) {
+        self.payload = payload;
+        self.next = 0;
+    }
+
+    /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
+    /// business.
+    #[inline]
+    #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
+    pub fn next(&mut self) -> Option<D::Row<'a>> {
+        match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
+            Ok(Some(row)) => {
+                self.counts.rows += 1;
+                Some(row)
+            }
+            Ok(None) => None,
+            Err(fault) => {
+                self.counts.rows += 1;
+                self.fault = Some((fault, self.payload));
+                None
+            }
+        }
+    }
+
+    /// Counts a row that is the record itself, in a chain without `decode`.
+    #[inline]
+    pub fn undecoded(&mut self) {
+        self.counts.rows += 1;
+    }
+
+    /// Counts a row that a filter left out.
+    #[inline]
+    pub fn filtered(&mut self) {
+        self.counts.filtered += 1;
+    }
+
+    /// The row's event time, which moves the watermark of its partition. Times further in the future than the plan
+    /// allows are kept but do not move it: one wrong clock would make everybody else late.
+    #[inline]
+    pub fn watermark<T: Instant>(&mut self, time: T) -> At {
+        let at = self.time(time);
+        if at.time > self.horizon {
+            self.future += 1;
+        } else if self.max_event_time < Some(at.time) {
+            self.max_event_time = Some(at.time);
+        }
+        at
+    }
+
+    /// The row's event time, which does not move the watermark.
+    #[inline]
+    pub fn time<T: Instant>(&mut self, time: T) -> At {
+        At { time: time.instant(), ..self.at }
+    }
+
+    /// Gives the value of an expression as a column's view.
+    #[inline]
+    pub fn settle<V: Value<'a>>(&self, value: V) -> V::View {
+        value.settle(self.arena)
+    }
+
+    /// The place for what cannot point into the record; it is cleared after the chunk.
+    #[must_use]
+    pub fn arena(&self) -> &'a Bump {
+        self.arena
+    }
+}

@@ -1,0 +1,179 @@
+//! What rows can be grouped by.
+
+use std::hash::{Hash, Hasher};
+
+use crate::schema::Stored;
+use crate::time::{Date, Timestamp};
+
+/// The number of key groups unless a checkpoint says otherwise: the grain in which state is moved between workers.
+pub const KEY_GROUPS: u16 = 128;
+
+/// A column that rows can be grouped by, borrowed: it finds its group in a table without being owned.
+#[diagnostic::on_unimplemented(
+    message = "a column of type `{Self}` cannot be a group key",
+    label = "this is a `{Self}`",
+    note = "floats have no total equality: round it, cast it, or group by a bucket such as `(temperature / 5.0) as i64`"
+)]
+pub trait KeyRef: Copy {
+    /// The owned key.
+    type Owned: Key;
+    /// Owns the key; called only when it is new.
+    fn to_key(self) -> Self::Owned;
+    /// Whether it is this key.
+    fn same(self, key: &Self::Owned) -> bool;
+    /// Feeds the key to a hasher, as [`Key::view`] of the owned key does.
+    fn feed<H: Hasher>(self, hasher: &mut H);
+}
+
+/// An owned key, part of the state.
+pub trait Key: Stored {
+    /// The key as later stages see it: as its column was before.
+    type Ref<'a>: Copy;
+    /// Borrows.
+    fn key_ref(&self) -> Self::Ref<'_>;
+    /// Whether it is the same key.
+    fn equals(&self, other: &Self) -> bool;
+    /// Feeds the key to a hasher.
+    fn feed_key<H: Hasher>(&self, hasher: &mut H);
+    /// Appends bytes that are the same for the same key on every machine and in every version: what key groups are made
+    /// of.
+    fn canonical(&self, out: &mut Vec<u8>);
+    /// The names of the columns it is stored in, given those of the grouping columns.
+    fn columns(&self) -> usize {
+        1
+    }
+}
+
+/// The key group of a key's canonical bytes: XXH3 modulo the number of groups. Fixed for the life of a checkpoint.
+#[must_use]
+pub fn key_group(canonical: &[u8], groups: u16) -> u16 {
+    (xxhash_rust::xxh3::xxh3_64(canonical) % u64::from(groups.max(1))) as u16
+}
+
+macro_rules! plain_key {
+    ($($type:ty, |$value:ident, $out:ident| $canonical:expr;)*) => {$(
+        impl KeyRef for $type {
+            type Owned = $type;
+            #[inline]
+            fn to_key(self) -> $type { self }
+            #[inline]
+            fn same(self, key: &$type) -> bool { self == *key }
+            #[inline]
+            fn feed<H: Hasher>(self, hasher: &mut H) { self.hash(hasher); }
+        }
+        impl Key for $type {
+            type Ref<'a> = $type;
+            #[inline]
+            fn key_ref(&self) -> $type { *self }
+            #[inline]
+            fn equals(&self, other: &Self) -> bool { self == other }
+            #[inline]
+            fn feed_key<H: Hasher>(&self, hasher: &mut H) { self.hash(hasher); }
+            fn canonical(&self, $out: &mut Vec<u8>) {
+                let $value = *self;
+                $out.extend_from_slice(&$canonical);
+            }
+        }
+    )*};
+}
+
+plain_key! {
+    bool, |value, out| [u8::from(value)];
+    i8, |value, out| value.to_le_bytes();
+    i16, |value, out| value.to_le_bytes();
+    i32, |value, out| value.to_le_bytes();
+    i64, |value, out| value.to_le_bytes();
+    u8, |value, out| value.to_le_bytes();
+    u16, |value, out| value.to_le_bytes();
+    u32, |value, out| value.to_le_bytes();
+    u64, |value, out| value.to_le_bytes();
+    Timestamp, |value, out| value.micros().to_le_bytes();
+    Date, |value, out| value.days().to_le_bytes();
+}
+
+impl KeyRef for &str {
+    type Owned = String;
+    fn to_key(self) -> String {
+        self.to_owned()
+    }
+    #[inline]
+    fn same(self, key: &String) -> bool {
+        self == key
+    }
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        self.hash(hasher);
+    }
+}
+
+impl Key for String {
+    type Ref<'a> = &'a str;
+    #[inline]
+    fn key_ref(&self) -> &str {
+        self
+    }
+    #[inline]
+    fn equals(&self, other: &Self) -> bool {
+        self == other
+    }
+    #[inline]
+    fn feed_key<H: Hasher>(&self, hasher: &mut H) {
+        self.as_str().hash(hasher);
+    }
+    fn canonical(&self, out: &mut Vec<u8>) {
+        // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
+        out.extend_from_slice(&(self.len() as u64).to_le_bytes());
+        out.extend_from_slice(self.as_bytes());
+    }
+}
+
+impl<K: KeyRef> KeyRef for Option<K> {
+    type Owned = Option<K::Owned>;
+    fn to_key(self) -> Self::Owned {
+        self.map(K::to_key)
+    }
+    #[inline]
+    fn same(self, key: &Self::Owned) -> bool {
+        match (self, key) {
+            (Some(own), Some(key)) => own.same(key),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        hasher.write_u8(u8::from(self.is_some()));
+        if let Some(own) = self {
+            own.feed(hasher);
+        }
+    }
+}
+
+impl<K: Key> Key for Option<K> {
+    type Ref<'a> = Option<K::Ref<'a>>;
+    #[inline]
+    fn key_ref(&self) -> Self::Ref<'_> {
+        self.as_ref().map(K::key_ref)
+    }
+    #[inline]
+    fn equals(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Some(own), Some(other)) => own.equals(other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+    #[inline]
+    fn feed_key<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u8(u8::from(self.is_some()));
+        if let Some(own) = self {
+            own.feed_key(hasher);
+        }
+    }
+    fn canonical(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.is_some()));
+        if let Some(own) = self {
+            own.canonical(out);
+        }
+    }
+}

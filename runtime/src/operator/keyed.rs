@@ -1,0 +1,185 @@
+//! `group_by` and `agg`: windows of keys and their accumulators.
+//!
+//! State is pane start -> table of keys, so that closing a window drops a table and nothing is scanned. The window is not
+//! part of the key. The same [`Keyed`] serves both sides: before the shuffle it gathers the partial aggregates of an
+//! epoch, after it it holds the state.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::HashTable;
+
+use super::chain::{EpochPlan, Part};
+use super::input::At;
+use super::key::{Key, KeyRef, key_group};
+use super::window::{Window, WindowSpec};
+use crate::agg::{Finish, Update};
+use crate::time::Timestamp;
+
+/// A key and its accumulator.
+pub(super) struct Entry<K, A> {
+    pub(super) hash: u64,
+    pub(super) key: K,
+    pub(super) state: A,
+}
+
+/// The keys of one pane.
+pub(super) type Table<K, A> = HashTable<Entry<K, A>>;
+
+/// One group, as the stages after `agg` see it.
+#[derive(Clone, Copy)]
+pub struct Group<'a, K: Key, A: Finish> {
+    /// The key, as its columns were before.
+    pub key: K::Ref<'a>,
+    /// The window; all of time when there is none.
+    pub window: Window,
+    /// The results of the aggregates.
+    pub values: A::Out<'a>,
+}
+
+/// Gathers rows into groups.
+pub struct Keyed<K, A> {
+    window: WindowSpec,
+    hasher: foldhash::fast::RandomState,
+    /// The pane last written to, taken out of `panes`: event times come close together.
+    current: Option<(i64, Table<K, A>)>,
+    /// The bounds of the current pane, so that most rows need no division.
+    bounds: (i64, i64),
+    panes: BTreeMap<i64, Table<K, A>>,
+    /// Tables emptied by a seal, kept for their memory.
+    spare: Vec<Table<K, A>>,
+    watermark: Option<Timestamp>,
+    late: u64,
+}
+
+/// The partial aggregates of an epoch for one worker: by pane, key group, and key.
+pub(super) struct Partial<K, A> {
+    pub(super) panes: Vec<(i64, Vec<(u16, K, A)>)>,
+}
+
+impl<K: Key, A: Finish> Keyed<K, A> {
+    pub(crate) fn new(window: WindowSpec) -> Self {
+        Self {
+            window,
+            hasher: foldhash::fast::RandomState::default(),
+            current: None,
+            bounds: (0, 0),
+            panes: BTreeMap::new(),
+            spare: Vec::new(),
+            watermark: None,
+            late: 0,
+        }
+    }
+
+    /// Rows whose windows end at or before this are late from now on.
+    pub(super) fn begin(&mut self, plan: &EpochPlan) {
+        if self.watermark != plan.watermark {
+            self.watermark = plan.watermark;
+            // The pane at hand may have closed.
+            self.put_back();
+        }
+    }
+
+    /// Adds a row: `key` is a tuple of columns, `updates` a tuple of aggregates.
+    ///
+    /// A row all of whose windows have closed by the epoch's watermark is counted as late and left out.
+    #[inline]
+    pub fn update<Q, U>(&mut self, key: Q, at: At, updates: U)
+    where
+        Q: KeyRef<Owned = K>,
+        U: Update<State = A>,
+    {
+        let micros = at.time.micros();
+        if micros < self.bounds.0 || micros >= self.bounds.1 {
+            self.turn_to(at.time);
+        }
+        let Some((_, table)) = &mut self.current else {
+            self.late += 1;
+            return;
+        };
+        let mut hasher = self.hasher.build_hasher();
+        key.feed(&mut hasher);
+        let hash = hasher.finish();
+        match table.find_mut(hash, |entry| entry.hash == hash && key.same(&entry.key)) {
+            Some(entry) => updates.apply(&mut entry.state, at),
+            None => {
+                let mut state = A::default();
+                updates.apply(&mut state, at);
+                table.insert_unique(hash, Entry { hash, key: key.to_key(), state }, |entry| entry.hash);
+            }
+        }
+    }
+
+    /// Makes the pane of `at` the current one, or none if it is closed.
+    #[cold]
+    fn turn_to(&mut self, at: Timestamp) {
+        self.put_back();
+        let pane = self.window.pane_of(at);
+        self.bounds = (pane, pane.saturating_add(self.window.pane()));
+        if self.watermark.is_some_and(|watermark| self.window.closes(pane) <= watermark) {
+            return;
+        }
+        let table = self.panes.remove(&pane).or_else(|| self.spare.pop()).unwrap_or_default();
+        self.current = Some((pane, table));
+    }
+
+    fn put_back(&mut self) {
+        self.bounds = (0, 0);
+        if let Some((pane, table)) = self.current.take() {
+            self.panes.insert(pane, table);
+        }
+    }
+
+    /// Rows that came late since the last call.
+    pub(super) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Empties the tables into parts, one for each worker.
+    pub(super) fn drain(&mut self, workers: usize) -> Vec<Part> {
+        self.put_back();
+        let workers = workers.max(1);
+        let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
+        let mut canonical = Vec::new();
+        for (pane, mut table) in std::mem::take(&mut self.panes) {
+            let mut split: Vec<Vec<(u16, K, A)>> =
+                (0..workers).map(|_| Vec::with_capacity(table.len() / workers + 1)).collect();
+            for entry in table.drain() {
+                canonical.clear();
+                entry.key.canonical(&mut canonical);
+                let group = key_group(&canonical, super::key::KEY_GROUPS);
+                if let Some(part) = split.get_mut(owner(group, workers)) {
+                    part.push((group, entry.key, entry.state));
+                }
+            }
+            self.spare.push(table);
+            for (part, entries) in parts.iter_mut().zip(split) {
+                if !entries.is_empty() {
+                    part.panes.push((pane, entries));
+                }
+            }
+        }
+        parts.into_iter().map(|part| Box::new(part) as Part).collect()
+    }
+
+    pub(super) fn hash_key(&self, key: &K) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        key.feed_key(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// The worker that owns a key group: contiguous ranges of [`STRIPES`] stripes, so that a state file never spans workers.
+#[must_use]
+pub fn owner(group: u16, workers: usize) -> usize {
+    usize::from(group / stripe_len()) * workers.clamp(1, STRIPES) / STRIPES
+}
+
+/// The number of ranges of key groups in which state is kept in files, and the greatest number of workers.
+pub const STRIPES: usize = 16;
+
+/// Key groups in a stripe.
+#[must_use]
+pub const fn stripe_len() -> u16 {
+    super::key::KEY_GROUPS / STRIPES as u16
+}

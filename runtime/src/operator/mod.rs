@@ -1,0 +1,18 @@
+//! Operators: what happens between a source's chunks and a sink's batches.
+//!
+//! Everything between two shuffles is one closure; [`input`] is what that closure sees of its chunk, [`stateless`] and
+//! [`keyed`] run it. [`chain`] is how the engine sees all of them: typed inside, one dynamic call per chunk or table.
+
+pub mod chain;
+pub mod input;
+pub mod key;
+pub mod keyed;
+pub mod reduce;
+pub mod stateless;
+pub mod tuple;
+pub mod window;
+
+pub use input::Input;
+pub use key::{Key, KeyRef};
+pub use keyed::{Group, Keyed};
+pub use window::{Window, WindowSpec};

@@ -1,0 +1,203 @@
+//! The fused closure over a chunk: everything between a source and the first shuffle or the sink, and everything after a
+//! keyed stage up to the next.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bumpalo::Bump;
+
+use super::chain::{DeadLetter, EpochPlan, MapSide, Output, Report};
+use super::input::{At, Input, Policy};
+use super::key::Key;
+use super::keyed::{Group, Keyed};
+use super::reduce::Emit;
+use crate::Result;
+use crate::agg::Finish;
+use crate::decode::{Decoder, Fault};
+use crate::error::{Error, Kind};
+use crate::schema::kind::Instant;
+use crate::schema::{RowBuilder, Rows, Value};
+use crate::source::{Chunk, Record, Source};
+
+/// Where a fused closure puts what it makes: rows for a sink, or groups for a keyed stage.
+pub trait Gather: Send {
+    /// Begins an epoch.
+    fn begin(&mut self, plan: &EpochPlan);
+    /// Takes the rows that are ready for the sink.
+    ///
+    /// # Errors
+    /// A row builder disagrees with its own schema.
+    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>>;
+    /// Ends the epoch: what is left, split for the workers, and the number of late rows.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    fn seal(&mut self, workers: usize) -> Result<(Output, u64)>;
+}
+
+impl<B: RowBuilder> Gather for Rows<B> {
+    fn begin(&mut self, _plan: &EpochPlan) {}
+    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
+        self.take(all)
+    }
+    fn seal(&mut self, _workers: usize) -> Result<(Output, u64)> {
+        Ok((Output::Rows(self.take(true)?), 0))
+    }
+}
+
+impl<K: Key, A: Finish> Gather for Keyed<K, A> {
+    fn begin(&mut self, plan: &EpochPlan) {
+        Keyed::begin(self, plan);
+    }
+    fn rows(&mut self, _all: bool) -> Result<Vec<RecordBatch>> {
+        Ok(Vec::new())
+    }
+    fn seal(&mut self, workers: usize) -> Result<(Output, u64)> {
+        Ok((Output::Parts(self.drain(workers)), self.take_late()))
+    }
+}
+
+/// The side before the first shuffle: closure `F` over the records of `S`, decoded by `D`, into `O`.
+pub struct Map<S, D: Decoder, F, O> {
+    closure: F,
+    decoder: Arc<D>,
+    policy: Policy,
+    scratch: D::Scratch,
+    arena: Bump,
+    out: O,
+    source: PhantomData<fn() -> S>,
+}
+
+impl<S, D: Decoder, F, O> Map<S, D, F, O> {
+    pub(crate) fn new(closure: F, decoder: Arc<D>, policy: Policy, out: O) -> Self {
+        Self { closure, decoder, policy, scratch: D::Scratch::default(), arena: Bump::new(), out, source: PhantomData }
+    }
+}
+
+impl<S, D, F, O> MapSide for Map<S, D, F, O>
+where
+    S: Source,
+    D: Decoder,
+    F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
+    O: Gather,
+{
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report> {
+        self.out.begin(plan);
+        self.arena.reset();
+        let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
+            Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
+                .help("its source must set `Chunk::meta` to its own `Source::Meta`")
+        })?;
+        self.decoder.prepare(chunk, &mut self.scratch);
+        let mut report = Report::default();
+        let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
+        for index in 0..chunk.len() {
+            input.begin(chunk.first + index as u64);
+            (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
+            if let Some((fault, payload)) = input.fault.take() {
+                let place = S::record(chunk, meta, index).place();
+                match self.policy {
+                    Policy::Fail => return Err(undecodable(&fault, &place)),
+                    Policy::Skip => input.counts.skipped += 1,
+                    Policy::DeadLetter => {
+                        input.counts.dead += 1;
+                        report.dead_letters.push(dead_letter(&fault, payload, place));
+                    }
+                }
+            }
+        }
+        report.counts = input.counts;
+        report.max_event_time = input.max_event_time;
+        report.future = input.future;
+        Ok(report)
+    }
+
+    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
+        self.out.rows(all)
+    }
+
+    fn seal(&mut self, workers: usize) -> Result<(Output, u64)> {
+        self.out.seal(workers)
+    }
+}
+
+#[cold]
+fn undecodable(fault: &Fault, place: &crate::source::Place) -> Error {
+    Error::new(Kind::Data, format!("a record cannot be decoded: {fault}; it is in {place}"))
+        .help("mend the record, or say what becomes of such records: `decode .. else skip` or `else dead_letter(SINK)`")
+}
+
+#[cold]
+fn dead_letter(fault: &Fault, payload: &[u8], place: crate::source::Place) -> DeadLetter {
+    DeadLetter {
+        raw: payload.to_vec(),
+        error: fault.to_string(),
+        column: fault.column().to_owned(),
+        code: fault.code(),
+        place,
+    }
+}
+
+/// What a fused closure after a keyed stage sees besides the group.
+pub struct Context<'a> {
+    arena: &'a Bump,
+    filtered: u64,
+}
+
+impl<'a> Context<'a> {
+    /// Counts a row that a filter left out. Rows of groups are not in the account of rows read.
+    #[inline]
+    pub fn filtered(&mut self) {
+        self.filtered += 1;
+    }
+
+    /// The event time of a row for a following keyed stage.
+    #[inline]
+    pub fn time<T: Instant>(&mut self, time: T) -> At {
+        At { time: time.instant(), ..At::default() }
+    }
+
+    /// Gives the value of an expression as a column's view.
+    #[inline]
+    pub fn settle<V: Value<'a>>(&self, value: V) -> V::View {
+        value.settle(self.arena)
+    }
+
+    /// The place for what cannot point into the group; it is cleared after the epoch.
+    #[must_use]
+    pub fn arena(&self) -> &'a Bump {
+        self.arena
+    }
+}
+
+/// The fused closure `G` after a keyed stage, into `O`.
+pub struct After<G, O> {
+    closure: G,
+    out: O,
+}
+
+impl<G, O> After<G, O> {
+    pub(crate) fn new(closure: G, out: O) -> Self {
+        Self { closure, out }
+    }
+}
+
+impl<K, A, G, O> Emit<K, A> for After<G, O>
+where
+    K: Key,
+    A: Finish,
+    G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut O) + Send,
+    O: Gather,
+{
+    fn begin(&mut self, plan: &EpochPlan) {
+        self.out.begin(plan);
+    }
+    fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump) {
+        let mut context = Context { arena, filtered: 0 };
+        (self.closure)(group, &mut context, &mut self.out);
+    }
+    fn take(&mut self, _plan: &EpochPlan, workers: usize) -> Result<(Output, u64)> {
+        self.out.seal(workers)
+    }
+}

@@ -1,0 +1,149 @@
+//! Tuples: of keys, of aggregates, of columns.
+
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, StructArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Fields};
+
+use super::input::At;
+use super::key::{Key, KeyRef};
+use crate::Result;
+use crate::agg::{Finish, Update};
+use crate::schema::{Builder, Stored};
+
+/// The builder of a column of tuples: a struct with the fields `0`, `1`, ..
+pub struct TupleBuilder<T> {
+    parts: T,
+    len: usize,
+}
+
+impl<T: Default> Default for TupleBuilder<T> {
+    fn default() -> Self {
+        Self { parts: T::default(), len: 0 }
+    }
+}
+
+macro_rules! tuple {
+    ($($name:ident $value:ident $index:tt),*) => {
+        impl<$($name: Builder),*> Builder for TupleBuilder<($($name,)*)> {
+            fn push_placeholder(&mut self) {
+                self.len += 1;
+                $(self.parts.$index.push_placeholder();)*
+            }
+            fn len(&self) -> usize {
+                self.len
+            }
+            fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
+                let len = std::mem::take(&mut self.len);
+                let arrays: Vec<ArrayRef> = vec![$(self.parts.$index.finish(None)),*];
+                let fields: Vec<Field> = arrays
+                    .iter()
+                    .enumerate()
+                    .map(|(index, array)| Field::new(index.to_string(), array.data_type().clone(), true))
+                    .collect();
+                if arrays.is_empty() {
+                    return Arc::new(StructArray::new_empty_fields(len, nulls));
+                }
+                Arc::new(StructArray::new(Fields::from(fields), arrays, nulls))
+            }
+        }
+
+        impl<$($name: Stored),*> Stored for ($($name,)*) {
+            type View<'a> = ($($name::View<'a>,)*);
+            type Builder = TupleBuilder<($($name::Builder,)*)>;
+            fn data_type() -> DataType {
+                let types: Vec<DataType> = vec![$($name::data_type()),*];
+                let fields = types.into_iter().enumerate();
+                DataType::Struct(fields.map(|(index, of)| Field::new(index.to_string(), of, true)).collect())
+            }
+            fn view(&self) -> Self::View<'_> {
+                ($(self.$index.view(),)*)
+            }
+            #[allow(clippy::unused_unit)]
+            fn own(view: Self::View<'_>) -> Self {
+                let ($($value,)*) = view;
+                ($($name::own($value),)*)
+            }
+            fn push(view: Self::View<'_>, builder: &mut Self::Builder) {
+                let ($($value,)*) = view;
+                builder.len += 1;
+                $($name::push($value, &mut builder.parts.$index);)*
+            }
+            fn load(array: &dyn Array, _row: usize) -> Option<Self> {
+                let _array = array.as_any().downcast_ref::<StructArray>()?;
+                Some(($($name::load(_array.columns().get($index)?.as_ref(), _row)?,)*))
+            }
+        }
+
+        impl<$($name: KeyRef),*> KeyRef for ($($name,)*) {
+            type Owned = ($($name::Owned,)*);
+            #[allow(clippy::unused_unit)]
+            fn to_key(self) -> Self::Owned {
+                let ($($value,)*) = self;
+                ($($value.to_key(),)*)
+            }
+            #[inline]
+            fn same(self, _key: &Self::Owned) -> bool {
+                true $(&& self.$index.same(&_key.$index))*
+            }
+            #[inline]
+            fn feed<HH: Hasher>(self, _hasher: &mut HH) {
+                $(self.$index.feed(_hasher);)*
+            }
+        }
+
+        impl<$($name: Key),*> Key for ($($name,)*) {
+            type Ref<'a> = ($($name::Ref<'a>,)*);
+            #[inline]
+            fn key_ref(&self) -> Self::Ref<'_> {
+                ($(self.$index.key_ref(),)*)
+            }
+            #[inline]
+            fn equals(&self, _other: &Self) -> bool {
+                true $(&& self.$index.equals(&_other.$index))*
+            }
+            #[inline]
+            fn feed_key<HH: Hasher>(&self, _hasher: &mut HH) {
+                $(self.$index.feed_key(_hasher);)*
+            }
+            fn canonical(&self, _out: &mut Vec<u8>) {
+                $(self.$index.canonical(_out);)*
+            }
+        }
+
+        impl<$($name: Update),*> Update for ($($name,)*) {
+            type State = ($($name::State,)*);
+            #[inline]
+            fn apply(self, _state: &mut Self::State, _at: At) {
+                $(self.$index.apply(&mut _state.$index, _at);)*
+            }
+        }
+
+        impl<$($name: Finish),*> Finish for ($($name,)*) {
+            type Out<'a> = ($($name::Out<'a>,)*);
+            #[allow(clippy::unused_unit)]
+            fn finish(&self) -> Result<Self::Out<'_>> {
+                Ok(($(self.$index.finish()?,)*))
+            }
+            fn merge(&mut self, _other: Self) {
+                $(self.$index.merge(_other.$index);)*
+            }
+        }
+    };
+}
+
+tuple!();
+tuple!(A a 0);
+tuple!(A a 0, B b 1);
+tuple!(A a 0, B b 1, C c 2);
+tuple!(A a 0, B b 1, C c 2, D d 3);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7, I i 8, J j 9, K k 10, L l 11);

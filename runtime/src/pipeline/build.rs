@@ -1,0 +1,254 @@
+//! The typed steps from a source to a [`Pipeline`].
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bumpalo::Bump;
+
+use super::{AnySource, Pipeline, Plan};
+use crate::agg::Finish;
+use crate::decode::{Decoder, Fault, Format, PlainFormat};
+use crate::operator::chain::{Chain, KeyedSide, MapSide};
+use crate::operator::input::{Input, Policy};
+use crate::operator::key::Key;
+use crate::operator::keyed::{Group, Keyed};
+use crate::operator::reduce::{KeyedSpec, Reduce};
+use crate::operator::stateless::{After, Context, Gather, Map};
+use crate::schema::{Projection, RowBuilder, Rows, StreamSchema};
+use crate::sink::{Accepts, Append, Sink};
+use crate::source::Source;
+
+/// Begins a pipeline.
+pub fn from<S: Source>(source: S) -> From<S> {
+    From { source }
+}
+
+/// A source.
+pub struct From<S> {
+    source: S,
+}
+
+impl<S: Source> From<S> {
+    /// Decodes records into rows of schema `T` of which the fields in `P` are used
+    /// ([`All`](crate::schema::All) for every field).
+    pub fn decode<T: StreamSchema, P: Projection, F: Format>(self, format: F) -> Decoded<S, F::Decoder<T, P>> {
+        let words = format!("{} as {}", format.describe(), T::NAME);
+        self.with(format.decoder::<T, P>(), words)
+    }
+
+    /// Decodes records into the rows of a format that has its own, such as `text`.
+    pub fn decode_plain<F: PlainFormat>(self, format: F) -> Decoded<S, F::Decoder> {
+        let words = format.describe();
+        self.with(format.decoder(), words)
+    }
+
+    /// Leaves records as they are: the record is the row.
+    pub fn undecoded(self) -> Decoded<S, Undecoded> {
+        self.with(Undecoded, String::new())
+    }
+
+    fn with<D: Decoder>(self, decoder: D, decode: String) -> Decoded<S, D> {
+        Decoded {
+            head: Head {
+                source: Arc::new(self.source),
+                decode,
+                policy: Policy::default(),
+                dead_letters: None,
+                watermark: None,
+                stages: Vec::new(),
+            },
+            decoder: Arc::new(decoder),
+            source: PhantomData,
+        }
+    }
+}
+
+/// The decoder of a chain that has none: every payload is one row without columns.
+pub struct Undecoded;
+
+impl Decoder for Undecoded {
+    type Row<'a> = ();
+    type Scratch = ();
+    fn next<'a>(&self, _: &'a [u8], at: &mut usize, _: &'a Bump, (): &mut ()) -> Result<Option<()>, Fault> {
+        *at += 1;
+        Ok((*at == 1).then_some(()))
+    }
+}
+
+/// What is known before the first closure.
+struct Head {
+    source: Arc<dyn AnySource>,
+    decode: String,
+    policy: Policy,
+    dead_letters: Option<Arc<dyn Sink>>,
+    watermark: Option<Duration>,
+    stages: Vec<String>,
+}
+
+type MakeMap = Arc<dyn Fn() -> Box<dyn MapSide> + Send + Sync>;
+type MakeKeyed = Arc<dyn Fn() -> Box<dyn KeyedSide> + Send + Sync>;
+
+/// A source and its decoder.
+pub struct Decoded<S, D> {
+    head: Head,
+    decoder: Arc<D>,
+    source: PhantomData<fn() -> S>,
+}
+
+impl<S: Source, D: Decoder> Decoded<S, D> {
+    /// Leaves out records that cannot be decoded, and counts them.
+    #[must_use]
+    pub fn else_skip(mut self) -> Self {
+        self.head.policy = Policy::Skip;
+        self
+    }
+
+    /// Stops at the first record that cannot be decoded; the default.
+    #[must_use]
+    pub fn else_fail(mut self) -> Self {
+        self.head.policy = Policy::Fail;
+        self
+    }
+
+    /// Sends records that cannot be decoded to a sink, in the same epoch.
+    #[must_use]
+    pub fn else_dead_letter(mut self, sink: impl Accepts<Append>) -> Self {
+        self.head.policy = Policy::DeadLetter;
+        self.head.dead_letters = Some(Arc::new(sink));
+        self
+    }
+
+    /// How far the watermark stays behind the latest event time of a partition. The closure says which time that is, by
+    /// [`Input::watermark`].
+    #[must_use]
+    pub fn watermark(mut self, delay: Duration) -> Self {
+        self.head.watermark = Some(delay);
+        self
+    }
+
+    /// A line of `explain`: a stage in the user's words.
+    #[must_use]
+    pub fn stage(mut self, words: impl Into<String>) -> Self {
+        self.head.stages.push(words.into());
+        self
+    }
+
+    /// The rest of the chain up to the sink, as a closure over each record.
+    pub fn rows<B, F>(self, closure: F) -> Unsunk<B>
+    where
+        B: RowBuilder,
+        F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut Rows<B>) + Clone + Send + Sync + 'static,
+    {
+        let map = self.map(closure, Rows::<B>::default);
+        Unsunk { head: self.head, map, keyed: Vec::new(), specs: Vec::new(), builders: PhantomData }
+    }
+
+    /// The chain up to a keyed stage, as a closure over each record.
+    pub fn keyed<K, A, F>(self, spec: KeyedSpec, closure: F) -> Grouped<K, A>
+    where
+        K: Key,
+        A: Finish,
+        F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut Keyed<K, A>) + Clone + Send + Sync + 'static,
+    {
+        let window = spec.window;
+        let map = self.map(closure, move || Keyed::new(window));
+        Grouped { head: self.head, map, keyed: Vec::new(), specs: vec![spec], types: PhantomData }
+    }
+
+    fn map<F, O>(&self, closure: F, out: impl Fn() -> O + Send + Sync + 'static) -> MakeMap
+    where
+        F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Clone + Send + Sync + 'static,
+        O: Gather + 'static,
+    {
+        let (decoder, policy) = (Arc::clone(&self.decoder), self.head.policy);
+        Arc::new(move || Box::new(Map::<S, D, F, O>::new(closure.clone(), Arc::clone(&decoder), policy, out())))
+    }
+}
+
+/// A chain that ends in a keyed stage with keys `K` and accumulators `A`.
+pub struct Grouped<K, A> {
+    head: Head,
+    map: MakeMap,
+    keyed: Vec<MakeKeyed>,
+    specs: Vec<KeyedSpec>,
+    types: PhantomData<fn() -> (K, A)>,
+}
+
+impl<K: Key, A: Finish> Grouped<K, A> {
+    /// A line of `explain`: a stage in the user's words.
+    #[must_use]
+    pub fn stage(mut self, words: impl Into<String>) -> Self {
+        self.head.stages.push(words.into());
+        self
+    }
+
+    /// The rest of the chain up to the sink, as a closure over each group whose window has closed.
+    pub fn rows<B, G>(mut self, closure: G) -> Unsunk<B>
+    where
+        B: RowBuilder,
+        G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut Rows<B>) + Clone + Send + Sync + 'static,
+    {
+        self.then(closure, Rows::<B>::default);
+        Unsunk { head: self.head, map: self.map, keyed: self.keyed, specs: self.specs, builders: PhantomData }
+    }
+
+    /// The chain up to another keyed stage, as a closure over each group whose window has closed.
+    pub fn keyed<K2, A2, G>(mut self, spec: KeyedSpec, closure: G) -> Grouped<K2, A2>
+    where
+        K2: Key,
+        A2: Finish,
+        G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut Keyed<K2, A2>) + Clone + Send + Sync + 'static,
+    {
+        let window = spec.window;
+        self.then(closure, move || Keyed::new(window));
+        self.specs.push(spec);
+        Grouped { head: self.head, map: self.map, keyed: self.keyed, specs: self.specs, types: PhantomData }
+    }
+
+    fn then<G, O>(&mut self, closure: G, out: impl Fn() -> O + Send + Sync + 'static)
+    where
+        G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut O) + Clone + Send + Sync + 'static,
+        O: Gather + 'static,
+    {
+        let Some(spec) = self.specs.last().cloned() else { return };
+        self.keyed
+            .push(Arc::new(move || Box::new(Reduce::<K, A, _>::new(spec.clone(), After::new(closure.clone(), out())))));
+    }
+}
+
+/// A chain that makes rows of the builders `B` and needs a sink.
+pub struct Unsunk<B> {
+    head: Head,
+    map: MakeMap,
+    keyed: Vec<MakeKeyed>,
+    specs: Vec<KeyedSpec>,
+    builders: PhantomData<fn() -> B>,
+}
+
+impl<B: RowBuilder> Unsunk<B> {
+    /// A line of `explain`: a stage in the user's words.
+    #[must_use]
+    pub fn stage(mut self, words: impl Into<String>) -> Self {
+        self.head.stages.push(words.into());
+        self
+    }
+
+    /// Sends the rows to a sink, in mode append.
+    pub fn sink<K: Accepts<Append>>(self, sink: K) -> Pipeline {
+        let (map, keyed) = (self.map, self.keyed);
+        let chain = move || Chain { map: map(), keyed: keyed.iter().map(|make| make()).collect() };
+        Pipeline::new(Plan {
+            source: self.head.source,
+            decode: self.head.decode,
+            policy: self.head.policy,
+            dead_letters: self.head.dead_letters,
+            watermark: self.head.watermark,
+            keyed: self.specs,
+            chain: Arc::new(chain),
+            schema: B::schema(),
+            sink: Arc::new(sink),
+            stages: self.head.stages,
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! Pipelines: what `pipeline!` makes, and how to write one by hand.
+//!
+//! [`from`] a source, then [`decode`](From::decode), then one closure up to the sink ([`rows`](Decoded::rows)) or to a
+//! keyed stage ([`keyed`](Decoded::keyed)), one closure after each keyed stage, and a [`sink`](Unsunk::sink).
+
+mod build;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+
+pub use self::build::{Decoded, From, Grouped, Undecoded, Unsunk, from};
+use crate::Result;
+use crate::operator::chain::Chain;
+use crate::operator::input::Policy;
+use crate::operator::reduce::KeyedSpec;
+use crate::sink::Sink;
+use crate::source::{BoxFuture, Description, Feed, Resume, Source};
+
+/// A source behind its type.
+pub(crate) trait AnySource: Send + Sync {
+    fn describe(&self) -> Description;
+    fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>>;
+}
+
+impl<S: Source> AnySource for S {
+    fn describe(&self) -> Description {
+        Source::describe(self)
+    }
+    fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
+        Source::open(self, resume)
+    }
+}
+
+/// What a pipeline consists of, apart from how it is run.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub source: Arc<dyn AnySource>,
+    /// How records are decoded, in words.
+    pub decode: String,
+    pub policy: Policy,
+    pub dead_letters: Option<Arc<dyn Sink>>,
+    /// How far the watermark stays behind the latest event time; `None` without one.
+    pub watermark: Option<Duration>,
+    pub keyed: Vec<KeyedSpec>,
+    pub chain: Arc<dyn Fn() -> Chain + Send + Sync>,
+    pub schema: SchemaRef,
+    pub sink: Arc<dyn Sink>,
+    /// The stages in the user's words, for `explain`.
+    pub stages: Vec<String>,
+}
+
+/// A pipeline, ready to run.
+///
+/// One nominal type for every pipeline, so that it can be returned from a function, kept and tested.
+#[must_use = "a pipeline does nothing until it is run: `pipeline.run().await?`"]
+#[derive(Clone)]
+pub struct Pipeline {
+    pub(crate) plan: Plan,
+}
+
+impl Pipeline {
+    pub(crate) fn new(plan: Plan) -> Self {
+        Self { plan }
+    }
+}

@@ -1,0 +1,84 @@
+//! Which values an expression may give a column.
+
+use bumpalo::Bump;
+
+use super::column::Stored;
+
+/// A view that can be written to a column: `&str`, `f64`, `Option<Timestamp>`, a nested view.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{Self}` cannot be a column",
+    label = "this is a `{Self}`",
+    note = "columns are bool, integers, floats, &str, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+)]
+pub trait Cell: Copy {
+    /// The owned type of the column.
+    type Column: Stored;
+    /// Appends to an Arrow array under construction.
+    fn put(self, builder: &mut <Self::Column as Stored>::Builder);
+}
+
+/// A value that an expression of `select` may have. Owned text and lists move to the arena of the chunk, so that every
+/// column is `Copy`; everything else stays what it is.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{Self}` cannot be a column",
+    label = "this is a `{Self}`",
+    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+)]
+pub trait Value<'a> {
+    /// The column's view.
+    type View: Copy;
+    /// Gives the view, which lives as long as the arena.
+    fn settle(self, arena: &'a Bump) -> Self::View;
+}
+
+/// Implements [`Value`] for types that are views already.
+macro_rules! value_is_view {
+    ($($type:ty),* $(,)?) => {$(
+        impl<'a> $crate::schema::cell::Value<'a> for $type {
+            type View = $type;
+            #[inline]
+            fn settle(self, _arena: &'a ::bumpalo::Bump) -> $type { self }
+        }
+    )*};
+}
+pub(crate) use value_is_view;
+
+impl<'a> Value<'a> for String {
+    type View = &'a str;
+    #[inline]
+    fn settle(self, arena: &'a Bump) -> &'a str {
+        arena.alloc_str(&self)
+    }
+}
+
+impl<'a, 'b: 'a> Value<'a> for &'b str {
+    type View = &'a str;
+    #[inline]
+    fn settle(self, _arena: &'a Bump) -> &'a str {
+        self
+    }
+}
+
+impl<'a, 'b: 'a, T: 'a> Value<'a> for &'b [T] {
+    type View = &'a [T];
+    #[inline]
+    fn settle(self, _arena: &'a Bump) -> &'a [T] {
+        self
+    }
+}
+
+impl<'a, T: Copy + 'a> Value<'a> for Vec<T> {
+    type View = &'a [T];
+    #[inline]
+    fn settle(self, arena: &'a Bump) -> &'a [T] {
+        arena.alloc_slice_copy(&self)
+    }
+}
+
+impl<'a, V: Value<'a>> Value<'a> for Option<V> {
+    type View = Option<V::View>;
+    #[inline]
+    fn settle(self, arena: &'a Bump) -> Self::View {
+        self.map(|value| value.settle(arena))
+    }
+}

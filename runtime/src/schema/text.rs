@@ -1,0 +1,133 @@
+//! Columns of text and bytes.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BinaryArray, StringArray};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
+
+use super::cell::Cell;
+use super::column::{Builder, Column, Stored};
+use super::projection::Projection;
+use crate::decode::{Fault, Reader};
+
+/// Values one after the other and where each ends.
+#[derive(Default)]
+struct Packed {
+    data: Vec<u8>,
+    ends: Vec<i32>,
+}
+
+impl Packed {
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.data.extend_from_slice(bytes);
+        // A batch is closed long before its bytes pass 2 GiB (`Rows` watches them).
+        self.ends.push(self.data.len() as i32);
+    }
+
+    fn take(&mut self) -> (OffsetBuffer<i32>, Buffer) {
+        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
+        offsets.push(0);
+        offsets.append(&mut self.ends);
+        (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(std::mem::take(&mut self.data)))
+    }
+}
+
+/// The builder of an array of strings.
+#[derive(Default)]
+pub struct StringBuilder(Packed);
+
+impl StringBuilder {
+    /// Appends a value.
+    #[inline]
+    pub fn push(&mut self, text: &str) {
+        self.0.push(text.as_bytes());
+    }
+}
+
+impl Builder for StringBuilder {
+    #[inline]
+    fn push_placeholder(&mut self) {
+        self.0.push(&[]);
+    }
+    fn len(&self) -> usize {
+        self.0.ends.len()
+    }
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
+        let (offsets, data) = self.0.take();
+        Arc::new(StringArray::new(offsets, data, nulls))
+    }
+}
+
+/// The builder of an array of byte strings.
+#[derive(Default)]
+pub struct BytesBuilder(Packed);
+
+impl Builder for BytesBuilder {
+    #[inline]
+    fn push_placeholder(&mut self) {
+        self.0.push(&[]);
+    }
+    fn len(&self) -> usize {
+        self.0.ends.len()
+    }
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
+        let (offsets, data) = self.0.take();
+        Arc::new(BinaryArray::new(offsets, data, nulls))
+    }
+}
+
+impl Stored for String {
+    type View<'a> = &'a str;
+    type Builder = StringBuilder;
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+    #[inline]
+    fn view(&self) -> &str {
+        self
+    }
+    fn own(view: &str) -> Self {
+        view.to_owned()
+    }
+    #[inline]
+    fn push(view: &str, builder: &mut StringBuilder) {
+        builder.push(view);
+    }
+    fn load(array: &dyn Array, row: usize) -> Option<Self> {
+        let array = array.as_any().downcast_ref::<StringArray>()?;
+        (row < array.len() && array.is_valid(row)).then(|| array.value(row).to_owned())
+    }
+}
+
+impl Column for String {
+    #[inline]
+    fn read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<&'a str, Fault> {
+        reader.str()
+    }
+    #[inline]
+    fn unread<'a>() -> Self::View<'a> {
+        ""
+    }
+}
+
+impl Cell for &str {
+    type Column = String;
+    #[inline]
+    fn put(self, builder: &mut StringBuilder) {
+        builder.push(self);
+    }
+}
+
+/// Appends bytes to their builder; the list column of `u8` is this one.
+#[inline]
+pub(super) fn push_bytes(bytes: &[u8], builder: &mut BytesBuilder) {
+    builder.0.push(bytes);
+}
+
+/// Reads bytes back.
+pub(super) fn load_bytes(array: &dyn Array, row: usize) -> Option<Vec<u8>> {
+    let array = array.as_any().downcast_ref::<BinaryArray>()?;
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row).to_owned())
+}

@@ -1,0 +1,66 @@
+//! `collect(&handle)`: rows into memory, for tests and small results.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::{Accepts, Append, Complete, Connected, Delivering, Sink, SinkDescription, Token, Update};
+use crate::Result;
+
+/// Rows that a pipeline has collected; clones share them.
+///
+/// ```
+/// use millstream::sink::collect;
+/// let rows = collect();
+/// // pipeline! { from .. | sink rows.clone() } .. run ..
+/// assert_eq!(rows.len(), 0);
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Collect(Arc<Mutex<Vec<RecordBatch>>>);
+
+/// A handle that collects rows.
+#[must_use]
+pub fn collect() -> Collect {
+    Collect::default()
+}
+
+impl Collect {
+    /// The batches collected so far, in the order of their epochs.
+    #[must_use]
+    pub fn batches(&self) -> Vec<RecordBatch> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The number of rows collected so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.batches().iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Whether no row has come yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Sink for Collect {
+    fn describe(&self) -> SinkDescription {
+        SinkDescription { kind: "collect", target: "memory".into(), options: Vec::new(), exactly_once: false }
+    }
+    fn connect(&self, _schema: &SchemaRef) -> Result<Connected> {
+        Ok(Connected::Delivering(Box::new(self.clone())))
+    }
+}
+
+impl Accepts<Append> for Collect {}
+impl Accepts<Update> for Collect {}
+impl Accepts<Complete> for Collect {}
+
+impl Delivering for Collect {
+    fn deliver(&mut self, _token: &Token, batches: &[RecordBatch]) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batches);
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Console.
+/// Console.
+pub fn console() {}

@@ -1,0 +1,156 @@
+//! Sinks: where rows go.
+//!
+//! A sink is one file here: a function that names it in a pipeline, a builder whose methods are its options, and a
+//! [`Sink`]. There are two kinds. One that can *stage* writes files that nobody sees until the epoch is committed and the
+//! engine moves them to their names: its rows are there exactly once. One that *delivers* is handed the rows of an epoch
+//! after its commit, with a [`Token`] that is the same when they are handed over again after a crash: at least once, or
+//! exactly once for a receiver that honours the token.
+
+pub mod collect;
+pub mod console;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+pub use self::collect::collect;
+pub use self::console::console;
+use crate::Result;
+use crate::store::Durability;
+
+/// Where rows go.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a sink",
+    note = "`sink` takes a sink such as `parquet(\"out\")` or `console()`"
+)]
+pub trait Sink: Send + Sync + 'static {
+    /// What the sink is.
+    fn describe(&self) -> SinkDescription;
+
+    /// Makes the sink ready for rows of a schema.
+    ///
+    /// # Errors
+    /// The sink cannot be reached, or cannot store a column of the schema.
+    fn connect(&self, schema: &SchemaRef) -> Result<Connected>;
+}
+
+/// A sink that takes output in mode `M`.
+#[diagnostic::on_unimplemented(
+    message = "the sink `{Self}` does not take {M}",
+    note = "files take `mode = append` only, since a row once written is not changed; `console` and `collect` take every mode"
+)]
+pub trait Accepts<M>: Sink {}
+
+/// `mode = append`: a row is final when it is written. The default.
+pub struct Append;
+/// `mode = update`: the rows of groups that changed in the epoch.
+pub struct Update;
+/// `mode = complete`: the rows of all groups, each epoch.
+pub struct Complete;
+
+/// What a sink is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkDescription {
+    /// The kind, such as `parquet`.
+    pub kind: &'static str,
+    /// Where it writes to.
+    pub target: String,
+    /// Options worth showing, never secret ones.
+    pub options: Vec<(&'static str, String)>,
+    /// Whether it stages.
+    pub exactly_once: bool,
+}
+
+/// A sink that is ready.
+pub enum Connected {
+    /// Rows become staged files.
+    Staging(Arc<dyn Staging>),
+    /// Rows are delivered after the commit.
+    Delivering(Box<dyn Delivering>),
+}
+
+/// A sink whose files are invisible until the engine publishes them.
+pub trait Staging: Send + Sync {
+    /// The folder the files are for.
+    fn root(&self) -> PathBuf;
+    /// A writer; each worker has its own.
+    fn writer(&self, context: WriterContext) -> Box<dyn StageWriter>;
+}
+
+/// What a writer needs to know.
+#[derive(Debug, Clone)]
+pub struct WriterContext {
+    /// The number of the worker.
+    pub worker: usize,
+    /// The folder that staged files go to, made anew for each generation; a sibling of the output.
+    pub stage: PathBuf,
+    /// The number of the run, for the names of files.
+    pub generation: u64,
+    /// Whether files must survive a power cut.
+    pub durability: Durability,
+}
+
+/// Writes one worker's share of the epochs' rows.
+pub trait StageWriter: Send {
+    /// Writes rows of an epoch.
+    ///
+    /// # Errors
+    /// The disk or the encoder failed.
+    fn write(&mut self, epoch: u64, batch: &RecordBatch) -> Result<()>;
+    /// Ends the epoch: every file is complete and durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    fn seal(&mut self, epoch: u64) -> Result<Vec<StagedFile>>;
+}
+
+/// A finished file that nobody sees yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedFile {
+    /// Where it is, below the stage folder.
+    pub stage: String,
+    /// Where it is to be, below the output's root.
+    pub path: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// XXH3-128 of its bytes, in hexadecimal.
+    pub xxh3: String,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// What makes a delivery recognisable: the same when it is repeated after a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Token {
+    /// The pipeline's id; of a pipeline without checkpoint the id of its run.
+    pub pipeline: String,
+    /// The sink's number in the pipeline.
+    pub sink: usize,
+    /// The epoch.
+    pub epoch: u64,
+}
+
+impl std::fmt::Display for Token {
+    /// `PIPELINE/SINK/EPOCH`; append `/ORDINAL` for the key of a single row.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.pipeline, self.sink, self.epoch)
+    }
+}
+
+/// A sink that is handed rows after their commit.
+pub trait Delivering: Send {
+    /// Takes the rows of an epoch; they count as delivered when this returns.
+    ///
+    /// # Errors
+    /// The receiver failed; the run ends, and the next one delivers the epoch again.
+    fn deliver(&mut self, token: &Token, batches: &[RecordBatch]) -> Result<()>;
+    /// No more rows will come in this run.
+    ///
+    /// # Errors
+    /// As [`Self::deliver`].
+    fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! Sources: where records come from.
+//!
+//! A source is one file here: a function that names it in a pipeline, a builder whose methods are its options, and a
+//! [`Source`] that opens a [`Feed`]. Positions are a source's own JSON, kept in the checkpoint and given back at the
+//! next start, so that Kinesis' sequence numbers, Kafka's offsets with their topic id, and a file's byte offsets fit.
+
+mod chunk;
+pub mod file;
+pub mod memory;
+pub mod rate;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use self::chunk::Chunk;
+pub use self::file::file;
+pub use self::memory::memory;
+pub use self::rate::rate;
+use crate::Result;
+use crate::time::Timestamp;
+
+/// A future that is boxed, for traits that are used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where records come from.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source",
+    note = "`from` takes a source such as `kinesis(\"readings\")` or `file(\"in/*.json\")`"
+)]
+pub trait Source: Send + Sync + 'static {
+    /// A record as expressions see it before `decode`, and as `record` after it: a struct with public fields, made only
+    /// as far as it is used.
+    type Record<'a>: Record<'a>;
+    /// What a chunk carries besides payloads.
+    type Meta: Send + Sync + 'static;
+
+    /// Record `index` of a chunk. Called for each record, so it must be cheap and inline.
+    fn record<'a>(chunk: &'a Chunk, meta: &'a Self::Meta, index: usize) -> Self::Record<'a>;
+
+    /// What the source is and whether it can be read again.
+    fn describe(&self) -> Description;
+
+    /// Opens the source where `resume` says, or at its configured start.
+    ///
+    /// # Errors
+    /// The source cannot be reached, or does not fit what the checkpoint was written for.
+    fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>>;
+}
+
+/// What every record can say of itself, for error messages and dead letters.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a source's record")]
+pub trait Record<'a>: Copy {
+    /// Where it is: such as `shard shardId-000000000001, sequence number 4960..` or `in/a.json, line at byte 4711`.
+    fn place(&self) -> Place;
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The stream, topic or path.
+    pub source: String,
+    /// The shard, partition or file.
+    pub partition: String,
+    /// The sequence number or offset.
+    pub position: String,
+    /// When it arrived at the service, if known.
+    pub arrival: Option<Timestamp>,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.source == self.partition {
+            write!(f, "{}, position {}", self.source, self.position)
+        } else {
+            write!(f, "{}, {}, position {}", self.source, self.partition, self.position)
+        }
+    }
+}
+
+/// What a source is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// The kind, such as `kinesis`.
+    pub kind: &'static str,
+    /// What it reads, such as the stream's name or a path.
+    pub target: String,
+    /// Options worth showing, never secret ones.
+    pub options: Vec<(&'static str, String)>,
+    /// Whether it can be read again from a position. Without that nothing is exactly once.
+    pub replayable: bool,
+    /// Whether it ends by itself: files read once, memory, a rate with a count.
+    pub finite: bool,
+}
+
+/// Where a source goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    /// The position of every partition that a commit names, by the partition's id; empty at the first start.
+    pub partitions: BTreeMap<String, PartitionState>,
+    /// What [`Feed::identity`] said at the first start.
+    pub identity: Option<Value>,
+    /// What [`Feed::starts`] said at the first start, for a source that was opened before but never committed.
+    pub starts: Option<Value>,
+}
+
+/// A partition in a checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionState {
+    /// The position after the last record of the last commit.
+    pub to: Value,
+    /// Whether the partition was read to its end and has none to come, such as a closed shard.
+    pub drained: bool,
+    /// The partitions it came from in a split or merge.
+    pub parents: Vec<String>,
+}
+
+/// How much an epoch may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of payload, over all partitions.
+    pub bytes: usize,
+    /// Records, over all partitions; shared equally among those that have not ended, and exactly kept.
+    pub rows: Option<u64>,
+    /// When to stop waiting for more. The fetch returns earlier when `bytes` or `rows` are reached or the source ends.
+    pub until: Instant,
+    /// Return as soon as there is something and no more is at hand, rather than waiting for `until`.
+    pub eager: bool,
+}
+
+/// An open source.
+///
+/// The engine calls [`Self::fetch`] once per epoch, the next one while the last is still being computed.
+pub trait Feed: Send {
+    /// Fetches one epoch's records into `out`, waiting while it is full.
+    ///
+    /// # Errors
+    /// The source failed for good; what can be retried is.
+    fn fetch<'a>(&'a mut self, limits: &'a Limits, out: &'a mut ChunkSender) -> BoxFuture<'a, Result<Fetched>>;
+
+    /// What the checkpoint remembers of the source as a whole, such as a stream's ARN and creation time.
+    fn identity(&self) -> Value {
+        Value::Null
+    }
+
+    /// The start that the configured one was resolved to, such as the time that `latest` meant; made durable before the
+    /// first fetch.
+    fn starts(&self) -> Value {
+        Value::Null
+    }
+
+    /// Takes only what is there now, for the trigger `AvailableNow`: after that [`Fetched::exhausted`] is true.
+    fn stop_at_present(&mut self) {}
+
+    /// Epoch's positions are committed: a place to tell the outside. Never read back by us.
+    fn committed(&mut self, _epoch: u64) {}
+}
+
+/// What a fetch came to.
+#[derive(Debug, Clone, Default)]
+pub struct Fetched {
+    /// Every partition that is known and not yet forgotten: those that gave records and those that did not.
+    pub partitions: Vec<PartitionProgress>,
+    /// Whether nothing more will come: a finite source has ended, or all that was there at the start has been read.
+    pub exhausted: bool,
+    /// Figures for the progress document, by their names there.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// How far a partition is after a fetch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionProgress {
+    /// Its number for this run, as in [`Chunk::partition`].
+    pub partition: u32,
+    /// Its id in the checkpoint, such as `shardId-000000000001` or a path.
+    pub id: String,
+    /// The position before the fetch.
+    pub from: Value,
+    /// The position after it.
+    pub to: Value,
+    /// Whether it has been read to its end and has none to come.
+    pub drained: bool,
+    /// Whether it is proven to be caught up and silent, so that it need not hold the watermark.
+    pub idle: bool,
+    /// How far behind the newest record it is, in milliseconds, where the source says so.
+    pub ms_behind: Option<u64>,
+    /// The partitions it came from.
+    pub parents: Vec<String>,
+    /// The range of hash keys it holds, where the source has one.
+    pub hash_range: Option<[String; 2]>,
+}
+
+/// The engine's end of a fetch: takes chunks, holding the source back while too many bytes wait.
+pub struct ChunkSender {
+    queue: tokio::sync::mpsc::Sender<(Chunk, tokio::sync::OwnedSemaphorePermit)>,
+    budget: std::sync::Arc<tokio::sync::Semaphore>,
+    limit: usize,
+}
+
+/// The other end of a [`ChunkSender`]; a chunk's permit is its share of the byte budget, given back when dropped.
+pub type ChunkReceiver = tokio::sync::mpsc::Receiver<(Chunk, tokio::sync::OwnedSemaphorePermit)>;
+
+impl ChunkSender {
+    /// A queue that holds at most `bytes` of payload, and always one chunk.
+    #[must_use]
+    pub fn bounded(bytes: usize) -> (Self, ChunkReceiver) {
+        let limit = bytes.clamp(1, u32::MAX as usize / 2);
+        let (queue, receiver) = tokio::sync::mpsc::channel(1_024);
+        (Self { queue, budget: std::sync::Arc::new(tokio::sync::Semaphore::new(limit)), limit }, receiver)
+    }
+
+    /// Hands over a chunk once there is room. `false` when the engine has stopped listening; the fetch may then return
+    /// at once, as nobody will use what it says.
+    pub async fn send(&mut self, chunk: Chunk) -> bool {
+        let share = chunk.data.len().clamp(1, self.limit) as u32;
+        let Ok(permit) = std::sync::Arc::clone(&self.budget).acquire_many_owned(share).await else { return false };
+        self.queue.send((chunk, permit)).await.is_ok()
+    }
+}
+
+/// A number for a partition that is the same in every run, from its id.
+#[must_use]
+pub fn order_of(id: &str) -> u32 {
+    xxhash_rust::xxh3::xxh3_64(id.as_bytes()) as u32
+}
+
+/// How long a fetch waits for more by default.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(10);
