@@ -1,0 +1,4 @@
+//! Where records come from.
+
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
