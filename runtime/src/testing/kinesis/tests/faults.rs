@@ -1,0 +1,111 @@
+use super::*;
+
+#[test]
+fn a_throttled_call_is_tried_again() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put(STREAM, "k", "x").unwrap();
+        let client = server.client();
+        let start = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
+        server.faults().next("GetRecords", Fault::Throttle);
+        assert_eq!(texts(&page(&client, &start).await), ["x"]);
+        let errors: Vec<_> = server.log().into_iter().map(|call| (call.operation, call.shard, call.error)).collect();
+        let call = |operation: &str, error: Option<&str>| {
+            (operation.to_owned(), Some(FIRST.to_owned()), error.map(str::to_owned))
+        };
+        let throttle = "ProvisionedThroughputExceededException";
+        assert_eq!(
+            errors,
+            [call("GetShardIterator", None), call("GetRecords", Some(throttle)), call("GetRecords", None)]
+        );
+        // Three tries are what the client makes by default.
+        server.faults().times("GetRecords", 3, Fault::Throttle);
+        assert_eq!(code(client.get_records().shard_iterator(&start).send().await), throttle);
+        assert_eq!((server.calls("GetRecords"), server.faults().pending()), (5, 0));
+    });
+}
+
+#[test]
+fn faults_of_all_kinds() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        server.put_to_shard(STREAM, FIRST, "k", "x").unwrap();
+        let client = server.client();
+        let start = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
+        let faults = server.faults();
+        for fault in
+            [Fault::InternalFailure, Fault::CutConnection, Fault::CutAnswer, Fault::Delay(Duration::from_millis(5))]
+        {
+            faults.next("GetRecords", fault.clone());
+            assert_eq!(texts(&page(&client, &start).await), ["x"], "{fault:?}");
+            assert_eq!(faults.pending(), 0);
+        }
+        faults.next("GetRecords", Fault::ExpiredIterator);
+        assert_eq!(code(client.get_records().shard_iterator(&start).send().await), "ExpiredIteratorException");
+        // The client tries the first again, three times in all, and the second not.
+        faults.times("ListShards", 3, Fault::Error { code: "LimitExceededException".to_owned() });
+        faults.times("ListShards", 3, Fault::Error { code: "AccessDeniedException".to_owned() });
+        assert_eq!(code(client.list_shards().stream_name(STREAM).send().await), "LimitExceededException");
+        assert_eq!(code(client.list_shards().stream_name(STREAM).send().await), "AccessDeniedException");
+        assert_eq!(faults.pending(), 2);
+        faults.clear();
+        client.list_shards().stream_name(STREAM).send().await.unwrap();
+
+        faults.next("GetRecords", Fault::EmptyPage);
+        let empty = page(&client, &start).await;
+        assert_eq!(texts(&empty), Vec::<&str>::new());
+        assert_ne!(empty.millis_behind_latest(), Some(0));
+        assert_eq!(texts(&page(&client, empty.next_shard_iterator().unwrap()).await), ["x"]);
+    });
+}
+
+#[test]
+fn a_fault_can_be_for_one_shard() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        let client = server.client();
+        let second = "shardId-000000000001";
+        server.faults().on_shard("GetRecords", second, 1, Fault::ExpiredIterator);
+        let first = iterator(&client, FIRST, ShardIteratorType::Latest).await;
+        page(&client, &first).await;
+        let second = iterator(&client, second, ShardIteratorType::Latest).await;
+        assert_eq!(code(client.get_records().shard_iterator(second).send().await), "ExpiredIteratorException");
+    });
+}
+
+#[test]
+fn the_rates_of_the_service() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put_all(STREAM, (0..4).map(|_| ("k", vec![b' '; 1024 * 1024]))).unwrap();
+        server.set_limits(Limits::service());
+        let client = server.client();
+        let start = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
+        let once = aws_sdk_kinesis::config::retry::RetryConfig::disabled();
+        let once = aws_sdk_kinesis::Config::builder().retry_config(once);
+        let get =
+            || client.get_records().shard_iterator(&start).limit(1).customize().config_override(once.clone()).send();
+        // Two pages of 1 MiB use up the bytes of a second, before five calls use up the calls of a second.
+        let mut codes = Vec::new();
+        for _ in 0..4 {
+            codes.push(get().await.is_ok());
+        }
+        assert!(codes.starts_with(&[true, true]) && codes.contains(&false), "{codes:?}");
+    });
+}
+
+#[test]
+fn servers_stop_and_do_not_know_each_other() {
+    run(async |server| {
+        let other = Server::start().unwrap();
+        other.create_stream(STREAM, 1).unwrap();
+        assert_ne!(server.endpoint(), other.endpoint());
+        assert!(server.shards(STREAM).unwrap_err().to_string().contains("ResourceNotFoundException"));
+        let address = other.endpoint().strip_prefix("http://").unwrap().to_owned();
+        let client = other.client();
+        client.list_shards().stream_name(STREAM).send().await.unwrap();
+        drop(other);
+        assert!(std::net::TcpStream::connect(address).is_err());
+        assert!(client.list_shards().stream_name(STREAM).send().await.is_err());
+    });
+}
