@@ -3,16 +3,16 @@
 //! ```text
 //! F3 89 9A C2 | AggregatedRecord (protobuf) | MD5 of the protobuf (16 bytes)
 //!
-//! message AggregatedRecord {            message Record {
-//!   repeated string partition_key_table = 1;   required uint64 partition_key_index = 1;
-//!   repeated string explicit_hash_key_table = 2; optional uint64 explicit_hash_key_index = 2;
-//!   repeated Record records = 3;         required bytes data = 3;
-//! }                                       repeated Tag tags = 4;
-//!                                       }
+//! message AggregatedRecord {                     message Record {
+//!   repeated string partition_key_table = 1;       required uint64 partition_key_index = 1;
+//!   repeated string explicit_hash_key_table = 2;   optional uint64 explicit_hash_key_index = 2;
+//!   repeated Record records = 3;                   required bytes data = 3;
+//! }                                                repeated Tag tags = 4;
+//!                                                }
 //! ```
 //!
-//! [`open`] checks the whole message once, so that reading it afterwards cannot fail half way: a Kinesis record is either
-//! an aggregate with all its user records or a plain record with none, and never something in between.
+//! [`open`] checks the whole message once, so that reading it afterwards cannot fail half way: a Kinesis record is
+//! either an aggregate with all its user records or a plain record with none, and never something in between.
 
 use md5::{Digest, Md5};
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Fault {
     /// `ProvisionedThroughputExceededException`. The AWS SDK tries again by itself, as often as its retry options say.
-    /// For PutRecords with a shard: only the records of that shard are refused, in an answer that is a success.
+    ///
+    /// Planned for one shard of PutRecords, this and every other error refuses one record of that shard, in an answer
+    /// that is a success.
     Throttle,
     /// Status 400 and this code, such as `LimitExceededException`, `KMSThrottlingException` or `AccessDeniedException`.
     Error {
@@ -27,9 +29,14 @@ pub enum Fault {
     CutConnection,
     /// The call takes effect, and the connection is closed half way through the answer.
     CutAnswer,
-    /// GetRecords only: no records, and an iterator at the same place, as the service does now and then in the middle of
-    /// a shard that has more.
+    /// GetRecords only: no records, and an iterator at the same place, as the service does now and then in the middle
+    /// of a shard that has more.
     EmptyPage,
+    /// GetRecords only: the last records of a closed shard come with one more iterator, and only the next answer, with
+    /// no records, says that the shard is drained.
+    LateEnd,
+    /// GetRecords only: a drained shard does not name its children, so that only ListShards tells them.
+    NoChildShards,
 }
 
 /// A call that came over HTTP.
@@ -48,7 +55,8 @@ pub struct Call {
 
 /// The faults of a server; see [`super::Server::faults`].
 ///
-/// Faults are used up in the order they were planned in; a call takes the first one that is for its operation and shard.
+/// Faults are used up in the order they were planned in; a call takes the first one that is for its operation and
+/// shard.
 #[derive(Clone, Copy)]
 pub struct Faults<'a> {
     pub(super) shared: &'a Shared,
@@ -134,7 +142,8 @@ impl Fault {
             Self::Error { code } => Some(Refusal::new(code, "A fault that the test has planned")),
             Self::InternalFailure => Some(Refusal::internal()),
             Self::ExpiredIterator => Some(Refusal::expired_iterator()),
-            Self::Delay(_) | Self::CutConnection | Self::CutAnswer | Self::EmptyPage => None,
+            Self::Delay(_) | Self::CutConnection | Self::CutAnswer => None,
+            Self::EmptyPage | Self::LateEnd | Self::NoChildShards => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use super::state::{Answer, Shared};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -22,7 +23,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: ones
             if let Ok((connection, _)) = listener.accept().await {
                 tokio::spawn(converse(connection, Arc::clone(&shared)));
             } else {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     };

@@ -1,7 +1,7 @@
 //! A Kinesis server in the process, for tests of what reads from or writes to Kinesis.
 //!
-//! It speaks the protocol of the service (JSON 1.1 over HTTP) on a port of 127.0.0.1 that the system chooses, so that the
-//! AWS SDK is used against it unchanged: give [`Server::endpoint`] to the consumer under test, or take
+//! It speaks the protocol of the service (JSON 1.1 over HTTP) on a port of 127.0.0.1 that the system chooses, so that
+//! the AWS SDK is used against it unchanged: give [`Server::endpoint`] to the consumer under test, or take
 //! [`Server::client`]. The same streams can be filled and resharded by direct calls, which go around HTTP and are fast
 //! enough for millions of records.
 //!
@@ -41,10 +41,11 @@
 //!
 //! | | |
 //! |---|---|
+//! | set the time | [`Server::set_time`], [`Server::put_at`] |
 //! | reshard | [`Server::split`], [`Server::merge`], [`Server::reshard`] |
 //! | fail, delay or cut calls | [`Server::faults`] |
 //! | lose data it has not read | [`Server::trim`], [`Server::expire_shard`] |
-//! | expire its iterators | [`Server::set_time`] and [`Server::advance`] by more than 300 s, or [`Fault::ExpiredIterator`] |
+//! | expire its iterators | [`Server::advance`] by more than 300 s, [`Fault::ExpiredIterator`] |
 //! | limit its rates | [`Server::set_limits`] with [`Limits::service`] |
 //! | watch its calls | [`Server::calls`], [`Server::log`] |
 //! | pack records as producers do | [`kpl_aggregate`] |
@@ -52,9 +53,10 @@
 //! # Differences from the service
 //!
 //! Streams are active and gone at once. Signatures are not checked. Records stay until [`Server::trim`], whatever their
-//! age. A closed shard says that it is drained in the answer with its last records. A sequence number of a record that was trimmed
-//! gives an iterator at the oldest record that is left, with no error, as in the service. There is no enhanced fan-out, no
-//! encryption, no tags and no consumers; such operations answer `UnknownOperationException`.
+//! age. A closed shard says that it is drained in the answer with its last records ([`Fault::LateEnd`] for the other
+//! way). A sequence number of a record that was trimmed gives an iterator at the oldest record that is left, with no
+//! error. There is no enhanced fan-out, no encryption, no tags and no consumers; such operations answer
+//! `UnknownOperationException`.
 
 mod clock;
 mod faults;

@@ -125,7 +125,8 @@ impl Stream {
         let used = || {
             let (id, stream) = (shard_id(shard.number), &self.name);
             format!(
-                "StartingSequenceNumber {number} used in GetShardIterator on shard {id} in stream {stream} under account {ACCOUNT} is invalid"
+                "StartingSequenceNumber {number} used in GetShardIterator on shard {id} in stream {stream} under \
+                 account {ACCOUNT} is invalid"
             )
         };
         let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -199,8 +200,9 @@ impl Stream {
         let (number, first, last) = self.reshardable(id)?;
         if hash <= first.saturating_add(1) || hash >= last {
             return Err(Refusal::invalid(format!(
-                "NewStartingHashKey {hash} used in SplitShard() on shard {id} in stream {} under account {ACCOUNT} is not \
-                 both greater than one plus the shard's StartingHashKey {first} and less than the shard's EndingHashKey {last}.",
+                "NewStartingHashKey {hash} used in SplitShard() on shard {id} in stream {} under account {ACCOUNT} is \
+                 not both greater than one plus the shard's StartingHashKey {first} and less than the shard's \
+                 EndingHashKey {last}.",
                 self.name
             )));
         }

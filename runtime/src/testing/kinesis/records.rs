@@ -1,11 +1,11 @@
 //! The operations that write and read records.
 
-use super::limits::Limits;
 use super::model::{Record, Shard, Stream, hash_key, shard_id};
 use super::refusal::Refusal;
 use super::state::{Answer, State, StreamReference, millis, parse, seconds};
 use super::streams::{hash_key_range, reply};
 use super::token::{self, IteratorToken};
+use super::{faults::Fault, limits::Limits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,11 @@ impl Entry {
             return Err(Refusal::new("ValidationException", "PartitionKey must have 1 to 256 characters."));
         }
         let hash = match &self.explicit_hash_key {
-            Some(key) => key.parse().map_err(|_| Refusal::invalid(format!("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {key}")))?,
+            Some(key) => key.parse().map_err(|_| {
+                Refusal::invalid(format!(
+                    "Invalid ExplicitHashKey. It must be in the range: [0, 2^128-1]. It was {key}"
+                ))
+            })?,
             None => hash_key(&self.partition_key),
         };
         let data =
@@ -207,7 +211,7 @@ impl State {
         Ok(reply(&json!({ "ShardIterator": token::encode(&token)? })))
     }
 
-    pub(super) fn get_records(&mut self, body: &[u8], empty: bool) -> Answer {
+    pub(super) fn get_records(&mut self, body: &[u8], fault: Option<&Fault>) -> Answer {
         let request: GetRecords = parse(body)?;
         let (now, uptime, limits) = (self.clock.now(), self.clock.uptime(), self.limits.clone());
         let token: IteratorToken = token::decode(&request.shard_iterator, "ShardIterator")?;
@@ -233,12 +237,14 @@ impl State {
 
         let shard = stream.shard(&token.shard)?;
         let first = shard.find(from);
+        let empty = fault == Some(&Fault::EmptyPage);
         let most = if empty { 0 } else { limit.min(limits.page_records) };
         let records: Vec<&Record> = page(shard, first, most, limits.page_bytes);
         let bytes: usize = records.iter().map(|record| record.size()).sum();
         let next = records.last().map_or(from, |record| record.sequence + 1);
         let pending = shard.records.get(first + records.len());
-        let drained = pending.is_none() && shard.closed.is_some() && !empty;
+        let late = empty || (fault == Some(&Fault::LateEnd) && !records.is_empty());
+        let drained = pending.is_none() && shard.closed.is_some() && !late;
         let next_shard_iterator = match drained {
             true => None,
             false => {
@@ -249,7 +255,7 @@ impl State {
             // Records that are left are never "at the tip", even if they arrived this very millisecond.
             millis_behind_latest: pending
                 .map_or(0, |pending| now.saturating_sub(records.last().unwrap_or(&pending).arrival).max(1)),
-            child_shards: drained.then(|| children(stream, shard)),
+            child_shards: (drained && fault != Some(&Fault::NoChildShards)).then(|| children(stream, shard)),
             next_shard_iterator,
             records: records.into_iter().map(|record| encode(stream, record)).collect(),
         };

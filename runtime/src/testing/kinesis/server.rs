@@ -30,6 +30,12 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("endpoint", &self.endpoint()).finish_non_exhaustive()
+    }
+}
+
 /// A shard as it is at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -146,8 +152,8 @@ impl Server {
         })
     }
 
-    /// Writes a record to an open shard of the test's choice, whatever the hash of its partition key; gives its sequence
-    /// number.
+    /// Writes a record to an open shard of the test's choice, whatever the hash of its partition key; gives its
+    /// sequence number.
     ///
     /// # Errors
     ///

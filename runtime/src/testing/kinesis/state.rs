@@ -118,7 +118,7 @@ impl State {
             "DeleteStream" => self.delete_stream(body),
             "DescribeStream" => self.describe_stream(body),
             "DescribeStreamSummary" => self.describe_stream_summary(body),
-            "GetRecords" => self.get_records(body, fault == Some(&Fault::EmptyPage)),
+            "GetRecords" => self.get_records(body, fault),
             "GetShardIterator" => self.get_shard_iterator(body),
             "ListShards" => self.list_shards(body),
             "ListStreams" => self.list_streams(body),

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that fails is meant to panic")]
+
 use super::*;
 use crate::testing::kinesis::{kpl_aggregate, kpl_aggregate_with_hash_keys};
 
@@ -18,7 +20,9 @@ fn sample() -> Vec<u8> {
     sealed(&tagged)
 }
 
-fn read(data: &[u8]) -> Option<Vec<(String, Option<String>, Vec<u8>)>> {
+type Owned = (String, Option<String>, Vec<u8>);
+
+fn read(data: &[u8]) -> Option<Vec<Owned>> {
     let aggregate = open(data)?;
     let records: Vec<_> = aggregate
         .records()

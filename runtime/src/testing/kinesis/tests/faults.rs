@@ -74,24 +74,47 @@ fn a_fault_can_be_for_one_shard() {
 }
 
 #[test]
-fn the_rates_of_the_service() {
+fn an_end_in_the_other_ways() {
     run(async |server| {
         server.create_stream(STREAM, 1).unwrap();
-        server.put_all(STREAM, (0..4).map(|_| ("k", vec![b' '; 1024 * 1024]))).unwrap();
-        server.set_limits(Limits::service());
+        server.put(STREAM, "k", "x").unwrap();
+        server.split(STREAM, FIRST).unwrap();
         let client = server.client();
         let start = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
-        let once = aws_sdk_kinesis::config::retry::RetryConfig::disabled();
-        let once = aws_sdk_kinesis::Config::builder().retry_config(once);
-        let get =
-            || client.get_records().shard_iterator(&start).limit(1).customize().config_override(once.clone()).send();
-        // Two pages of 1 MiB use up the bytes of a second, before five calls use up the calls of a second.
-        let mut codes = Vec::new();
-        for _ in 0..4 {
-            codes.push(get().await.is_ok());
-        }
-        assert!(codes.starts_with(&[true, true]) && codes.contains(&false), "{codes:?}");
+        server.faults().next("GetRecords", Fault::LateEnd);
+        let last = page(&client, &start).await;
+        assert_eq!((texts(&last), last.child_shards().len()), (vec!["x"], 0));
+        server.faults().next("GetRecords", Fault::NoChildShards);
+        let end = page(&client, last.next_shard_iterator().unwrap()).await;
+        assert_eq!((texts(&end), end.next_shard_iterator(), end.child_shards().len()), (vec![], None, 0));
     });
+}
+
+#[test]
+fn a_page_over_the_rate_is_paid_for_afterwards() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put_all(STREAM, [("k", vec![b' '; 1024 * 1024]), ("k", vec![])]).unwrap();
+        server.set_limits(Limits { read_bytes_per_second: Some(1024), ..Limits::default() });
+        let client = server.client();
+        let start = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
+        let first = client.get_records().shard_iterator(&start).limit(1).send().await.unwrap();
+        assert_eq!(first.records().len(), 1);
+        let second = client.get_records().shard_iterator(first.next_shard_iterator().unwrap()).send().await;
+        assert_eq!(code(second), "ProvisionedThroughputExceededException");
+    });
+}
+
+#[test]
+fn a_bucket_holds_a_second() {
+    let (mut bucket, rate) = (limits::Bucket::default(), Some(5));
+    let mut taken_at = |millis| {
+        let admitted = bucket.admits(rate, Duration::from_millis(millis), 1);
+        admitted.then(|| bucket.take(1)).is_some()
+    };
+    assert!((0..5).all(|_| taken_at(0)));
+    assert!(!taken_at(0) && !taken_at(199) && taken_at(201) && !taken_at(202));
+    assert!((0..5).all(|_| taken_at(60_000)) && !taken_at(60_000));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The server through the AWS SDK.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails is meant to panic")]
+
 mod faults;
 mod reads;
 mod shards;
