@@ -112,7 +112,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If there is a stream of this name, if the name is not valid, or without a shard.
+    /// If there is a stream of this name, if the name is not valid, without a shard, or with more than 10,000.
     pub fn create_stream(&self, name: &str, shards: usize) -> Result<()> {
         Ok(self.shared.lock().create(name, shards, false)?)
     }

@@ -22,6 +22,9 @@ pub(super) struct State {
     pub(super) log: Log,
 }
 
+/// So that a number that went wrong does not fill the memory.
+const SHARD_LIMIT: usize = 10_000;
+
 /// The answer to a call: the JSON of a success, or why there is none.
 pub(super) type Answer = Result<Vec<u8>, Refusal>;
 
@@ -62,6 +65,12 @@ impl State {
         if shards == 0 {
             return Err(Refusal::invalid("ShardCount must be greater than 0."));
         }
+        if shards > SHARD_LIMIT {
+            return Err(Refusal::new(
+                "LimitExceededException",
+                format!("This server has at most {SHARD_LIMIT} shards."),
+            ));
+        }
         if self.streams.contains_key(name) {
             return Err(Refusal::new(
                 "ResourceInUseException",
@@ -70,7 +79,7 @@ impl State {
         }
         self.generations += 1;
         let now = self.clock.now();
-        let stamp = (now.unsigned_abs().wrapping_mul(100) + self.generations) % 1_000_000_000_000_000;
+        let stamp = now.unsigned_abs().wrapping_mul(100).wrapping_add(self.generations) % 1_000_000_000_000_000;
         self.streams.insert(name.to_owned(), Stream::new(name, shards, on_demand, stamp, now));
         Ok(())
     }
