@@ -6,6 +6,8 @@
 
 mod chunk;
 pub mod file;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 pub mod memory;
 pub mod rate;
 

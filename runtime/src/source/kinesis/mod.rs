@@ -1,0 +1,3 @@
+//! Records from Amazon Kinesis Data Streams.
+
+pub mod kpl;
