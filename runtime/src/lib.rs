@@ -3,8 +3,11 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+pub mod clock;
 pub mod decode;
+pub mod engine;
 pub mod error;
+pub mod observe;
 pub mod operator;
 pub mod pipeline;
 pub mod prelude;

@@ -4,6 +4,7 @@
 //! keyed stage ([`keyed`](Decoded::keyed)), one closure after each keyed stage, and a [`sink`](Unsunk::sink).
 
 mod build;
+mod run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use self::build::{Decoded, From, Grouped, Undecoded, Unsunk, from};
 use crate::Result;
+use crate::engine::options::Options;
 use crate::operator::chain::Chain;
 use crate::operator::input::Policy;
 use crate::operator::reduce::KeyedSpec;
@@ -58,10 +60,11 @@ pub(crate) struct Plan {
 #[derive(Clone)]
 pub struct Pipeline {
     pub(crate) plan: Plan,
+    pub(crate) options: Options,
 }
 
 impl Pipeline {
     pub(crate) fn new(plan: Plan) -> Self {
-        Self { plan }
+        Self { plan, options: Options::default() }
     }
 }

@@ -200,6 +200,8 @@ pub struct ChunkSender {
     queue: tokio::sync::mpsc::Sender<(Chunk, tokio::sync::OwnedSemaphorePermit)>,
     budget: std::sync::Arc<tokio::sync::Semaphore>,
     limit: usize,
+    bytes: usize,
+    rows: u64,
 }
 
 /// The other end of a [`ChunkSender`]; a chunk's permit is its share of the byte budget, given back when dropped.
@@ -211,12 +213,23 @@ impl ChunkSender {
     pub fn bounded(bytes: usize) -> (Self, ChunkReceiver) {
         let limit = bytes.clamp(1, u32::MAX as usize / 2);
         let (queue, receiver) = tokio::sync::mpsc::channel(1_024);
-        (Self { queue, budget: std::sync::Arc::new(tokio::sync::Semaphore::new(limit)), limit }, receiver)
+        (
+            Self { queue, budget: std::sync::Arc::new(tokio::sync::Semaphore::new(limit)), limit, bytes: 0, rows: 0 },
+            receiver,
+        )
+    }
+
+    /// Bytes of payload and records handed over so far.
+    #[must_use]
+    pub fn sent(&self) -> (usize, u64) {
+        (self.bytes, self.rows)
     }
 
     /// Hands over a chunk once there is room. `false` when the engine has stopped listening; the fetch may then return
     /// at once, as nobody will use what it says.
     pub async fn send(&mut self, chunk: Chunk) -> bool {
+        self.bytes += chunk.data.len();
+        self.rows += chunk.len() as u64;
         let share = chunk.data.len().clamp(1, self.limit) as u32;
         let Ok(permit) = std::sync::Arc::clone(&self.budget).acquire_many_owned(share).await else { return false };
         self.queue.send((chunk, permit)).await.is_ok()

@@ -1,0 +1,233 @@
+//! The thread that makes epochs durable, in order, while the next one is computed.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use arrow::array::RecordBatch;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::ledger::{Ledger, Slot};
+use super::options::Options;
+use super::worker::Finished;
+use crate::error::{Error, Kind};
+use crate::observe::progress::Timings;
+use crate::operator::chain::{DeadLetter, EpochPlan};
+use crate::operator::input::Counts;
+use crate::pipeline::Plan;
+use crate::sink::StageWriter;
+use crate::source::{PartitionProgress, Resume};
+use crate::time::Timestamp;
+use crate::{Result, clock};
+
+/// A computed epoch, to be committed.
+pub(crate) struct EpochWork {
+    pub plan: EpochPlan,
+    pub watermark: Option<Timestamp>,
+    /// Each partition with its latest event time.
+    pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
+    pub metrics: BTreeMap<String, f64>,
+    /// By worker.
+    pub finished: Vec<Finished>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub counts: Counts,
+    pub future: u64,
+    pub drained: bool,
+    pub timings: Timings,
+}
+
+/// A committed and published epoch.
+pub(crate) struct Committed {
+    pub epoch: u64,
+    pub pipeline_id: String,
+    pub batch_time: Timestamp,
+    pub counts: Counts,
+    pub future: u64,
+    pub rows_out: u64,
+    pub watermark: Option<Timestamp>,
+    pub keys: u64,
+    pub state: Vec<StateFigures>,
+    pub from: Value,
+    pub to: Value,
+    pub metrics: BTreeMap<String, f64>,
+    pub drained: bool,
+    pub timings: Timings,
+}
+
+/// The size of a keyed stage's state.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StateFigures {
+    pub keys: u64,
+    pub updated: u64,
+    pub bytes: u64,
+}
+
+/// What was found in the checkpoint, and what was made ready.
+pub(crate) struct Recovered {
+    pub resume: Resume,
+    /// Each partition's latest event time and whether it was drained.
+    pub partitions: Vec<(String, Option<Timestamp>, bool)>,
+    pub watermark: Option<Timestamp>,
+    pub last_epoch: Option<u64>,
+    pub drained: bool,
+    /// By keyed stage, in the order in which they are to be put back.
+    pub state: Vec<Vec<RecordBatch>>,
+    /// One for each worker; `None` when the sink delivers.
+    pub writers: Vec<Option<Box<dyn StageWriter>>>,
+    /// Whether keyed stages must remember their changes.
+    pub log_changes: bool,
+    /// Whether the sink writes files.
+    pub staging: bool,
+    pub run_id: String,
+}
+
+enum Job {
+    Starts(Value, Value, oneshot::Sender<Result<()>>),
+    Epoch(Box<EpochWork>, oneshot::Sender<Result<Committed>>),
+    Close(Option<String>, oneshot::Sender<Result<()>>),
+}
+
+/// An epoch on its way to being committed.
+pub(crate) struct Pending(oneshot::Receiver<Result<Committed>>);
+
+impl Pending {
+    /// Waits until the epoch is committed and published.
+    pub(crate) async fn wait(self) -> Result<Committed> {
+        self.0.await.map_err(|_| gone())?
+    }
+}
+
+/// The commit thread.
+pub(crate) struct Committer {
+    jobs: mpsc::Sender<Job>,
+    thread: Option<JoinHandle<()>>,
+    snapshots: bool,
+}
+
+impl Committer {
+    /// Opens the checkpoint and the sinks, and starts the thread.
+    pub(crate) async fn start(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
+        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (ready, opened) = oneshot::channel();
+        let (plan, options) = (plan.clone(), options.clone());
+        let thread = std::thread::Builder::new()
+            .name("millstream-commit".to_owned())
+            .spawn(move || match Ledger::open(&plan, &options) {
+                Ok((ledger, recovered)) => {
+                    if ready.send(Ok(recovered)).is_ok() {
+                        work(ledger, &inbox);
+                    }
+                }
+                Err(error) => {
+                    ready.send(Err(error)).ok();
+                }
+            })
+            .map_err(|error| Error::io("starting the commit thread", error))?;
+        let recovered: Recovered = opened.await.map_err(|_| gone())??;
+        Ok((Self { jobs, thread: Some(thread), snapshots: recovered.log_changes }, recovered))
+    }
+
+    /// Makes the resolved start of the source durable, before its first fetch.
+    pub(crate) async fn starts(&self, starts: Value, identity: Value) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job::Starts(starts, identity, done)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Hands an epoch over.
+    pub(crate) fn submit(&self, work: EpochWork) -> Result<Pending> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job::Epoch(Box::new(work), done)).map_err(|_| gone())?;
+        Ok(Pending(answer))
+    }
+
+    /// The ranges of key groups of which a snapshot is due in an epoch: each range in its turn, so that no epoch has to
+    /// write all of the state.
+    pub(crate) fn snapshots_due(&self, epoch: u64) -> Vec<(u16, u16)> {
+        use crate::operator::keyed::{STRIPES, stripe_len};
+        if !self.snapshots {
+            return Vec::new();
+        }
+        let low = (epoch % STRIPES as u64) as u16 * stripe_len();
+        vec![(low, low + stripe_len())]
+    }
+
+    /// Ends the thread, after all that was handed over.
+    pub(crate) async fn close(mut self, error: Option<String>) -> Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job::Close(error, done)).map_err(|_| gone())?;
+        let closed = answer.await.map_err(|_| gone())?;
+        if let Some(thread) = self.thread.take() {
+            // It has answered its last job, so it ends now.
+            thread.join().ok();
+        }
+        closed
+    }
+}
+
+fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
+    // After a failure nothing may be committed: a later epoch would leave a gap.
+    let mut failed = false;
+    for job in inbox {
+        match job {
+            Job::Starts(starts, identity, done) => {
+                done.send(ledger.starts(starts, identity)).ok();
+            }
+            Job::Epoch(work, done) => {
+                let committed = if failed { Err(gone()) } else { epoch(&mut ledger, *work) };
+                failed |= committed.is_err();
+                done.send(committed).ok();
+            }
+            Job::Close(error, done) => {
+                done.send(ledger.close(error)).ok();
+                return;
+            }
+        }
+    }
+}
+
+/// Commits and publishes one epoch.
+fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
+    let rows_out = work.finished.iter().map(|finished| finished.rows_out).sum();
+    let mut state: Vec<StateFigures> = Vec::new();
+    for finished in &work.finished {
+        state.resize(finished.state.len().max(state.len()), StateFigures::default());
+        for (figures, of) in state.iter_mut().zip(&finished.state) {
+            figures.keys += of.keys;
+            figures.bytes += of.bytes;
+            figures.updated += of.changes.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+        }
+    }
+    let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {
+        let positions = work.positions.iter().map(|(_, partition)| (partition.id.clone(), position(partition).clone()));
+        json!(positions.collect::<BTreeMap<_, _>>())
+    };
+    let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
+    let mut slots = vec![Slot::main(&mut work)];
+    slots.extend(ledger.dead_letters(&work)?);
+    ledger.commit(&work, &mut slots)?;
+    work.timings.committed = clock::monotonic();
+    ledger.publish(work.plan.epoch, slots)?;
+    work.timings.published = clock::monotonic();
+    Ok(Committed {
+        epoch: work.plan.epoch,
+        pipeline_id: ledger.pipeline_id().to_owned(),
+        batch_time: work.plan.batch_time,
+        counts: work.counts,
+        future: work.future,
+        rows_out,
+        watermark: work.watermark,
+        keys: state.iter().map(|figures| figures.keys).sum(),
+        state,
+        from,
+        to,
+        metrics: work.metrics,
+        drained: work.drained,
+        timings: work.timings,
+    })
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Internal, "the commit thread has ended").help("an earlier error says why")
+}

@@ -1,0 +1,412 @@
+//! The one loop: plans epochs, has them fetched, computed and committed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use tokio::sync::{mpsc, watch};
+
+use super::commit::{Committer, EpochWork, Pending, Recovered};
+use super::fetch::{self, Fetch};
+use super::options::{Options, Trigger};
+use super::summary::Summary;
+use super::watermark::Partitions;
+use super::worker::{self, Command, Finished, Reply, Sealed, Worker};
+use crate::error::{Error, Kind};
+use crate::observe::line::Line;
+use crate::observe::progress::{self, Progress, Timings};
+use crate::operator::chain::{EpochPlan, Part};
+use crate::operator::keyed::STRIPES;
+use crate::pipeline::Plan;
+use crate::source::{Feed, Fetched, Limits};
+use crate::time::Timestamp;
+use crate::{Result, clock};
+
+/// How a run is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Stop {
+    /// Go on.
+    #[default]
+    No,
+    /// Finish the epoch at hand and leave windows open.
+    Now,
+    /// Finish the epoch at hand and close all windows, as if the input had ended.
+    Drain,
+}
+
+/// How long an epoch of a sink that delivers waits for input.
+const DELIVER_INTERVAL: Duration = Duration::from_millis(200);
+/// How long an epoch of a sink that writes files waits for input.
+const FILE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs a pipeline to its end.
+pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
+    options.workers = options.workers.clamp(1, STRIPES);
+    let (committer, mut recovered) = Committer::start(&plan, &options).await?;
+    let resume = std::mem::take(&mut recovered.resume);
+    let ended = match plan.source.open(resume).await {
+        Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
+        Err(error) => Err(error),
+    };
+    // What a failure left in the way of the next start is cleaned by that start.
+    let closed = committer.close(ended.as_ref().err().map(ToString::to_string)).await;
+    let summary = ended?;
+    closed.map(|()| summary)
+}
+
+struct Driver {
+    plan: Plan,
+    options: Options,
+    stop: watch::Receiver<Stop>,
+    workers: Vec<Worker>,
+    replies: mpsc::UnboundedReceiver<(usize, Reply)>,
+    partitions: Partitions,
+    watermark: Option<Timestamp>,
+    epoch: u64,
+    /// The time the checkpoint was drained: no more rows may come.
+    was_drained: bool,
+    staging: bool,
+    summary: Summary,
+    line: Line,
+    run_id: String,
+    /// When the next epoch of `Trigger::Every` ends.
+    tick: Instant,
+}
+
+/// An epoch whose map side is done.
+struct Mapped {
+    sealed: Vec<Sealed>,
+    fetched: Fetched,
+    timings: Timings,
+}
+
+impl Driver {
+    async fn run(
+        plan: Plan,
+        options: Options,
+        stop: watch::Receiver<Stop>,
+        feed: Box<dyn Feed>,
+        committer: &Committer,
+        recovered: Recovered,
+    ) -> Result<Summary> {
+        committer.starts(feed.starts(), feed.identity()).await?;
+        let (answers, replies) = mpsc::unbounded_channel();
+        let mut workers = Vec::new();
+        for (number, writer) in recovered.writers.into_iter().enumerate() {
+            let chain = Arc::clone(&plan.chain);
+            let log = recovered.log_changes;
+            workers.push(worker::start(number, move || chain(), writer, log, answers.clone())?);
+        }
+        let mut partitions = Partitions::default();
+        for (id, max_event_time, drained) in &recovered.partitions {
+            partitions.restore(id, *max_event_time, *drained);
+        }
+        let summary = Summary {
+            last_epoch: recovered.last_epoch,
+            watermark: recovered.watermark,
+            drained: recovered.drained,
+            ..Summary::default()
+        };
+        let mut driver = Self {
+            stop,
+            workers,
+            replies,
+            partitions,
+            watermark: recovered.watermark,
+            epoch: recovered.last_epoch.map_or(1, |epoch| epoch + 1),
+            was_drained: recovered.drained,
+            staging: recovered.staging,
+            summary,
+            line: Line::new(options.progress),
+            run_id: recovered.run_id,
+            tick: clock::monotonic(),
+            plan,
+            options,
+        };
+        driver.restore(recovered.state).await?;
+        let ended = driver.turn(feed, committer).await;
+        driver.line.end();
+        driver.end_workers();
+        ended.map(|()| driver.summary)
+    }
+
+    /// Puts back the state of every keyed stage.
+    async fn restore(&mut self, state: Vec<Vec<RecordBatch>>) -> Result<()> {
+        let workers = self.workers.len();
+        for (stage, batches) in state.into_iter().enumerate() {
+            self.all(|| Command::Restore { stage, batches: batches.clone(), workers })?;
+            self.answers(|reply| matches!(reply, Reply::Restored).then_some(())).await?;
+        }
+        let watermark = self.watermark;
+        self.all(|| Command::Restored { watermark })?;
+        self.answers(|reply| matches!(reply, Reply::Restored).then_some(())).await.map(drop)
+    }
+
+    /// Turns the crank until there is nothing more to do.
+    async fn turn(&mut self, mut feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
+        if matches!(self.options.trigger, Trigger::AvailableNow | Trigger::Once) {
+            feed.stop_at_present();
+        }
+        let finite = self.plan.source.describe().finite;
+        let mut pending: Option<Pending> = None;
+        let mut fetch = self.fetch(feed);
+        loop {
+            let plan = self.plan_epoch();
+            let (feed, mapped) = self.map(&plan, fetch).await?;
+            let stop = *self.stop.borrow();
+            let exhausted = mapped.fetched.exhausted;
+            let last = exhausted || stop != Stop::No || self.options.trigger == Trigger::Once;
+            let drain = (finite && exhausted) || stop == Stop::Drain;
+            // The next epoch is fetched while this one is computed.
+            let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
+            let work = self.reduce(&plan, mapped, drain, committer).await?;
+            if let Some(work) = work {
+                self.settle(pending.take()).await?;
+                pending = Some(committer.submit(work)?);
+                self.epoch += 1;
+            }
+            match next {
+                Ok(next) => fetch = next,
+                Err(_) => return self.settle(pending.take()).await,
+            }
+        }
+    }
+
+    /// Begins to fetch the next epoch.
+    fn fetch(&mut self, feed: Box<dyn Feed>) -> Fetch {
+        let now = clock::monotonic();
+        let interval = match self.options.trigger {
+            Trigger::Every(interval) => {
+                // Missed ticks are made up for by one.
+                self.tick = (self.tick + interval).max(now);
+                self.tick.saturating_duration_since(now)
+            }
+            _ if self.staging => FILE_INTERVAL,
+            _ => DELIVER_INTERVAL,
+        };
+        let limits = Limits {
+            bytes: self.options.max_bytes_per_epoch,
+            rows: self.options.max_rows_per_epoch,
+            until: now + interval,
+            eager: false,
+        };
+        fetch::begin(feed, limits, self.stop.clone())
+    }
+
+    fn plan_epoch(&self) -> EpochPlan {
+        let batch_time = clock::now();
+        EpochPlan {
+            epoch: self.epoch,
+            watermark: self.watermark,
+            batch_time,
+            horizon: batch_time + self.options.max_future_skew,
+        }
+    }
+
+    /// Gives an epoch's chunks to the workers as they come, and gathers what they made of them.
+    async fn map(&mut self, plan: &EpochPlan, mut fetch: Fetch) -> Result<(Box<dyn Feed>, Mapped)> {
+        let mut timings = Timings::starting(fetch.started);
+        loop {
+            tokio::select! {
+                biased;
+                // A worker answers a chunk only when it fails.
+                Some((_, reply)) = self.replies.recv() => if let Reply::Failed(error) = reply { return Err(error) },
+                chunk = fetch.chunks.recv() => {
+                    let Some((chunk, permit)) = chunk else { break };
+                    if self.was_drained {
+                        return Err(self.after_drain());
+                    }
+                    // A partition's chunks stay in order, so they go to one worker.
+                    let worker = chunk.partition as usize % self.workers.len();
+                    let Some(worker) = self.workers.get(worker) else { return Err(gone()) };
+                    worker.commands.send(Command::Chunk(chunk, permit, *plan)).map_err(|_| gone())?;
+                }
+            }
+        }
+        let (feed, fetched) = (&mut fetch.task).await.map_err(|error| {
+            Error::new(Kind::Internal, "the source panicked").caused_by(error).help("please report it")
+        })?;
+        let fetched = fetched?;
+        timings.fetched();
+        let workers = self.workers.len();
+        self.all(|| Command::Seal { workers })?;
+        let sealed = self
+            .answers(|reply| match reply {
+                Reply::Sealed(sealed) => Some(*sealed),
+                _ => None,
+            })
+            .await?;
+        timings.mapped();
+        Ok((feed, Mapped { sealed, fetched, timings }))
+    }
+
+    /// Ends an epoch: advances the watermark, exchanges partial aggregates, closes windows, has the sink's files
+    /// finished. `None` when nothing happened that is worth a commit.
+    async fn reduce(
+        &mut self,
+        plan: &EpochPlan,
+        mapped: Mapped,
+        drain: bool,
+        committer: &Committer,
+    ) -> Result<Option<EpochWork>> {
+        let Mapped { sealed, fetched, mut timings } = mapped;
+        self.partitions.progress(&fetched.partitions);
+        let mut counts = crate::operator::input::Counts::default();
+        let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
+        let mut future = 0;
+        for sealed in sealed {
+            counts += sealed.counts;
+            future += sealed.future;
+            dead_letters.extend(sealed.dead_letters);
+            exchange.push(sealed.parts);
+            for (partition, time) in sealed.event_times {
+                self.partitions.observe(partition, time);
+            }
+        }
+        let before = self.watermark;
+        if let Some(delay) = self.plan.watermark {
+            self.watermark = self.partitions.watermark(delay, before);
+        }
+        let drain = drain && !self.was_drained;
+        let closing = if drain { Some(Timestamp::MAX) } else { self.watermark };
+        let moved = fetched.partitions.iter().any(|partition| partition.from != partition.to || partition.drained);
+        if counts.rows == 0 && !moved && before == self.watermark && !drain {
+            return Ok(None);
+        }
+        if self.was_drained && counts.rows == 0 {
+            return Ok(None);
+        }
+        for stage in 0..self.plan.keyed.len() {
+            let (parts, late) = self.exchange(stage, exchange, plan, closing).await?;
+            counts.late += if stage == 0 { 0 } else { late };
+            exchange = parts;
+        }
+        let snapshots = committer.snapshots_due(plan.epoch);
+        let epoch = plan.epoch;
+        self.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
+        let finished: Vec<Finished> = self
+            .answers(|reply| match reply {
+                Reply::Finished(finished) => Some(*finished),
+                _ => None,
+            })
+            .await?;
+        timings.reduced();
+        let work = EpochWork {
+            plan: *plan,
+            watermark: if drain { Some(Timestamp::MAX) } else { self.watermark },
+            positions: fetched
+                .partitions
+                .into_iter()
+                .map(|partition| (self.partitions.max_event_time(&partition.id), partition))
+                .collect(),
+            metrics: fetched.metrics,
+            finished,
+            dead_letters,
+            counts,
+            future,
+            drained: drain,
+            timings,
+        };
+        if drain {
+            self.watermark = Some(Timestamp::MAX);
+        }
+        Ok(Some(work))
+    }
+
+    /// Sends the parts that every worker made to those that own them, and closes windows. Gives the parts for the next
+    /// stage.
+    async fn exchange(
+        &mut self,
+        stage: usize,
+        made: Vec<Option<Vec<Part>>>,
+        plan: &EpochPlan,
+        watermark: Option<Timestamp>,
+    ) -> Result<(Vec<Option<Vec<Part>>>, u64)> {
+        let workers = self.workers.len();
+        let mut owned: Vec<Vec<Part>> = (0..workers).map(|_| Vec::new()).collect();
+        for parts in made.into_iter().flatten() {
+            for (own, part) in owned.iter_mut().zip(parts) {
+                own.push(part);
+            }
+        }
+        for (worker, parts) in self.workers.iter().zip(owned) {
+            let command = Command::Reduce { stage, parts, plan: *plan, watermark, workers };
+            worker.commands.send(command).map_err(|_| gone())?;
+        }
+        let answers = self
+            .answers(|reply| match reply {
+                Reply::Reduced { output, late } => Some((output, late)),
+                _ => None,
+            })
+            .await?;
+        let late = answers.iter().map(|(_, late)| late).sum();
+        Ok((answers.into_iter().map(|(output, _)| output).collect(), late))
+    }
+
+    /// Waits until an epoch is committed, and tells of it.
+    async fn settle(&mut self, pending: Option<Pending>) -> Result<()> {
+        let Some(pending) = pending else { return Ok(()) };
+        let committed = pending.wait().await?;
+        let summary = &mut self.summary;
+        summary.epochs += 1;
+        summary.last_epoch = Some(committed.epoch);
+        summary.rows += committed.counts;
+        summary.rows_out += committed.rows_out;
+        summary.watermark = committed.watermark;
+        summary.open_keys = committed.keys;
+        summary.drained = committed.drained;
+        let progress: Progress = progress::of(&self.plan, &self.options, &self.run_id, &committed);
+        self.line.show(&progress);
+        tracing::info!(target: "millstream::progress", epoch = committed.epoch, rows = committed.counts.rows, "epoch committed");
+        if let Some(listener) = &self.options.listener {
+            listener(&progress);
+        }
+        Ok(())
+    }
+
+    fn all(&self, command: impl Fn() -> Command) -> Result<()> {
+        self.workers.iter().try_for_each(|worker| worker.commands.send(command()).map_err(|_| gone()))
+    }
+
+    /// One answer of each worker, in their order.
+    async fn answers<T>(&mut self, accept: impl Fn(Reply) -> Option<T>) -> Result<Vec<T>> {
+        let mut answers: Vec<(usize, T)> = Vec::new();
+        while answers.len() < self.workers.len() {
+            match self.replies.recv().await {
+                Some((_, Reply::Failed(error))) => return Err(error),
+                Some((worker, reply)) => answers.push((worker, accept(reply).ok_or_else(gone)?)),
+                None => return Err(gone()),
+            }
+        }
+        answers.sort_by_key(|(worker, _)| *worker);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    fn after_drain(&self) -> Error {
+        let source = self.plan.source.describe();
+        Error::new(
+            Kind::Config,
+            format!(
+                "there is new data in {} `{}`, but this checkpoint was drained: its windows were closed for good",
+                source.kind, source.target
+            ),
+        )
+        .help("start with a fresh checkpoint and output, or read the source in a way that does not end")
+    }
+
+    fn end_workers(&mut self) {
+        for worker in &mut self.workers {
+            // Dropping the sender ends the thread.
+            let (unused, _) = std::sync::mpsc::channel();
+            drop(std::mem::replace(&mut worker.commands, unused));
+            if let Some(thread) = worker.thread.take() {
+                thread.join().ok();
+            }
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
+        .help("this is a bug in millstream, please report it")
+}

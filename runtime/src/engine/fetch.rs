@@ -1,0 +1,80 @@
+//! One epoch's fetch, on a task of its own, so that it overlaps the computation of the epoch before.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::driver::Stop;
+use crate::source::{ChunkReceiver, ChunkSender, Feed, Fetched, Limits, PartitionProgress};
+use crate::{Result, clock};
+
+/// A source is asked in slices of this length, so that a stop is heeded soon.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// A fetch under way.
+pub(super) struct Fetch {
+    pub chunks: ChunkReceiver,
+    pub task: JoinHandle<(Box<dyn Feed>, Result<Fetched>)>,
+    pub started: Instant,
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Begins to fetch an epoch.
+pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, stop: watch::Receiver<Stop>) -> Fetch {
+    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes);
+    let task = tokio::spawn(async move {
+        let result = in_slices(feed.as_mut(), limits, &mut sender, &stop).await;
+        (feed, result)
+    });
+    Fetch { chunks, task, started: clock::monotonic() }
+}
+
+/// Asks until a limit is reached, the time is up, the source has ended, or the run is to stop.
+async fn in_slices(
+    feed: &mut dyn Feed,
+    limits: Limits,
+    out: &mut ChunkSender,
+    stop: &watch::Receiver<Stop>,
+) -> Result<Fetched> {
+    let mut whole = Fetched::default();
+    loop {
+        let (bytes, rows) = out.sent();
+        let slice = Limits {
+            bytes: limits.bytes.saturating_sub(bytes),
+            rows: limits.rows.map(|limit| limit.saturating_sub(rows)),
+            until: limits.until.min(clock::monotonic() + SLICE),
+            eager: limits.eager,
+        };
+        let until = slice.until;
+        let fetched = feed.fetch(&slice, out).await?;
+        join(&mut whole, fetched);
+        let now = clock::monotonic();
+        // A source that returns before its time has reached a limit.
+        if whole.exhausted || now < until || now >= limits.until || *stop.borrow() != Stop::No {
+            return Ok(whole);
+        }
+    }
+}
+
+/// Adds a later slice to what came before.
+fn join(whole: &mut Fetched, later: Fetched) {
+    let mut known: BTreeMap<String, PartitionProgress> =
+        std::mem::take(&mut whole.partitions).into_iter().map(|partition| (partition.id.clone(), partition)).collect();
+    for mut partition in later.partitions {
+        if let Some(earlier) = known.remove(&partition.id) {
+            partition.from = earlier.from;
+            partition.drained |= earlier.drained;
+        }
+        known.insert(partition.id.clone(), partition);
+    }
+    whole.partitions = known.into_values().collect();
+    whole.exhausted = later.exhausted;
+    whole.metrics = later.metrics;
+}

@@ -1,0 +1,21 @@
+//! The engine: turns the crank.
+//!
+//! An epoch goes plan -> fetch -> map side -> exchange -> reduce side -> stage -> commit -> publish. [`driver`] is the one
+//! loop; [`worker`] threads compute; [`commit`] is one thread that makes epochs durable, in order, while the next is
+//! computed. I/O of sources runs on the tokio runtime the pipeline was started on; nothing there ever blocks.
+
+pub(crate) mod commit;
+mod dead_letters;
+pub(crate) mod driver;
+mod fetch;
+mod ledger;
+pub mod options;
+pub mod query;
+pub(crate) mod shutdown;
+pub mod summary;
+pub(crate) mod watermark;
+pub(crate) mod worker;
+
+pub use options::{Checkpoint, Trigger};
+pub use query::Query;
+pub use summary::Summary;

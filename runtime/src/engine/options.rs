@@ -1,0 +1,111 @@
+//! How a pipeline is run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::observe::progress::Progress;
+use crate::store::Durability;
+
+/// When an epoch ends and the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// One epoch after the other. With a sink that writes files an epoch ends at 64 MiB of input or 10 s, whichever is
+    /// first; with one that delivers, after 200 ms.
+    #[default]
+    AsFastAsPossible,
+    /// An epoch each interval, with all that came in it; more often when an epoch's limits are reached.
+    Every(Duration),
+    /// All that is there at the start, in epochs of bounded size, and then stop.
+    AvailableNow,
+    /// One epoch of bounded size, and then stop.
+    Once,
+}
+
+impl Trigger {
+    /// An epoch each `interval`.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self::Every(interval)
+    }
+}
+
+/// Where the progress of a pipeline is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Checkpoint {
+    /// In a folder of its own, on a local disk.
+    Folder(PathBuf),
+    /// Nowhere, and that is meant: after a restart the pipeline begins anew, so output may be doubled.
+    None,
+}
+
+impl Checkpoint {
+    /// No checkpoint: says aloud that output is at-least-once.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::None
+    }
+}
+
+impl From<&str> for Checkpoint {
+    fn from(folder: &str) -> Self {
+        Self::Folder(folder.into())
+    }
+}
+
+impl From<String> for Checkpoint {
+    fn from(folder: String) -> Self {
+        Self::Folder(folder.into())
+    }
+}
+
+impl From<PathBuf> for Checkpoint {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
+impl From<&std::path::Path> for Checkpoint {
+    fn from(folder: &std::path::Path) -> Self {
+        Self::Folder(folder.to_owned())
+    }
+}
+
+/// What is told of every epoch.
+pub(crate) type Listener = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// Everything about a run that is not in the chain.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub name: Option<String>,
+    pub checkpoint: Option<Checkpoint>,
+    pub trigger: Trigger,
+    pub workers: usize,
+    pub max_rows_per_epoch: Option<u64>,
+    pub max_bytes_per_epoch: usize,
+    /// Event times later than now by more than this do not move the watermark.
+    pub max_future_skew: Duration,
+    pub durability: Durability,
+    pub listener: Option<Listener>,
+    /// Whether a line of progress is shown, if standard error is a terminal.
+    pub progress: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            name: None,
+            checkpoint: None,
+            trigger: Trigger::default(),
+            workers: 1,
+            max_rows_per_epoch: None,
+            max_bytes_per_epoch: 64 << 20,
+            max_future_skew: Duration::from_secs(300),
+            durability: Durability::default(),
+            listener: None,
+            progress: true,
+        }
+    }
+}

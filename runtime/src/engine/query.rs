@@ -1,0 +1,63 @@
+//! A pipeline that runs in the background.
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::driver::{self, Stop};
+use super::options::Options;
+use super::summary::Summary;
+use crate::Result;
+use crate::error::{Error, Kind};
+use crate::observe::progress::Progress;
+use crate::pipeline::Plan;
+
+/// A pipeline that runs in the background. Dropping it lets it run on.
+pub struct Query {
+    stop: watch::Sender<Stop>,
+    progress: watch::Receiver<Option<Progress>>,
+    task: JoinHandle<Result<Summary>>,
+}
+
+impl Query {
+    pub(crate) fn start(plan: Plan, mut options: Options) -> Self {
+        let (stop, stopped) = watch::channel(Stop::No);
+        let (told, progress) = watch::channel(None);
+        let listener = options.listener.take();
+        options.listener = Some(std::sync::Arc::new(move |progress: &Progress| {
+            told.send_replace(Some(progress.clone()));
+            if let Some(listener) = &listener {
+                listener(progress);
+            }
+        }));
+        let task = tokio::spawn(driver::run(plan, options, stopped));
+        Self { stop, progress, task }
+    }
+
+    /// The progress of the last epoch; `None` before the first.
+    #[must_use]
+    pub fn progress(&self) -> Option<Progress> {
+        self.progress.borrow().clone()
+    }
+
+    /// Asks the pipeline to end after the epoch at hand, leaving windows open for the next start.
+    pub fn stop(&self) {
+        self.stop.send_replace(Stop::Now);
+    }
+
+    /// Asks the pipeline to end after the epoch at hand, closing all windows as if the input had ended.
+    pub fn drain(&self) {
+        self.stop.send_replace(Stop::Drain);
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// What ended the pipeline.
+    pub async fn wait(self) -> Result<Summary> {
+        self.task.await.map_err(|error| {
+            Error::new(Kind::Internal, "the pipeline's task was cancelled or panicked")
+                .caused_by(error)
+                .help("keep the tokio runtime alive until the pipeline has ended")
+        })?
+    }
+}

@@ -1,0 +1,44 @@
+//! Ctrl-C and SIGTERM.
+
+use crate::Result;
+use crate::error::{Error, Kind};
+
+/// The signals that ask a process to end.
+pub(crate) struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let listen = |kind| signal(kind).map_err(|error| Error::io("listening for signals", error));
+            Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// The next signal.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The error of a run that was asked to end twice.
+pub(crate) fn aborted() -> Error {
+    Error::new(Kind::Unavailable, "stopped at once by a second signal")
+        .help("the epoch at hand was not committed and is read again at the next start")
+}

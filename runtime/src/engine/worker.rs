@@ -1,0 +1,246 @@
+//! Worker threads: each runs its own copy of the chain.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use arrow::array::RecordBatch;
+use tokio::sync::{OwnedSemaphorePermit, mpsc as replies};
+
+use crate::Result;
+use crate::error::{Error, Kind};
+use crate::operator::chain::{Chain, DeadLetter, EpochPlan, Output, Part};
+use crate::operator::input::Counts;
+use crate::operator::keyed::owner;
+use crate::sink::{StageWriter, StagedFile};
+use crate::source::Chunk;
+use crate::time::Timestamp;
+
+/// What a worker is told to do.
+pub(crate) enum Command {
+    /// Work through a chunk; the permit is its share of the byte budget. Answered only when it fails.
+    Chunk(Chunk, OwnedSemaphorePermit, EpochPlan),
+    /// All chunks of the epoch are there: give what the map side has.
+    Seal { workers: usize },
+    /// Add parts to the state of keyed stage `stage`, and close what ends by `watermark`.
+    Reduce { stage: usize, parts: Vec<Part>, plan: EpochPlan, watermark: Option<Timestamp>, workers: usize },
+    /// End the epoch; take snapshots of these ranges of key groups, those that are this worker's.
+    Finish { epoch: u64, snapshots: Vec<(u16, u16)> },
+    /// Put back the state of keyed stage `stage`.
+    Restore { stage: usize, batches: Vec<RecordBatch>, workers: usize },
+    /// All state is back.
+    Restored { watermark: Option<Timestamp> },
+}
+
+/// What a worker answers.
+pub(crate) enum Reply {
+    Sealed(Box<Sealed>),
+    Reduced { output: Option<Vec<Part>>, late: u64 },
+    Finished(Box<Finished>),
+    Restored,
+    Failed(Error),
+}
+
+/// The map side of an epoch.
+#[derive(Default)]
+pub(crate) struct Sealed {
+    pub parts: Option<Vec<Part>>,
+    pub counts: Counts,
+    pub future: u64,
+    /// The latest event time of each partition.
+    pub event_times: Vec<(u32, Timestamp)>,
+    pub min_event_time: Option<Timestamp>,
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// A worker's share of an epoch.
+#[derive(Default)]
+pub(crate) struct Finished {
+    pub files: Vec<StagedFile>,
+    pub batches: Vec<RecordBatch>,
+    pub rows_out: u64,
+    /// By keyed stage.
+    pub state: Vec<StageState>,
+}
+
+/// What a keyed stage gives to the checkpoint.
+#[derive(Default)]
+pub(crate) struct StageState {
+    pub changes: Vec<RecordBatch>,
+    pub snapshots: Vec<((u16, u16), Vec<RecordBatch>)>,
+    pub keys: u64,
+    pub bytes: u64,
+}
+
+/// A running worker.
+pub(crate) struct Worker {
+    pub commands: mpsc::Sender<Command>,
+    pub thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a worker. It ends when its command channel is dropped.
+pub(crate) fn start(
+    number: usize,
+    make: impl FnOnce() -> Chain + Send + 'static,
+    writer: Option<Box<dyn StageWriter>>,
+    log_changes: bool,
+    answers: replies::UnboundedSender<(usize, Reply)>,
+) -> Result<Worker> {
+    let (commands, inbox) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name(format!("millstream-worker-{number}"))
+        .spawn(move || {
+            let mut chain = make();
+            for stage in &mut chain.keyed {
+                stage.log_changes(log_changes);
+            }
+            let mut state = State {
+                number,
+                chain,
+                writer,
+                epoch: 0,
+                sealed: Sealed::default(),
+                finished: Finished::default(),
+                failed: false,
+            };
+            for command in inbox {
+                let answer = catch_unwind(AssertUnwindSafe(|| state.obey(command)));
+                let answer = match answer {
+                    Ok(Ok(None)) => continue,
+                    Ok(Ok(Some(reply))) => reply,
+                    Ok(Err(error)) => Reply::Failed(error),
+                    Err(panic) => Reply::Failed(panicked(panic.as_ref())),
+                };
+                // The state is not to be trusted after a failure, and the driver stops at the first.
+                state.failed |= matches!(answer, Reply::Failed(_));
+                if answers.send((number, answer)).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|error| Error::io("starting a worker thread", error))?;
+    Ok(Worker { commands, thread: Some(thread) })
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::new(Kind::Internal, format!("an expression of the pipeline panicked: {text}"))
+        .help("nothing of the epoch was written; mend the expression and start again")
+}
+
+struct State {
+    number: usize,
+    chain: Chain,
+    writer: Option<Box<dyn StageWriter>>,
+    epoch: u64,
+    sealed: Sealed,
+    finished: Finished,
+    failed: bool,
+}
+
+impl State {
+    fn obey(&mut self, command: Command) -> Result<Option<Reply>> {
+        if self.failed {
+            return Ok(None);
+        }
+        match command {
+            Command::Chunk(chunk, permit, plan) => {
+                self.epoch = plan.epoch;
+                let report = self.chain.map.chunk(&chunk, &plan)?;
+                drop(permit);
+                self.sealed.counts += report.counts;
+                self.sealed.future += report.future;
+                self.sealed.dead_letters.extend(report.dead_letters);
+                if let Some(time) = report.max_event_time {
+                    match self.sealed.event_times.iter_mut().find(|(partition, _)| *partition == chunk.partition) {
+                        Some((_, latest)) => *latest = time.max(*latest),
+                        None => self.sealed.event_times.push((chunk.partition, time)),
+                    }
+                }
+                let rows = self.chain.map.rows(false)?;
+                self.write(rows)?;
+                Ok(None)
+            }
+            Command::Seal { workers } => {
+                let (output, late) = self.chain.map.seal(workers)?;
+                let parts = self.output(output)?;
+                let mut sealed = std::mem::take(&mut self.sealed);
+                sealed.counts.late += late;
+                sealed.parts = parts;
+                Ok(Some(Reply::Sealed(Box::new(sealed))))
+            }
+            Command::Reduce { stage, parts, plan, watermark, workers } => {
+                self.epoch = plan.epoch;
+                let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
+                for part in parts {
+                    keyed.merge(part, watermark)?;
+                }
+                let (output, late) = keyed.close(&plan, watermark, workers)?;
+                let output = self.output(output)?;
+                Ok(Some(Reply::Reduced { output, late }))
+            }
+            Command::Finish { epoch, snapshots } => {
+                let mut finished = std::mem::take(&mut self.finished);
+                if let Some(writer) = &mut self.writer {
+                    finished.files = writer.seal(epoch)?;
+                }
+                for keyed in &mut self.chain.keyed {
+                    let mut state = StageState {
+                        changes: keyed.changes()?,
+                        keys: keyed.keys(),
+                        bytes: keyed.bytes(),
+                        ..StageState::default()
+                    };
+                    for &(low, high) in &snapshots {
+                        state.snapshots.push(((low, high), keyed.snapshot(low, high)?));
+                    }
+                    finished.state.push(state);
+                }
+                Ok(Some(Reply::Finished(Box::new(finished))))
+            }
+            Command::Restore { stage, batches, workers } => {
+                let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
+                let number = self.number;
+                for batch in &batches {
+                    keyed.restore(batch, &|group| owner(group, workers) == number)?;
+                }
+                Ok(Some(Reply::Restored))
+            }
+            Command::Restored { watermark } => {
+                for keyed in &mut self.chain.keyed {
+                    keyed.restored(watermark);
+                }
+                Ok(Some(Reply::Restored))
+            }
+        }
+    }
+
+    /// Writes rows, or passes partial aggregates on.
+    fn output(&mut self, output: Output) -> Result<Option<Vec<Part>>> {
+        match output {
+            Output::Rows(rows) => self.write(rows).map(|()| None),
+            Output::Parts(parts) => Ok(Some(parts)),
+        }
+    }
+
+    fn write(&mut self, rows: Vec<RecordBatch>) -> Result<()> {
+        for batch in rows {
+            self.finished.rows_out += batch.num_rows() as u64;
+            match &mut self.writer {
+                Some(writer) => writer.write(self.epoch, &batch)?,
+                None => self.finished.batches.push(batch),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_stage(stage: usize) -> Error {
+    Error::new(Kind::Internal, format!("there is no keyed stage {stage}"))
+        .help("this is a bug in millstream, please report it")
+}

@@ -1,0 +1,4 @@
+//! What a running pipeline tells of itself.
+
+pub(crate) mod line;
+pub mod progress;

@@ -1,0 +1,120 @@
+//! Whole pipelines, written by hand, from memory to memory.
+#![allow(missing_docs)]
+
+use millstream::agg::{avg, count, last};
+use millstream::operator::WindowSpec;
+use millstream::operator::reduce::KeyedSpec;
+use millstream::pipeline::from;
+use millstream::prelude::*;
+use millstream::sink::collect;
+use millstream::sink::collect::Collect;
+use millstream::source::memory;
+
+#[derive(Clone, Copy)]
+struct Out<A, B, C, D, E> {
+    device: A,
+    start: B,
+    n: C,
+    mean: D,
+    latest: E,
+}
+millstream::row!(OutBuilders, Out { device: A, start: B, n: C, mean: D, latest: E });
+
+/// Lines of `DEVICE SECOND VALUE`.
+fn windows(lines: &[&str], rows: &Collect) -> Pipeline {
+    from(memory(lines.iter().copied()))
+        .decode_plain(millstream::decode::text())
+        .watermark(secs(10))
+        .keyed(
+            KeyedSpec {
+                name: "per device".to_owned(),
+                keys: &["device"],
+                window_name: "window",
+                values: &["n", "mean", "latest"],
+                window: WindowSpec::tumbling(mins(1)),
+            },
+            |record, input, out| {
+                input.open(record.data);
+                while let Some(row) = input.next() {
+                    'row: {
+                        let mut words = row.line.split(' ');
+                        let (device, second, value) = (words.next(), words.next(), words.next());
+                        let second = second.and_then(|text| text.parse().ok()).unwrap_or(0);
+                        let value: f64 = value.and_then(|text| text.parse().ok()).unwrap_or(0.0);
+                        if value < 0.0 {
+                            input.filtered();
+                            break 'row;
+                        }
+                        let at = input.watermark(Timestamp::from_micros(second * 1_000_000));
+                        out.update((device.unwrap_or(""),), at, (count(), avg(value), last(row.line)));
+                    }
+                }
+            },
+        )
+        .rows(|group, cx, out| {
+            let ((device,), (n, mean, latest)) = (group.key, group.values);
+            out.emit(Out { device, start: cx.settle(group.window.start), n, mean, latest });
+        })
+        .sink(rows.clone())
+}
+
+fn text(rows: &Collect) -> Vec<String> {
+    let mut lines = Vec::new();
+    for batch in rows.batches() {
+        for row in 0..batch.num_rows() {
+            use millstream::schema::Stored;
+            let text = String::load(batch.column(0), row).unwrap();
+            let start = Timestamp::load(batch.column(1), row).unwrap();
+            let n = i64::load(batch.column(2), row).unwrap();
+            let mean = f64::load(batch.column(3), row).unwrap();
+            let latest = String::load(batch.column(4), row).unwrap();
+            lines.push(format!("{text} {} {n} {mean} [{latest}]", start.secs()));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn windows_close_and_late_rows_are_counted() {
+    let lines = [
+        "a 0 1", "b 1 5", "a 30 3", "a 59 -1", "a 61 10", "b 200 1", // closes the first two minutes
+        "a 2 100", // late in epochs that come after, not in the same
+        "b 201 3",
+    ];
+    for workers in [1, 3] {
+        let rows = collect();
+        let summary = windows(&lines, &rows).workers(workers).run_blocking().unwrap();
+        assert_eq!(
+            text(&rows),
+            ["a 0 3 34.666666666666664 [a 30 3]", "a 60 1 10 [a 61 10]", "b 0 1 5 [b 1 5]", "b 180 2 2 [b 201 3]"]
+        );
+        assert_eq!((summary.rows.rows, summary.rows.filtered, summary.rows.late, summary.rows_out), (8, 1, 0, 4));
+        assert!(summary.drained);
+
+        // Cut into epochs of two rows, the row for a closed window is late.
+        let rows = collect();
+        let summary = windows(&lines, &rows).workers(workers).max_rows_per_epoch(2).run_blocking().unwrap();
+        assert_eq!(text(&rows), ["a 0 2 2 [a 30 3]", "a 60 1 10 [a 61 10]", "b 0 1 5 [b 1 5]", "b 180 2 2 [b 201 3]"]);
+        assert_eq!((summary.rows.late, summary.epochs), (1, 4));
+        assert_eq!(
+            summary.to_string(),
+            "8 rows in = 6 used + 1 filtered + 1 late + 0 skipped + 0 dead letters; 4 rows out in 4 epochs"
+        );
+    }
+}
+
+#[test]
+fn a_panic_in_an_expression_is_an_error() {
+    let rows = collect();
+    let error = from(memory(["x"]))
+        .undecoded()
+        .rows(|_record, _input, out| {
+            let device = if true { panic!("seven") } else { "a" };
+            out.emit(Out { device, start: 1, n: 1, mean: 1, latest: 1 });
+        })
+        .sink(rows)
+        .run_blocking()
+        .unwrap_err();
+    assert!(error.to_string().contains("an expression of the pipeline panicked: seven"), "{error}");
+}
