@@ -4,7 +4,7 @@ use super::number::{FloatSum, Number, Total};
 use super::state::{Add, Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 
 /// The arithmetic mean as `f64`; null when all values were.
 pub fn avg<T: Number>(value: T) -> Add<f64, Avg<T::Nullness>> {

@@ -3,7 +3,7 @@
 use super::state::{Add, accumulator};
 use super::{Finish, Update};
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 use crate::schema::Predicate;
 
 /// The number of rows, as `i64`.

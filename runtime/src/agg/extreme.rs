@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::state::{Nullable, Nullness, Required, accumulator};
 use super::{Finish, Update};
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 use crate::schema::Stored;
 use crate::time::{Date, Timestamp};
 

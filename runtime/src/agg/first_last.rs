@@ -6,7 +6,7 @@ use super::extreme::{Largest, Ordered, Scalar, Side, Smallest};
 use super::state::{Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 
 /// The value of the row with the earliest event time; among equal times that of the first partition and record. Nulls are
 /// skipped.

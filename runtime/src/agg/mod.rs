@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use millstream::agg::{Finish, Update};
-//! use millstream::operator::input::At;
+//! use millstream::schema::At;
 //!
 //! // agg { spread = spread(temperature) }
 //! pub fn spread(value: f64) -> Spread { Spread(value) }
@@ -31,7 +31,7 @@ pub use stddev::stddev;
 pub use sum::sum;
 
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 use crate::schema::Stored;
 
 /// What one row does to an accumulator. Tuples of updates are updates of tuples.

@@ -4,7 +4,7 @@ use super::number::Number;
 use super::state::{Add, Nullable, accumulator};
 use super::{Finish, Update};
 use crate::Result;
-use crate::operator::input::At;
+use crate::schema::At;
 
 /// The sample standard deviation (divided by n - 1) as `Option<f64>`: null for fewer than two values.
 ///

@@ -5,7 +5,7 @@ use super::state::{Add, Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::operator::input::At;
+use crate::schema::At;
 
 /// The sum: `i64` of signed integers, `u64` of unsigned ones, `f64` of floats; null when all values were. An integer sum
 /// out of range is an error, never a wrapped number; a sum of floats depends on the order by no more than the last bits.

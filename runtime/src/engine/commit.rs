@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Slot};
-use super::options::Options;
+use super::report::Timings;
 use super::worker::Finished;
 use crate::error::{Error, Kind};
-use crate::observe::progress::Timings;
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
+use crate::pipeline::options::Options;
 use crate::sink::StageWriter;
 use crate::source::{PartitionProgress, Resume};
 use crate::time::Timestamp;

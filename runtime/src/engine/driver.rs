@@ -8,16 +8,17 @@ use tokio::sync::{mpsc, watch};
 
 use super::commit::{Committer, EpochWork, Pending, Recovered};
 use super::fetch::{self, Fetch};
-use super::options::{Options, Trigger};
+use super::report::{self, Timings};
 use super::summary::Summary;
 use super::watermark::Partitions;
 use super::worker::{self, Command, Finished, Reply, Sealed, Worker};
 use crate::error::{Error, Kind};
 use crate::observe::line::Line;
-use crate::observe::progress::{self, Progress, Timings};
+use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
+use crate::pipeline::options::{Options, Trigger};
 use crate::source::{Feed, Fetched, Limits};
 use crate::time::Timestamp;
 use crate::{Result, clock};
@@ -355,7 +356,7 @@ impl Driver {
         summary.watermark = committed.watermark;
         summary.open_keys = committed.keys;
         summary.drained = committed.drained;
-        let progress: Progress = progress::of(&self.plan, &self.options, &self.run_id, &committed);
+        let progress: Progress = report::of(&self.plan, &self.options, &self.run_id, &committed);
         self.line.show(&progress);
         tracing::info!(target: "millstream::progress", epoch = committed.epoch, rows = committed.counts.rows, "epoch committed");
         if let Some(listener) = &self.options.listener {

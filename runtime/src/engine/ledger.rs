@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::commit::{EpochWork, Recovered};
 use super::dead_letters;
-use super::options::{Checkpoint, Options};
 use crate::error::{Error, Kind};
 use crate::pipeline::Plan;
+use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
 use crate::source::Resume;

@@ -5,17 +5,18 @@
 //! computed. I/O of sources runs on the tokio runtime the pipeline was started on; nothing there ever blocks.
 
 pub(crate) mod commit;
-mod dead_letters;
+pub(crate) mod dead_letters;
 pub(crate) mod driver;
 mod fetch;
 mod ledger;
-pub mod options;
 pub mod query;
+mod report;
+mod run;
 pub(crate) mod shutdown;
 pub mod summary;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 
-pub use options::{Checkpoint, Trigger};
+pub use crate::pipeline::options::{Checkpoint, Trigger};
 pub use query::Query;
 pub use summary::Summary;

@@ -4,12 +4,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::driver::{self, Stop};
-use super::options::Options;
 use super::summary::Summary;
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::observe::progress::Progress;
 use crate::pipeline::Plan;
+use crate::pipeline::options::Options;
 
 /// A pipeline that runs in the background. Dropping it lets it run on.
 pub struct Query {

@@ -3,6 +3,7 @@
 use bumpalo::Bump;
 
 use crate::decode::{Decoder, Fault};
+pub use crate::schema::At;
 use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
@@ -42,18 +43,6 @@ impl std::ops::AddAssign for Counts {
         self.skipped += other.skipped;
         self.dead += other.dead;
     }
-}
-
-/// When and where a row is: its event time, and its place among rows of the same time. Aggregates such as `first` order
-/// by it, so that results depend neither on workers nor on how the input was cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct At {
-    /// The event time.
-    pub time: Timestamp,
-    /// The partition's number.
-    pub partition: u32,
-    /// The record's number within the partition.
-    pub record: u64,
 }
 
 /// The input of a fused closure: the decoder over the current record, the arena, and where the record is.

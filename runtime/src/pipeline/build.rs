@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bumpalo::Bump;
 
-use super::{AnySource, Pipeline, Plan};
+use super::{AnySource, KeyedPlan, Pipeline, Plan};
 use crate::agg::Finish;
 use crate::decode::{Decoder, Fault, Format, PlainFormat};
 use crate::operator::chain::{Chain, KeyedSide, MapSide};
@@ -15,6 +15,7 @@ use crate::operator::key::Key;
 use crate::operator::keyed::{Group, Keyed};
 use crate::operator::reduce::{KeyedSpec, Reduce};
 use crate::operator::stateless::{After, Context, Gather, Map};
+use crate::schema::projection::uses;
 use crate::schema::{Projection, RowBuilder, Rows, StreamSchema};
 use crate::sink::{Accepts, Append, Sink};
 use crate::source::Source;
@@ -34,25 +35,27 @@ impl<S: Source> From<S> {
     /// ([`All`](crate::schema::All) for every field).
     pub fn decode<T: StreamSchema, P: Projection, F: Format>(self, format: F) -> Decoded<S, F::Decoder<T, P>> {
         let words = format!("{} as {}", format.describe(), T::NAME);
-        self.with(format.decoder::<T, P>(), words)
+        let used = T::FIELDS.iter().enumerate().filter(|(field, _)| uses::<P, T>(*field)).map(|(_, name)| *name);
+        self.with(format.decoder::<T, P>(), words, used.collect())
     }
 
     /// Decodes records into the rows of a format that has its own, such as `text`.
     pub fn decode_plain<F: PlainFormat>(self, format: F) -> Decoded<S, F::Decoder> {
         let words = format.describe();
-        self.with(format.decoder(), words)
+        self.with(format.decoder(), words, Vec::new())
     }
 
     /// Leaves records as they are: the record is the row.
     pub fn undecoded(self) -> Decoded<S, Undecoded> {
-        self.with(Undecoded, String::new())
+        self.with(Undecoded, String::new(), Vec::new())
     }
 
-    fn with<D: Decoder>(self, decoder: D, decode: String) -> Decoded<S, D> {
+    fn with<D: Decoder>(self, decoder: D, decode: String, used: Vec<&'static str>) -> Decoded<S, D> {
         Decoded {
             head: Head {
                 source: Arc::new(self.source),
                 decode,
+                used,
                 policy: Policy::default(),
                 dead_letters: None,
                 watermark: None,
@@ -80,10 +83,15 @@ impl Decoder for Undecoded {
 struct Head {
     source: Arc<dyn AnySource>,
     decode: String,
+    used: Vec<&'static str>,
     policy: Policy,
     dead_letters: Option<Arc<dyn Sink>>,
     watermark: Option<Duration>,
     stages: Vec<String>,
+}
+
+fn keyed_plan<K: Key, A: Finish>(spec: KeyedSpec) -> KeyedPlan {
+    KeyedPlan { spec, keys: K::data_type(), values: A::data_type() }
 }
 
 type MakeMap = Arc<dyn Fn() -> Box<dyn MapSide> + Send + Sync>;
@@ -153,7 +161,7 @@ impl<S: Source, D: Decoder> Decoded<S, D> {
     {
         let window = spec.window;
         let map = self.map(closure, move || Keyed::new(window));
-        Grouped { head: self.head, map, keyed: Vec::new(), specs: vec![spec], types: PhantomData }
+        Grouped { head: self.head, map, keyed: Vec::new(), specs: vec![keyed_plan::<K, A>(spec)], types: PhantomData }
     }
 
     fn map<F, O>(&self, closure: F, out: impl Fn() -> O + Send + Sync + 'static) -> MakeMap
@@ -171,7 +179,7 @@ pub struct Grouped<K, A> {
     head: Head,
     map: MakeMap,
     keyed: Vec<MakeKeyed>,
-    specs: Vec<KeyedSpec>,
+    specs: Vec<KeyedPlan>,
     types: PhantomData<fn() -> (K, A)>,
 }
 
@@ -202,7 +210,7 @@ impl<K: Key, A: Finish> Grouped<K, A> {
     {
         let window = spec.window;
         self.then(closure, move || Keyed::new(window));
-        self.specs.push(spec);
+        self.specs.push(keyed_plan::<K2, A2>(spec));
         Grouped { head: self.head, map: self.map, keyed: self.keyed, specs: self.specs, types: PhantomData }
     }
 
@@ -211,7 +219,7 @@ impl<K: Key, A: Finish> Grouped<K, A> {
         G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut O) + Clone + Send + Sync + 'static,
         O: Gather + 'static,
     {
-        let Some(spec) = self.specs.last().cloned() else { return };
+        let Some(spec) = self.specs.last().map(|keyed| keyed.spec.clone()) else { return };
         self.keyed
             .push(Arc::new(move || Box::new(Reduce::<K, A, _>::new(spec.clone(), After::new(closure.clone(), out())))));
     }
@@ -222,7 +230,7 @@ pub struct Unsunk<B> {
     head: Head,
     map: MakeMap,
     keyed: Vec<MakeKeyed>,
-    specs: Vec<KeyedSpec>,
+    specs: Vec<KeyedPlan>,
     builders: PhantomData<fn() -> B>,
 }
 
@@ -241,6 +249,7 @@ impl<B: RowBuilder> Unsunk<B> {
         Pipeline::new(Plan {
             source: self.head.source,
             decode: self.head.decode,
+            used: self.head.used,
             policy: self.head.policy,
             dead_letters: self.head.dead_letters,
             watermark: self.head.watermark,

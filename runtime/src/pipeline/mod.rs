@@ -4,16 +4,18 @@
 //! keyed stage ([`keyed`](Decoded::keyed)), one closure after each keyed stage, and a [`sink`](Unsunk::sink).
 
 mod build;
-mod run;
+pub(crate) mod descriptor;
+pub mod explain;
+pub mod options;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 
 pub use self::build::{Decoded, From, Grouped, Undecoded, Unsunk, from};
+use self::options::Options;
 use crate::Result;
-use crate::engine::options::Options;
 use crate::operator::chain::Chain;
 use crate::operator::input::Policy;
 use crate::operator::reduce::KeyedSpec;
@@ -35,17 +37,27 @@ impl<S: Source> AnySource for S {
     }
 }
 
+/// A keyed stage and the types of its state.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyedPlan {
+    pub spec: KeyedSpec,
+    pub keys: DataType,
+    pub values: DataType,
+}
+
 /// What a pipeline consists of, apart from how it is run.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub source: Arc<dyn AnySource>,
     /// How records are decoded, in words.
     pub decode: String,
+    /// The columns that decoding checks: those that are used.
+    pub used: Vec<&'static str>,
     pub policy: Policy,
     pub dead_letters: Option<Arc<dyn Sink>>,
     /// How far the watermark stays behind the latest event time; `None` without one.
     pub watermark: Option<Duration>,
-    pub keyed: Vec<KeyedSpec>,
+    pub keyed: Vec<KeyedPlan>,
     pub chain: Arc<dyn Fn() -> Chain + Send + Sync>,
     pub schema: SchemaRef,
     pub sink: Arc<dyn Sink>,

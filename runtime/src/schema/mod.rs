@@ -7,6 +7,7 @@
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`]: the columns of Rust's own types.
 
+mod at;
 pub mod cell;
 pub mod column;
 pub mod kind;
@@ -18,6 +19,7 @@ mod row_macro;
 pub mod temporal;
 pub mod text;
 
+pub use at::At;
 pub use cell::{Cell, Value};
 pub use column::{Builder, Column, Stored};
 pub use kind::{EventTime, Predicate};

@@ -1,17 +1,16 @@
-//! How a [`Pipeline`] is run.
+//! How a [`Pipeline`] is run: its options and its start.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::Pipeline;
-use crate::Result;
 use crate::engine::driver::{self, Stop};
 use crate::engine::{Checkpoint, Query, Summary, Trigger};
 use crate::error::Error;
 use crate::observe::progress::Progress;
 use crate::store::Durability;
+use crate::{Pipeline, Result};
 
 impl Pipeline {
     /// A name, for progress documents and logs.

@@ -1,0 +1,210 @@
+//! What a checkpoint remembers of the pipeline that wrote it, and whether another may go on from there.
+//!
+//! Old and new are compared part by part, never by a hash alone: a hash could only say that something has changed. Stages
+//! without state may change freely; what is in state, in positions, or in the columns of files must fit.
+
+use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Plan;
+use crate::Result;
+use crate::error::{Error, Kind};
+
+/// The parts of a pipeline that a checkpoint depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// The kind of the source.
+    pub source: String,
+    /// What it reads.
+    pub target: String,
+    /// Keyed stages, in their order.
+    pub keyed: Vec<KeyedDescriptor>,
+    /// The delay of the watermark in microseconds.
+    pub watermark: Option<i64>,
+    /// Sinks: the pipeline's own, then that of the dead letters.
+    pub sinks: Vec<SinkDescriptor>,
+    /// Stages without state, in the user's words; they may change.
+    pub stages: Vec<String>,
+}
+
+/// A keyed stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyedDescriptor {
+    /// Its identity.
+    pub name: String,
+    /// Its window.
+    pub window: String,
+    /// Names and types of its keys.
+    pub keys: Vec<(String, String)>,
+    /// Names and types of its accumulators.
+    pub values: Vec<(String, String)>,
+}
+
+/// A sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkDescriptor {
+    /// The kind.
+    pub kind: String,
+    /// Where it writes to.
+    pub target: String,
+    /// Names and types of its columns.
+    pub columns: Vec<(String, String)>,
+    /// Options that decide where rows go, such as `partition_by`.
+    pub options: Vec<(String, String)>,
+}
+
+impl Descriptor {
+    /// Describes a pipeline.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let source = plan.source.describe();
+        let sink = |sink: &dyn crate::sink::Sink, schema: &arrow::datatypes::Schema| {
+            let description = sink.describe();
+            SinkDescriptor {
+                kind: description.kind.to_owned(),
+                target: description.target,
+                columns: schema
+                    .fields()
+                    .iter()
+                    .map(|field| (field.name().clone(), words_of(field.data_type(), field.is_nullable())))
+                    .collect(),
+                options: description
+                    .options
+                    .into_iter()
+                    .filter(|(name, _)| *name == "partition_by")
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect(),
+            }
+        };
+        let mut sinks = vec![sink(plan.sink.as_ref(), &plan.schema)];
+        if let Some(dead) = &plan.dead_letters {
+            use crate::schema::RowBuilder;
+            sinks.push(sink(dead.as_ref(), &crate::engine::dead_letters::Builders::schema()));
+        }
+        Self {
+            source: source.kind.to_owned(),
+            target: source.target,
+            keyed: plan
+                .keyed
+                .iter()
+                .map(|keyed| KeyedDescriptor {
+                    name: keyed.spec.name.clone(),
+                    window: keyed.spec.window.to_string(),
+                    keys: named(keyed.spec.keys, &keyed.keys),
+                    values: named(keyed.spec.values, &keyed.values),
+                })
+                .collect(),
+            watermark: plan.watermark.map(crate::time::micros),
+            sinks,
+            stages: plan.stages.clone(),
+        }
+    }
+
+    /// The descriptor as a checkpoint keeps it, and its fingerprint.
+    pub(crate) fn to_json(&self) -> (Value, String) {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        let fingerprint = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(value.to_string().as_bytes()));
+        (value, fingerprint)
+    }
+}
+
+/// Whether a pipeline may go on from the checkpoint of another.
+///
+/// # Errors
+/// All that does not fit, with what it was, what it is, and the way out.
+pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
+    let read = |value: &Value, whose: &str| {
+        serde_json::from_value::<Descriptor>(value.clone()).map_err(|error| {
+            Error::new(
+                Kind::Config,
+                format!("the description of the {whose} pipeline in the checkpoint cannot be read"),
+            )
+            .caused_by(error)
+            .help("it was written by another version of millstream; start with a fresh checkpoint and output")
+        })
+    };
+    let (old, new) = (read(old, "old")?, read(new, "new")?);
+    let mut changes = Vec::new();
+    changed(
+        &mut changes,
+        "the source",
+        &format!("{} `{}`", old.source, old.target),
+        &format!("{} `{}`", new.source, new.target),
+    );
+    for before in &old.keyed {
+        let Some(after) = new.keyed.iter().find(|after| after.name == before.name) else {
+            changes.push(format!("the keyed stage `{}` is gone, and its state with it", before.name));
+            continue;
+        };
+        let stage = format!("in the keyed stage `{}` ", before.name);
+        changed(&mut changes, &format!("{stage}the window"), &before.window, &after.window);
+        columns(&mut changes, &format!("{stage}the key"), &before.keys, &after.keys);
+        columns(&mut changes, &format!("{stage}the aggregate"), &before.values, &after.values);
+    }
+    for after in &new.keyed {
+        if !old.keyed.iter().any(|before| before.name == after.name) {
+            changes.push(format!("the keyed stage `{}` is new and would miss the rows read so far", after.name));
+        }
+    }
+    for (before, after) in old.sinks.iter().zip(&new.sinks) {
+        let place = |sink: &SinkDescriptor| format!("{} `{}`", sink.kind, sink.target);
+        changed(&mut changes, "the sink", &place(before), &place(after));
+        if before.target == after.target {
+            columns(
+                &mut changes,
+                &format!("in the sink `{}` the column", before.target),
+                &before.columns,
+                &after.columns,
+            );
+            changed(
+                &mut changes,
+                "the layout of the sink",
+                &format!("{:?}", before.options),
+                &format!("{:?}", after.options),
+            );
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Config,
+        format!("the pipeline was changed since this checkpoint was written: {}", changes.join("; ")),
+    )
+    .help("undo the change, or start with a fresh checkpoint and a fresh output folder"))
+}
+
+fn changed(changes: &mut Vec<String>, what: &str, before: &str, after: &str) {
+    if before != after {
+        changes.push(format!("{what} was {before}, is {after}"));
+    }
+}
+
+fn columns(changes: &mut Vec<String>, what: &str, before: &[(String, String)], after: &[(String, String)]) {
+    for (name, of) in before {
+        match after.iter().find(|(other, _)| other == name) {
+            None => changes.push(format!("{what} `{name}` is gone")),
+            Some((_, is)) if is != of => changes.push(format!("{what} `{name}` was {of}, is {is}")),
+            Some(_) => {}
+        }
+    }
+    for (name, _) in after.iter().filter(|(name, _)| !before.iter().any(|(other, _)| other == name)) {
+        changes.push(format!("{what} `{name}` is new"));
+    }
+}
+
+fn named(names: &[&str], of: &DataType) -> Vec<(String, String)> {
+    let DataType::Struct(fields) = of else { return Vec::new() };
+    let types = fields.iter().map(|field| words_of(field.data_type(), false));
+    names.iter().map(|name| (*name).to_owned()).zip(types).collect()
+}
+
+/// The name of a column's type.
+fn words_of(of: &DataType, nullable: bool) -> String {
+    let name = match of {
+        DataType::Timestamp(..) => "Timestamp".to_owned(),
+        DataType::Utf8 => "String".to_owned(),
+        other => other.to_string(),
+    };
+    if nullable { format!("Option<{name}>") } else { name }
+}
