@@ -1,1 +1,1 @@
-//! x
+//! Helpers of the whole-feature tests.

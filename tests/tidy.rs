@@ -1,0 +1,179 @@
+//! The rules of the house, as a test: who may import whom, how long a file may be, what must not be there.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every Rust file below `folder`, with its path from the root.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let (mut found, mut folders) = (Vec::new(), vec![root().join(folder)]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Lines of code: without comments, and without the tests of a file.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]\nmod tests {"))
+        .map(|(number, line)| (number + 1, line.split("//").next().unwrap_or("")))
+}
+
+fn is_test(name: &str) -> bool {
+    name.contains("/tests/") || name.ends_with("/tests.rs")
+}
+
+/// The rooms of the runtime, lower ones first. A room may import those before its own line, and itself.
+const RUNTIME: &[&[&str]] = &[
+    &["error", "time", "clock", "secret"],
+    &["store"],
+    &["schema"],
+    &["agg", "source"],
+    &["decode", "sink", "state"],
+    &["operator"],
+    &["checkpoint", "observe"],
+    &["pipeline"],
+    &["engine"],
+    &["cli", "testing", "prelude", "__private", "lib"],
+];
+
+/// The rooms of the macros, lower ones first.
+const MACROS: &[&[&str]] = &[
+    &["words", "diag", "paths", "tokens"],
+    &["split", "literal", "columns"],
+    &["expression", "ast", "schema"],
+    &["plan"],
+    &["stage"],
+    &["check"],
+    &["emit", "recover"],
+    &["lib", "tests"],
+];
+
+fn imports_go_down(folder: &str, rooms: &[&[&str]]) {
+    let rank = |room: &str| rooms.iter().position(|rooms| rooms.contains(&room));
+    let mut faults = Vec::new();
+    for (name, text) in sources(folder) {
+        if is_test(&name) {
+            continue;
+        }
+        let room = name.strip_prefix(folder).unwrap().trim_start_matches('/');
+        let room = room.split(['/', '.']).next().unwrap();
+        let Some(own) = rank(room) else {
+            faults.push(format!("{name}: the room `{room}` has no place in the table"));
+            continue;
+        };
+        for (number, line) in code(&text) {
+            for part in line.split("crate::").skip(1) {
+                let used: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if used != room && rank(&used).is_some_and(|used| used >= own) {
+                    faults.push(format!("{name}:{number}: `{room}` imports `{used}`, which is not below it"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn rooms_of_the_runtime() {
+    imports_go_down("runtime/src", RUNTIME);
+}
+
+#[test]
+fn rooms_of_the_macros() {
+    imports_go_down("macros/src", MACROS);
+}
+
+#[test]
+fn no_file_has_two_jobs() {
+    let mut faults = Vec::new();
+    for folder in ["runtime", "macros", "tests", "examples"] {
+        for (name, text) in sources(folder) {
+            let lines = text.lines().count();
+            if lines > 500 {
+                faults.push(format!("{name} has {lines} lines"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "more than 500 lines:\n{}", faults.join("\n"));
+}
+
+/// What must not be in the runtime, and where it may be all the same.
+#[test]
+fn absences() {
+    let rules: &[(&str, &[&str])] = &[
+        ("SystemTime::now", &["runtime/src/clock.rs"]),
+        ("Instant::now", &["runtime/src/clock.rs"]),
+        ("thread::spawn", &["runtime/src/engine/", "runtime/src/testing/"]),
+        ("thread::Builder", &["runtime/src/engine/", "runtime/src/testing/"]),
+        ("tokio::spawn", &["runtime/src/engine/", "runtime/src/testing/"]),
+        ("unsafe {", &[]),
+    ];
+    let mut faults = Vec::new();
+    for (name, text) in sources("runtime/src") {
+        if is_test(&name) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            for (word, allowed) in rules {
+                if line.contains(word) && !allowed.iter().any(|place| name.starts_with(place)) {
+                    faults.push(format!("{name}:{number}: `{word}`"));
+                }
+            }
+        }
+    }
+    for (name, text) in sources("macros/src") {
+        if is_test(&name) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            let spells = line.contains("::millstream") || line.contains("millstream::");
+            if spells && name != "macros/src/paths.rs" {
+                faults.push(format!("{name}:{number}: a path into the runtime outside of paths.rs"));
+            }
+            for connector in ["kinesis", "parquet", "\"file\"", "\"json\""] {
+                if line.contains(connector) {
+                    faults.push(format!("{name}:{number}: the name of a connector or format, {connector}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_packages_that_were_asked_for_are_in_use() {
+    let manifests = ["macros", "runtime", "tests", "examples"]
+        .map(|package| fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap())
+        .join("\n");
+    let code: String = ["macros", "runtime", "tests", "examples"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .map(|(_, text)| text)
+        .collect();
+    for package in
+        ["syn", "quote", "proc-macro2", "tokio", "aws-sdk-kinesis", "aws-config", "serde", "serde_json", "arrow", "parquet", "trybuild"]
+    {
+        let declared = manifests.lines().any(|line| {
+            line.strip_prefix(package).is_some_and(|rest| rest.starts_with('.') || rest.trim_start().starts_with('='))
+        });
+        assert!(declared, "{package} is no direct dependency");
+        let path = format!("{}::", package.replace('-', "_"));
+        assert!(code.contains(&path), "{package} is not used");
+    }
+}
