@@ -132,8 +132,9 @@ fn inline_names(literal: &str) -> Vec<String> {
     while let Some(ch) = chars.next() {
         match ch {
             '\\' if !raw => {
+                let escaped = chars.next();
                 // `\u{..}` has braces of its own.
-                if chars.next() == Some('u') {
+                if escaped == Some('u') {
                     chars.by_ref().find(|ch| *ch == '}');
                 }
             }

@@ -3,7 +3,7 @@
 //!
 //! The tokens of the user come out as they went in, with their spans. Only two things change: a bare name that is a
 //! column becomes what `resolve` says (`country` becomes `__row.country`), and an escape `{expr}` becomes the ident of
-//! its capture. The rules stand in the table of `tests.rs`, one line each.
+//! its capture. The rules stand in the table of `tests/table.rs`, one line each.
 //!
 //! ```text
 //! list   = expr { (`,` | `;`) expr }                     inside (..), [..] and macros
