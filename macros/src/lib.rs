@@ -1,5 +1,7 @@
 //! The procedural macros of millstream.
 
+#[allow(dead_code)]
+mod columns;
 mod schema;
 
 use proc_macro::TokenStream;
