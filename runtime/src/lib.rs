@@ -3,6 +3,7 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+pub mod checkpoint;
 pub mod clock;
 pub mod decode;
 pub mod engine;
@@ -14,6 +15,7 @@ pub mod prelude;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod store;
 pub mod testing;
 pub mod time;

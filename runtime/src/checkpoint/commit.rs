@@ -1,0 +1,199 @@
+//! Making an epoch true, and showing it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::record::{Close, Commit, Record, Start, StateFile};
+use super::{Checkpoint, Head, Published, fence, lock, publish, retain};
+use crate::error::{Error, Kind, Result};
+use crate::store::{Store, parent};
+
+impl Checkpoint {
+    /// Records where sources begin that have no position yet. Durable when it returns; call it before the first fetch.
+    /// A later record replaces an earlier one, so name every source that still needs its start.
+    ///
+    /// # Errors
+    ///
+    /// If a newer instance has taken over, or the log cannot be written.
+    pub fn record_starts(&self, starts: Value) -> Result<()> {
+        let mut head = self.head()?;
+        let first = head.last.is_none();
+        self.append(&mut head, &Record::Start(Start { starts }))?;
+        if first {
+            head.needed = head.tail.slot;
+        }
+        Ok(())
+    }
+
+    /// Makes an epoch true. The files it names are written and synced; their folders are synced here.
+    ///
+    /// `generation`, `roots`, `published_through`, the older generation of state files and, if it is empty, `writers`
+    /// are filled in. At most one epoch may be committed and not yet published.
+    ///
+    /// # Errors
+    ///
+    /// After any error but [`Kind::Internal`] it is open whether the epoch is committed, and this instance is finished:
+    /// the next start finds out. [`Kind::Fenced`] means that a newer instance has taken over.
+    pub fn commit(&self, mut commit: Commit) -> Result<()> {
+        let mut head = self.head()?;
+        let last = head.last.clone();
+        let expected = last.as_ref().map_or(1, |last| last.epoch + 1);
+        let epoch = commit.epoch;
+        if epoch != expected {
+            return Err(Error::new(Kind::Internal, format!("epoch {epoch} cannot be committed, {expected} is next")));
+        }
+        {
+            let progress = lock(&self.progress);
+            if progress.pending.len() > 1 {
+                return Err(Error::new(Kind::Internal, format!("epoch {epoch} is to be committed while two are not published")));
+            }
+            commit.published_through = progress.through;
+        }
+        commit.generation = self.author.generation;
+        for (id, files) in &commit.sinks {
+            let Some(sink) = self.sinks.get(id) else {
+                return Err(Error::new(Kind::Internal, format!("epoch {epoch} names sink `{id}`, which was not opened")));
+            };
+            if !files.is_empty() {
+                commit.roots.insert(id.clone(), sink.name.clone());
+            }
+        }
+        if commit.writers.is_empty() {
+            commit.writers.push(self.writer.clone());
+        }
+        retain::carry(last.as_deref(), &mut commit, self.identity.key_groups);
+        self.sync_named(last.as_deref(), &commit).inspect_err(|error| head.end(error))?;
+        let record = Record::Commit(Box::new(commit));
+        self.append(&mut head, &record)?;
+        if let Record::Commit(commit) = record {
+            let commit = Arc::new(*commit);
+            head.needed = head.tail.slot;
+            head.last = Some(Arc::clone(&commit));
+            lock(&self.progress).pending.push_back(commit);
+        }
+        Ok(())
+    }
+
+    /// Moves the files of a committed epoch to where readers see them. Epochs are published in order. May run while the
+    /// next epoch is committed.
+    ///
+    /// # Errors
+    ///
+    /// If a call fails, or a file is gone. The epoch stays committed, and the next start publishes it.
+    pub fn publish(&self, epoch: u64) -> Result<Published> {
+        let _one = lock(&self.publishing);
+        let commit = match lock(&self.progress).pending.front() {
+            Some(commit) if commit.epoch == epoch => Arc::clone(commit),
+            _ => {
+                return Err(Error::new(Kind::Internal, format!("epoch {epoch} is not the next one to be published"))
+                    .help("commit it first, and publish in order"));
+            }
+        };
+        let published = publish::publish(&self.sinks, &commit, false)?;
+        let mut progress = lock(&self.progress);
+        progress.pending.pop_front();
+        progress.through = Some(epoch);
+        Ok(published)
+    }
+
+    /// Ends this generation in good order. Every committed epoch is published.
+    ///
+    /// # Errors
+    ///
+    /// If an epoch is not published, a newer instance has taken over, or the log cannot be written.
+    pub fn close(&self) -> Result<()> {
+        if let Some(epoch) = lock(&self.progress).pending.front().map(|commit| commit.epoch) {
+            return Err(Error::new(Kind::Internal, format!("epoch {epoch} is to be published before the checkpoint is closed")));
+        }
+        self.end(None)
+    }
+
+    /// Ends this generation because of an error, which the next starts can then tell. Does nothing where the error has
+    /// already made appending impossible.
+    ///
+    /// # Errors
+    ///
+    /// If the log cannot be written.
+    pub fn fail(&self, error: &Error) -> Result<()> {
+        if lock(&self.head).ended.is_some() || error.kind() == Kind::Fenced {
+            return Ok(());
+        }
+        self.end(Some(error.to_string()))
+    }
+
+    fn end(&self, error: Option<String>) -> Result<()> {
+        let published_through = lock(&self.progress).through;
+        let mut head = self.head()?;
+        self.append(&mut head, &Record::Close(Close { published_through, error }))?;
+        head.ended = Some("it is closed".to_owned());
+        Ok(())
+    }
+
+    fn head(&self) -> Result<std::sync::MutexGuard<'_, Head>> {
+        let head = lock(&self.head);
+        match &head.ended {
+            None => Ok(head),
+            Some(why) => Err(Error::new(Kind::Internal, format!("the checkpoint takes no more records: {why}"))
+                .help("end this process and start again")),
+        }
+    }
+
+    fn append(&self, head: &mut Head, record: &Record) -> Result<()> {
+        match fence::append(&self.log, &head.tail, &self.author, record) {
+            Ok(tail) => {
+                head.tail = tail;
+                Ok(())
+            }
+            Err(error) => {
+                head.end(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the names of all new files durable, each folder once, and sees that the files are there: a record that
+    /// names a missing file could never be carried out.
+    fn sync_named(&self, last: Option<&Commit>, commit: &Commit) -> Result<()> {
+        let files = |commit: &Commit| -> Vec<StateFile> {
+            commit.operators.values().flat_map(|files| files.snapshots.iter().chain(&files.changelogs)).cloned().collect()
+        };
+        let known: BTreeSet<String> = last.map(files).unwrap_or_default().into_iter().map(|file| file.path).collect();
+        let mut dirs = BTreeSet::new();
+        let new = files(commit).into_iter().filter(|file| !known.contains(&file.path)).map(|file| (file.path, file.len));
+        let outbox = commit.outbox.values().flatten().map(|file| (file.path.clone(), file.len));
+        for (path, len) in new.chain(outbox) {
+            check_there(self.store.as_ref(), commit.epoch, &path, len)?;
+            dirs.insert(parent(&path).to_owned());
+        }
+        dirs.iter().try_for_each(|dir| self.store.sync_dir(dir))?;
+        for (id, files) in &commit.sinks {
+            let Some(sink) = self.sinks.get(id) else { continue };
+            let mut dirs = BTreeSet::new();
+            for file in files {
+                let path = sink.stage_path(&file.stage);
+                check_there(sink.store.as_ref(), commit.epoch, &path, file.len)?;
+                dirs.insert(parent(&path).to_owned());
+            }
+            dirs.iter().try_for_each(|dir| sink.store.sync_dir(dir))?;
+        }
+        Ok(())
+    }
+}
+
+impl Head {
+    fn end(&mut self, error: &Error) {
+        self.ended = Some(error.to_string());
+    }
+}
+
+fn check_there(store: &dyn Store, epoch: u64, path: &str, len: u64) -> Result<()> {
+    let found = match store.len(path)? {
+        Some(found) if found == len => return Ok(()),
+        Some(found) => format!("has {found} bytes, not {len}"),
+        None => "is not there".to_owned(),
+    };
+    Err(Error::new(Kind::Internal, format!("epoch {epoch} was not committed: `{}` {found}", store.describe(path)))
+        .help("if nobody deleted it, this is a bug in the sink or the operator; start again"))
+}

@@ -1,0 +1,24 @@
+//! Two instances never both append after the same slot, whatever they believe of each other.
+
+use super::log::{Author, Claimed, Log, Slot, Tail};
+use super::record::Record;
+use crate::error::{Error, Kind, Result};
+
+/// Appends as the running generation. Finding the slot taken means that a newer generation has begun.
+pub(super) fn append(log: &Log, tail: &Tail, author: &Author, record: &Record) -> Result<Tail> {
+    match log.claim(tail, author, record)? {
+        Claimed::Won(tail) => Ok(tail),
+        Claimed::Lost(slot) => Err(fenced_by(log, &slot)),
+    }
+}
+
+/// The first foreign slot after one's own is always an `Open`, which knows the host.
+fn fenced_by(log: &Log, slot: &Slot) -> Error {
+    let host = match &slot.record {
+        Record::Open(open) => format!("host {}, pid {}", open.writer.host, open.writer.pid),
+        _ => "its host is not known".to_owned(),
+    };
+    let (generation, root) = (slot.header.generation, log.store.describe(""));
+    Error::new(Kind::Fenced, format!("fenced by generation {generation} ({host}), which runs on `{root}` now"))
+        .help("do not start this instance again while the other one runs")
+}

@@ -1,0 +1,118 @@
+//! Moving the files of a committed epoch to where readers see them.
+//!
+//! Every step can be done again: by this process, by the next one, and by a zombie at the same time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::options::SinkRoot;
+use super::record::{Commit, OutputFile};
+use crate::error::{Error, Kind, Result};
+use crate::store::{Renamed, parent};
+
+/// How many files a publish moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Published {
+    /// Moved now.
+    pub moved: u64,
+    /// Found at their place.
+    pub present: u64,
+}
+
+/// Publishes one epoch. With `recovering`, also the folders that a process made and had no time to sync are synced.
+pub(super) fn publish(sinks: &BTreeMap<String, SinkRoot>, commit: &Commit, recovering: bool) -> Result<Published> {
+    let mut done = Published::default();
+    for (id, files) in commit.sinks.iter().filter(|(_, files)| !files.is_empty()) {
+        let sink = sinks.get(id).ok_or_else(|| unknown_sink(commit.epoch, id))?;
+        publish_sink(sink, commit.epoch, files, recovering, &mut done)?;
+    }
+    Ok(done)
+}
+
+/// Refuses, before anything is written, a start that could not publish what is committed.
+pub(super) fn check(roots: &BTreeMap<String, String>, commit: &Commit) -> Result<()> {
+    for (id, files) in commit.sinks.iter().filter(|(_, files)| !files.is_empty()) {
+        let now = roots.get(id).ok_or_else(|| unknown_sink(commit.epoch, id))?;
+        let then = commit.roots.get(id);
+        if then.is_some_and(|then| then != now) {
+            let (epoch, count, then) = (commit.epoch, files.len(), then.map_or("", String::as_str));
+            return Err(Error::new(
+                Kind::Config,
+                format!("epoch {epoch} is committed with {count} files for `{then}`, but sink `{id}` now writes to `{now}`"),
+            )
+            .help("start once with the old output and stop in good order, then change it"));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_sink(epoch: u64, id: &str) -> Error {
+    Error::new(Kind::Config, format!("epoch {epoch} is committed with files of sink `{id}`, which is not in the pipeline"))
+        .help("start the build with that sink once and stop it in good order, then remove the sink")
+}
+
+fn publish_sink(sink: &SinkRoot, epoch: u64, files: &[OutputFile], recovering: bool, done: &mut Published) -> Result<()> {
+    let store = &sink.store;
+    let (mut targets, mut stages) = (BTreeSet::new(), BTreeSet::new());
+    for file in files {
+        let (target, stage) = (sink.out_path(&file.path), sink.stage_path(&file.stage));
+        let dir = parent(&target).to_owned();
+        if targets.insert(dir.clone()) {
+            store.create_dirs(&dir)?;
+        }
+        stages.insert(parent(&stage).to_owned());
+        if present(sink, epoch, file, &target)? {
+            done.present += 1;
+            continue;
+        }
+        match store.rename_no_replace(&stage, &target)? {
+            Renamed::Done => done.moved += 1,
+            // Another process that publishes the same commit came between: look again.
+            Renamed::TargetExists | Renamed::SourceMissing => {
+                if !present(sink, epoch, file, &target)? {
+                    return Err(lost(sink, epoch, file));
+                }
+                done.present += 1;
+            }
+        }
+    }
+    if recovering {
+        for dir in targets.clone() {
+            let mut above = dir.as_str();
+            while above.len() > sink.out.len() {
+                above = parent(above);
+                targets.insert(above.to_owned());
+            }
+        }
+    }
+    targets.iter().try_for_each(|dir| store.sync_dir(dir))?;
+    for dir in &stages {
+        // The whole folder may be gone after an earlier publish.
+        if !store.remove_empty_dir(dir)? && !store.list(dir)?.is_empty() {
+            store.sync_dir(dir)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the file is where it belongs.
+fn present(sink: &SinkRoot, epoch: u64, file: &OutputFile, target: &str) -> Result<bool> {
+    match sink.store.len(target)? {
+        None => Ok(false),
+        Some(len) if len == file.len => Ok(true),
+        Some(len) => Err(Error::new(
+            Kind::Io,
+            format!("epoch {epoch}: `{}` has {len} bytes, {} are committed", sink.store.describe(target), file.len),
+        )
+        .help("somebody changed it or put another file there; restore it from a backup, or move it away if it is not ours")),
+    }
+}
+
+fn lost(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Error {
+    let target = sink.store.describe(&sink.out_path(&file.path));
+    let stage = sink.store.describe(&sink.stage_path(&file.stage));
+    let rows = file.rows;
+    Error::new(Kind::Io, format!("epoch {epoch}: the committed file `{target}` ({rows} rows) is neither there nor at `{stage}`"))
+        .help(format!(
+            "restore it from a backup, or give its rows up with `<your binary> repair --drop-epoch-files {epoch}`"
+        ))
+}

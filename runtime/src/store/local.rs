@@ -1,0 +1,412 @@
+//! A folder of a local disk.
+//!
+//! Every path is walked part by part from an open root with `O_NOFOLLOW`, so that nothing below the root can lead out of
+//! it, not even a symbolic link that somebody puts there while we run.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat};
+use rustix::io::Errno;
+
+use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed, Store, join, parent, path::parts};
+use crate::error::{Error, Kind, Result};
+
+mod names;
+
+/// How a [`LocalStore`] is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalOptions {
+    /// How much has to survive.
+    pub durability: Durability,
+    /// Only this user may read or write it: new directories are 0700 and new files 0600 rather than 0750 and 0640, and a
+    /// root that another user owns or may write to is refused.
+    pub private: bool,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self { durability: Durability::PowerLoss, private: true }
+    }
+}
+
+/// A [`Store`] in a folder of a local disk.
+#[derive(Debug)]
+pub struct LocalStore {
+    path: PathBuf,
+    root: OwnedFd,
+    options: LocalOptions,
+    /// Whether an error of a write-back reaches the next `syncfs` (Linux 5.8).
+    syncfs_reports: bool,
+}
+
+impl LocalStore {
+    /// Opens a folder, and makes it and all above it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or opened, or is private and open to others.
+    pub fn open(path: impl AsRef<Path>, options: LocalOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let absolute = std::path::absolute(path).map_err(|e| Error::io(format!("finding `{}`", path.display()), e))?;
+        make_root(&absolute, options)?;
+        let absolute =
+            absolute.canonicalize().map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e))?;
+        let root = rustix::fs::open(&absolute, dir_flags(), Mode::empty())
+            .map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e.into()))?;
+        if options.private {
+            check_private(&root, &absolute)?;
+        }
+        let store = Self { path: absolute, root, options, syncfs_reports: names::syncfs_reports() };
+        Ok(store)
+    }
+
+    /// The absolute path of the root, without symbolic links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn error(&self, doing: &str, path: &str, error: impl Into<io::Error>) -> Error {
+        Error::io(format!("{doing} `{}`", self.describe(path)), error.into())
+    }
+
+    /// Opens a directory; `None` if there is none.
+    fn dir(&self, path: &str) -> Result<Option<OwnedFd>> {
+        let mut at = self.root.try_clone().map_err(|e| self.error("opening", path, e))?;
+        for part in parts(path)? {
+            at = match openat(&at, part, dir_flags() | OFlags::NOFOLLOW, Mode::empty()) {
+                Ok(next) => next,
+                Err(Errno::NOENT) => return Ok(None),
+                Err(e) => return Err(self.error("opening", path, e)),
+            };
+        }
+        Ok(Some(at))
+    }
+
+    /// The directory of a path and the last part.
+    fn place<'a>(&self, path: &'a str) -> Result<Option<(OwnedFd, &'a str)>> {
+        let name = parts(path)?.pop().ok_or_else(|| {
+            Error::new(Kind::Internal, format!("`{}` is a directory, a file was meant", self.path.display()))
+        })?;
+        Ok(self.dir(parent(path))?.map(|dir| (dir, name)))
+    }
+
+    fn place_or_fail<'a>(&self, doing: &str, path: &'a str) -> Result<(OwnedFd, &'a str)> {
+        self.place(path)?.ok_or_else(|| self.error(doing, path, Errno::NOENT))
+    }
+
+    fn create_new(&self, dir: &OwnedFd, name: &str) -> rustix::io::Result<File> {
+        let mode = if self.options.private { 0o600 } else { 0o640 };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(dir, name, flags, Mode::from_raw_mode(mode)).map(File::from)
+    }
+
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        match self.options.durability {
+            Durability::PowerLoss => file.sync_data(),
+            Durability::ProcessCrash => Ok(()),
+        }
+    }
+
+    fn sync_fd(&self, dir: &OwnedFd, path: &str) -> Result<()> {
+        match self.options.durability {
+            Durability::PowerLoss => rustix::fs::fsync(dir).map_err(|e| self.error("syncing", path, e)),
+            Durability::ProcessCrash => Ok(()),
+        }
+    }
+}
+
+impl Store for LocalStore {
+    fn describe(&self, path: &str) -> String {
+        self.path.join(path).display().to_string()
+    }
+
+    fn create_only(&self, path: &str, bytes: &[u8]) -> Result<Created> {
+        let (dir, name) = self.place_or_fail("creating", path)?;
+        // Most of the names that are taken were taken long ago; do not write a file only to throw it away.
+        if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            self.sync_fd(&dir, path)?;
+            return Ok(Created::Exists);
+        }
+        let temporary = temporary_name(name);
+        let mut file = self.create_new(&dir, &temporary).map_err(|e| self.error("creating", path, e))?;
+        let linked = file
+            .write_all(bytes)
+            .and_then(|()| self.sync_file(&file))
+            .and_then(|()| names::link_new(&dir, &temporary, name));
+        let outcome = match linked {
+            Ok(true) => Ok(Created::Created),
+            Ok(false) => Ok(Created::Exists),
+            Err(e) => Err(self.error("creating", path, e)),
+        };
+        match unlinkat(&dir, &temporary, AtFlags::empty()) {
+            // A rename took it away.
+            Ok(()) | Err(Errno::NOENT) => {}
+            // The first error is the one to tell; a leftover is deleted at the next start.
+            Err(_) if outcome.is_err() => {}
+            Err(e) => return Err(self.error("removing the temporary file of", path, e)),
+        }
+        let outcome = outcome?;
+        self.sync_fd(&dir, path)?;
+        Ok(outcome)
+    }
+
+    fn write_new_file(&self, path: &str) -> Result<Box<dyn DurableFile>> {
+        let (dir, name) = self.place_or_fail("creating", path)?;
+        let file = self.create_new(&dir, name).map_err(|e| self.error("creating", path, e))?;
+        Ok(Box::new(LocalFile { file, path: self.describe(path), durability: self.options.durability }))
+    }
+
+    fn sync_files(&self, files: Vec<Box<dyn DurableFile>>) -> Result<()> {
+        // One by one every file waits for a flush of the disk; from about five files on, one call for all is cheaper.
+        if files.len() <= 4 || !self.syncfs_reports || self.options.durability == Durability::ProcessCrash {
+            return files.into_iter().try_for_each(DurableFile::sync_and_close);
+        }
+        files.into_iter().try_for_each(DurableFile::close_unsynced)?;
+        names::syncfs(&self.root).map_err(|e| self.error("syncing the file system of", "", e))
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some((dir, name)) = self.place(path)? else { return Ok(None) };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = match openat(&dir, name, flags, Mode::empty()) {
+            Ok(fd) => File::from(fd),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(e) => return Err(self.error("opening", path, e)),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| self.error("reading", path, e))?;
+        Ok(Some(bytes))
+    }
+
+    fn len(&self, path: &str) -> Result<Option<u64>> {
+        let Some((dir, name)) = self.place(path)? else { return Ok(None) };
+        match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => Ok(u64::try_from(stat.st_size).ok()),
+            Ok(_) => Err(Error::new(Kind::Io, format!("`{}` is not a regular file", self.describe(path)))
+                .help("somebody else put it there; move it away")),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(self.error("looking at", path, e)),
+        }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<Entry>> {
+        let Some(dir) = self.dir(path)? else { return Ok(Vec::new()) };
+        let fail = |e: Errno| self.error("listing", path, e);
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&dir).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let name = entry.file_name();
+            if name.to_bytes() == b"." || name.to_bytes() == b".." {
+                continue;
+            }
+            let is_dir = match entry.file_type() {
+                FileType::Unknown => statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
+                    .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
+                known => known.is_dir(),
+            };
+            // A name that is not text is none of ours.
+            if let Ok(name) = name.to_str() {
+                entries.push(Entry { name: name.to_owned(), is_dir });
+            }
+        }
+        entries.sort_unstable();
+        Ok(entries)
+    }
+
+    fn rename_no_replace(&self, from: &str, to: &str) -> Result<Renamed> {
+        let (to_dir, to_name) = self.place_or_fail("creating", to)?;
+        let Some((from_dir, from_name)) = self.place(from)? else { return Ok(Renamed::SourceMissing) };
+        match names::rename_new(&from_dir, from_name, &to_dir, to_name) {
+            Ok(renamed) => Ok(renamed),
+            Err(e) if e.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => Err(Error::new(
+                Kind::Config,
+                format!("`{}` and `{}` are on different file systems", self.describe(from), self.describe(to)),
+            )
+            .help("staged files are renamed into the output, so both folders have to be on one file system")),
+            Err(e) => Err(self.error("renaming", from, e)),
+        }
+    }
+
+    fn remove(&self, path: &str) -> Result<bool> {
+        let Some((dir, name)) = self.place(path)? else { return Ok(false) };
+        match unlinkat(&dir, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(e) => Err(self.error("removing", path, e)),
+        }
+    }
+
+    fn remove_empty_dir(&self, path: &str) -> Result<bool> {
+        let Some((dir, name)) = self.place(path)? else { return Ok(false) };
+        match unlinkat(&dir, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(e) => Err(self.error("removing", path, e)),
+        }
+    }
+
+    fn create_dirs(&self, path: &str) -> Result<()> {
+        let mode = Mode::from_raw_mode(if self.options.private { 0o700 } else { 0o750 });
+        let mut at = self.root.try_clone().map_err(|e| self.error("opening", path, e))?;
+        let mut walked = String::new();
+        for part in parts(path)? {
+            let inside = join(&walked, part);
+            let flags = dir_flags() | OFlags::NOFOLLOW;
+            at = match openat(&at, part, flags, Mode::empty()) {
+                Ok(next) => next,
+                Err(Errno::NOENT) => {
+                    match mkdirat(&at, part, mode) {
+                        // Another thread may have been first; its sync may still be to come, so ours is not spared.
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(e) => return Err(self.error("creating the folder", &inside, e)),
+                    }
+                    self.sync_fd(&at, &walked)?;
+                    openat(&at, part, flags, Mode::empty()).map_err(|e| self.error("opening", &inside, e))?
+                }
+                Err(e) => return Err(self.error("opening the folder", &inside, e)),
+            };
+            walked = inside;
+        }
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &str) -> Result<()> {
+        let dir = self.dir(path)?.ok_or_else(|| self.error("syncing", path, Errno::NOENT))?;
+        self.sync_fd(&dir, path)
+    }
+
+    fn same_filesystem(&self, a: &str, b: &str) -> Result<bool> {
+        let device = |path: &str| -> Result<u64> {
+            let dir = self.dir(path)?.ok_or_else(|| self.error("opening", path, Errno::NOENT))?;
+            let stat = rustix::fs::fstat(&dir).map_err(|e| self.error("looking at", path, e))?;
+            #[allow(clippy::unnecessary_cast)] // its type differs between systems
+            Ok(stat.st_dev as u64)
+        };
+        Ok(device(a)? == device(b)?)
+    }
+
+    fn lock(&self, path: &str, text: &str) -> Result<Locked> {
+        let (dir, name) = self.place_or_fail("locking", path)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = openat(&dir, name, flags, Mode::from_raw_mode(0o600))
+            .map(File::from)
+            .map_err(|e| self.error("opening", path, e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only for a message; what cannot be read is left out of it.
+                let _ = file.take(4096).read_to_string(&mut holder);
+                return Ok(Locked::By(holder.trim().to_owned()));
+            }
+            Err(std::fs::TryLockError::Error(e)) => return Err(self.error("locking", path, e)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(|e| self.error("writing", path, e))?;
+        Ok(Locked::Held(Box::new(LocalLock { _file: file })))
+    }
+}
+
+#[derive(Debug)]
+struct LocalLock {
+    _file: File,
+}
+
+impl LockGuard for LocalLock {}
+
+struct LocalFile {
+    file: File,
+    path: String,
+    durability: Durability,
+}
+
+impl Write for LocalFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl DurableFile for LocalFile {
+    fn sync_and_close(self: Box<Self>) -> Result<()> {
+        match self.durability {
+            Durability::PowerLoss => {
+                self.file.sync_data().map_err(|e| Error::io(format!("syncing `{}`", self.path), e))
+            }
+            Durability::ProcessCrash => Ok(()),
+        }
+    }
+
+    fn close_unsynced(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn dir_flags() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
+}
+
+/// A name that no other process or thread uses.
+fn temporary_name(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    format!(".tmp-{name}-{unique:016x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Makes the root and all above it, and syncs every directory that got a new name. The parent of the root is synced
+/// even if the root was there, since the process that made it may have died before it could.
+fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
+    let fail = |path: &Path, e: io::Error| {
+        Error::io(format!("creating the folder `{}`", path.display()), e).help("make it, or choose another folder")
+    };
+    let missing: Vec<&Path> = path.ancestors().take_while(|level| !level.exists()).collect();
+    let mut levels: Vec<&Path> = missing.iter().rev().copied().collect();
+    for level in &levels {
+        use std::os::unix::fs::DirBuilderExt;
+        let mode = if options.private { 0o700 } else { 0o750 };
+        match std::fs::DirBuilder::new().mode(mode).create(level) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(fail(level, e)),
+        }
+    }
+    if options.durability == Durability::ProcessCrash {
+        return Ok(());
+    }
+    let made = !levels.is_empty();
+    if !made {
+        levels.push(path);
+    }
+    for above in levels.iter().filter_map(|level| level.parent()) {
+        match File::open(above).and_then(|dir| dir.sync_all()) {
+            Ok(()) => {}
+            // A parent that only others may read was not changed by us.
+            Err(e) if !made && e.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(e) => return Err(fail(above, e)),
+        }
+    }
+    Ok(())
+}
+
+fn check_private(root: &OwnedFd, path: &Path) -> Result<()> {
+    let stat = rustix::fs::fstat(root.as_fd()).map_err(|e| Error::io(format!("opening `{}`", path.display()), e.into()))?;
+    let refuse = |what: &str, help: String| {
+        Err(Error::new(Kind::Config, format!("the folder `{}` {what}", path.display())).help(help))
+    };
+    if stat.st_uid != rustix::process::geteuid().as_raw() {
+        return refuse("belongs to another user", "run as that user, or choose a folder of your own".to_owned());
+    }
+    if stat.st_mode & 0o022 != 0 {
+        return refuse("can be written by other users", format!("run `chmod go-w '{}'`", path.display()));
+    }
+    Ok(())
+}
