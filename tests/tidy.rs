@@ -166,9 +166,19 @@ fn the_packages_that_were_asked_for_are_in_use() {
         .flat_map(|folder| sources(folder))
         .map(|(_, text)| text)
         .collect();
-    for package in
-        ["syn", "quote", "proc-macro2", "tokio", "aws-sdk-kinesis", "aws-config", "serde", "serde_json", "arrow", "parquet", "trybuild"]
-    {
+    for package in [
+        "syn",
+        "quote",
+        "proc-macro2",
+        "tokio",
+        "aws-sdk-kinesis",
+        "aws-config",
+        "serde",
+        "serde_json",
+        "arrow",
+        "parquet",
+        "trybuild",
+    ] {
         let declared = manifests.lines().any(|line| {
             line.strip_prefix(package).is_some_and(|rest| rest.starts_with('.') || rest.trim_start().starts_with('='))
         });

@@ -118,3 +118,34 @@ fn a_panic_in_an_expression_is_an_error() {
         .unwrap_err();
     assert!(error.to_string().contains("an expression of the pipeline panicked: seven"), "{error}");
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_run_goes_on_where_the_last_one_stopped() {
+    use millstream::engine::Trigger;
+    let lines: Vec<String> = (0..200).map(|n| format!("d{} {} {n}", n % 7, n * 3)).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let whole = collect();
+    windows(&lines, &whole).max_rows_per_epoch(5).run_blocking().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let rows = collect();
+    let mut runs = 0;
+    loop {
+        // One epoch a run, with another number of workers each time.
+        let pipeline = windows(&lines, &rows).max_rows_per_epoch(5).trigger(Trigger::Once).workers(1 + runs % 4);
+        let summary = pipeline.checkpoint(folder.path().join("checkpoint")).run_blocking().unwrap();
+        runs += 1;
+        if summary.drained {
+            break;
+        }
+        assert!(runs < 100, "{summary}");
+    }
+    assert_eq!((text(&rows), runs), (text(&whole), 40));
+
+    // What was drained cannot go on with more.
+    let more: Vec<&str> = lines.iter().copied().chain(["d1 9999 1"]).collect();
+    let error =
+        windows(&more, &rows).checkpoint(folder.path().join("checkpoint")).run_blocking().unwrap_err().to_string();
+    assert!(error.contains("this checkpoint was drained"), "{error}");
+}

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Slot};
 use super::report::Timings;
-use super::worker::Finished;
+use super::worker::{Finished, StateBatch};
 use crate::error::{Error, Kind};
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
@@ -27,6 +26,7 @@ pub(crate) struct EpochWork {
     pub watermark: Option<Timestamp>,
     /// Each partition with its latest event time.
     pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
+    pub forgotten: Vec<String>,
     pub metrics: BTreeMap<String, f64>,
     /// By worker.
     pub finished: Vec<Finished>,
@@ -72,7 +72,9 @@ pub(crate) struct Recovered {
     pub last_epoch: Option<u64>,
     pub drained: bool,
     /// By keyed stage, in the order in which they are to be put back.
-    pub state: Vec<Vec<RecordBatch>>,
+    pub state: Vec<Vec<StateBatch>>,
+    /// Whether snapshots are kept by stripe.
+    pub striped: bool,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
     /// Whether keyed stages must remember their changes.
@@ -85,7 +87,7 @@ pub(crate) struct Recovered {
 enum Job {
     Starts(Value, Value, oneshot::Sender<Result<()>>),
     Epoch(Box<EpochWork>, oneshot::Sender<Result<Committed>>),
-    Close(Option<String>, oneshot::Sender<Result<()>>),
+    Close(Option<Error>, oneshot::Sender<Result<()>>),
 }
 
 /// An epoch on its way to being committed.
@@ -102,7 +104,6 @@ impl Pending {
 pub(crate) struct Committer {
     jobs: mpsc::Sender<Job>,
     thread: Option<JoinHandle<()>>,
-    snapshots: bool,
 }
 
 impl Committer {
@@ -125,7 +126,7 @@ impl Committer {
             })
             .map_err(|error| Error::io("starting the commit thread", error))?;
         let recovered: Recovered = opened.await.map_err(|_| gone())??;
-        Ok((Self { jobs, thread: Some(thread), snapshots: recovered.log_changes }, recovered))
+        Ok((Self { jobs, thread: Some(thread) }, recovered))
     }
 
     /// Makes the resolved start of the source durable, before its first fetch.
@@ -142,19 +143,8 @@ impl Committer {
         Ok(Pending(answer))
     }
 
-    /// The ranges of key groups of which a snapshot is due in an epoch: each range in its turn, so that no epoch has to
-    /// write all of the state.
-    pub(crate) fn snapshots_due(&self, epoch: u64) -> Vec<(u16, u16)> {
-        use crate::operator::keyed::{STRIPES, stripe_len};
-        if !self.snapshots {
-            return Vec::new();
-        }
-        let low = (epoch % STRIPES as u64) as u16 * stripe_len();
-        vec![(low, low + stripe_len())]
-    }
-
     /// Ends the thread, after all that was handed over.
-    pub(crate) async fn close(mut self, error: Option<String>) -> Result<()> {
+    pub(crate) async fn close(mut self, error: Option<Error>) -> Result<()> {
         let (done, answer) = oneshot::channel();
         self.jobs.send(Job::Close(error, done)).map_err(|_| gone())?;
         let closed = answer.await.map_err(|_| gone())?;
@@ -172,7 +162,7 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
     for job in inbox {
         match job {
             Job::Starts(starts, identity, done) => {
-                done.send(ledger.starts(starts, identity)).ok();
+                done.send(ledger.starts(&starts, identity)).ok();
             }
             Job::Epoch(work, done) => {
                 let committed = if failed { Err(gone()) } else { epoch(&mut ledger, *work) };
@@ -206,7 +196,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
     let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
     let mut slots = vec![Slot::main(&mut work)];
     slots.extend(ledger.dead_letters(&work)?);
-    ledger.commit(&work, &mut slots)?;
+    ledger.commit(&work, &slots)?;
     work.timings.committed = clock::monotonic();
     ledger.publish(work.plan.epoch, slots)?;
     work.timings.published = clock::monotonic();

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
 use tokio::sync::{mpsc, watch};
 
 use super::commit::{Committer, EpochWork, Pending, Recovered};
 use super::fetch::{self, Fetch};
 use super::report::{self, Timings};
+use super::snapshots::Snapshots;
 use super::summary::Summary;
 use super::watermark::Partitions;
-use super::worker::{self, Command, Finished, Reply, Sealed, Worker};
+use super::worker::{self, Command, Finished, Reply, Sealed, StateBatch, Worker};
 use crate::error::{Error, Kind};
 use crate::observe::line::Line;
 use crate::observe::progress::Progress;
@@ -50,9 +50,10 @@ pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<
         Err(error) => Err(error),
     };
     // What a failure left in the way of the next start is cleaned by that start.
-    let closed = committer.close(ended.as_ref().err().map(ToString::to_string)).await;
-    let summary = ended?;
-    closed.map(|()| summary)
+    match ended {
+        Ok(summary) => committer.close(None).await.map(|()| summary),
+        Err(error) => Err(committer.close(Some(error)).await.err().unwrap_or_else(gone)),
+    }
 }
 
 struct Driver {
@@ -70,6 +71,8 @@ struct Driver {
     summary: Summary,
     line: Line,
     run_id: String,
+    /// `None` without a checkpoint.
+    snapshots: Option<Snapshots>,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
 }
@@ -120,6 +123,7 @@ impl Driver {
             summary,
             line: Line::new(options.progress),
             run_id: recovered.run_id,
+            snapshots: recovered.log_changes.then_some(Snapshots { striped: recovered.striped, bytes: 0 }),
             tick: clock::monotonic(),
             plan,
             options,
@@ -132,7 +136,7 @@ impl Driver {
     }
 
     /// Puts back the state of every keyed stage.
-    async fn restore(&mut self, state: Vec<Vec<RecordBatch>>) -> Result<()> {
+    async fn restore(&mut self, state: Vec<Vec<StateBatch>>) -> Result<()> {
         let workers = self.workers.len();
         for (stage, batches) in state.into_iter().enumerate() {
             self.all(|| Command::Restore { stage, batches: batches.clone(), workers })?;
@@ -160,7 +164,7 @@ impl Driver {
             let drain = (finite && exhausted) || stop == Stop::Drain;
             // The next epoch is fetched while this one is computed.
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
-            let work = self.reduce(&plan, mapped, drain, committer).await?;
+            let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
                 self.settle(pending.take()).await?;
                 pending = Some(committer.submit(work)?);
@@ -248,7 +252,6 @@ impl Driver {
         plan: &EpochPlan,
         mapped: Mapped,
         drain: bool,
-        committer: &Committer,
     ) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
         self.partitions.progress(&fetched.partitions);
@@ -282,7 +285,7 @@ impl Driver {
             counts.late += if stage == 0 { 0 } else { late };
             exchange = parts;
         }
-        let snapshots = committer.snapshots_due(plan.epoch);
+        let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
         let epoch = plan.epoch;
         self.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
         let finished: Vec<Finished> = self
@@ -300,6 +303,7 @@ impl Driver {
                 .into_iter()
                 .map(|partition| (self.partitions.max_event_time(&partition.id), partition))
                 .collect(),
+            forgotten: fetched.forgotten,
             metrics: fetched.metrics,
             finished,
             dead_letters,
@@ -356,6 +360,9 @@ impl Driver {
         summary.watermark = committed.watermark;
         summary.open_keys = committed.keys;
         summary.drained = committed.drained;
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.bytes = committed.state.iter().map(|state| state.bytes).sum();
+        }
         let progress: Progress = report::of(&self.plan, &self.options, &self.run_id, &committed);
         self.line.show(&progress);
         tracing::info!(target: "millstream::progress", epoch = committed.epoch, rows = committed.counts.rows, "epoch committed");

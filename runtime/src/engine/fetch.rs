@@ -75,6 +75,7 @@ fn join(whole: &mut Fetched, later: Fetched) {
         known.insert(partition.id.clone(), partition);
     }
     whole.partitions = known.into_values().collect();
+    whole.forgotten.extend(later.forgotten);
     whole.exhausted = later.exhausted;
     whole.metrics = later.metrics;
 }

@@ -1,12 +1,14 @@
 //! Where epochs are written down, and how their output becomes visible.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 
+#[cfg(feature = "parquet")]
+use super::book::Book;
 use super::commit::{EpochWork, Recovered};
 use super::dead_letters;
 use crate::error::{Error, Kind};
@@ -39,7 +41,6 @@ impl Slot {
 
 /// A sink that is ready.
 struct Target {
-    number: usize,
     staging: Option<Arc<dyn Staging>>,
     delivering: Option<Box<dyn Delivering>>,
     /// The writer of dead letters; those of the pipeline's own sink are with the workers.
@@ -47,67 +48,91 @@ struct Target {
 }
 
 impl Target {
-    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
+    fn connect(sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
         let (staging, delivering) = match sink.connect(schema)? {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),
         };
-        Ok(Self { number, staging, delivering, writer: None })
+        Ok(Self { staging, delivering, writer: None })
+    }
+
+    fn root(&self) -> Option<PathBuf> {
+        self.staging.as_ref().map(|staging| staging.root())
+    }
+
+    fn writer(&self, worker: usize, generation: u64, options: &Options) -> Option<Box<dyn StageWriter>> {
+        let staging = self.staging.as_ref()?;
+        let stage = stage_of(&staging.root()).join(format!("g{generation}"));
+        Some(staging.writer(WriterContext { worker, stage, generation, durability: options.durability }))
     }
 }
 
 /// Where epochs are written down.
+enum Log {
+    /// Nowhere: output becomes visible at once, and a restart begins anew.
+    None { id: String, generation: u64 },
+    /// In a commit log.
+    #[cfg(feature = "parquet")]
+    Book(Box<Book>),
+}
+
+/// The commit log, if there is one, and the sinks.
 pub(crate) struct Ledger {
-    pipeline_id: String,
+    log: Log,
     targets: Vec<Target>,
 }
 
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = vec![Target::connect(0, plan.sink.as_ref(), &plan.schema)?];
+        let mut targets = vec![Target::connect(plan.sink.as_ref(), &plan.schema)?];
         if let Some(sink) = &plan.dead_letters {
-            targets.push(Target::connect(1, sink.as_ref(), &dead_letters::Builders::schema())?);
+            targets.push(Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
         }
-        let staging = targets.first().is_some_and(|target| target.staging.is_some());
-        if options.checkpoint.is_none() && targets.iter().any(|target| target.staging.is_some()) {
-            return Err(needs_checkpoint(plan));
-        }
-        let run_id = new_id();
-        let generation = clock::now().micros().unsigned_abs();
-        let mut writers = Vec::new();
-        for worker in 0..options.workers {
-            let writer = targets.first().and_then(|target| target.staging.as_ref()).map(|staging| {
-                staging.writer(WriterContext {
-                    worker,
-                    stage: stage_of(&staging.root(), generation),
-                    generation,
-                    durability: options.durability,
-                })
-            });
-            writers.push(writer);
-        }
-        let recovered = Recovered {
-            resume: Resume::default(),
-            partitions: Vec::new(),
-            watermark: None,
-            last_epoch: None,
-            drained: false,
-            state: Vec::new(),
-            writers,
-            log_changes: false,
-            staging,
-            run_id: run_id.clone(),
+        let stages = targets.iter().any(|target| target.staging.is_some());
+        let (log, mut recovered) = match &options.checkpoint {
+            Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
+            Some(Checkpoint::None) => anew(),
+            None if stages => return Err(needs_checkpoint(plan)),
+            None => anew(),
         };
-        Ok((Self { pipeline_id: run_id, targets }, recovered))
+        let mut ledger = Self { log, targets };
+        let generation = ledger.generation();
+        for (number, target) in ledger.targets.iter_mut().enumerate() {
+            if number == 0 {
+                recovered.staging = target.staging.is_some();
+                recovered.writers = (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
+            } else {
+                // The worker's number keeps the names of its files apart.
+                target.writer = target.writer(crate::operator::keyed::STRIPES, generation, options);
+            }
+        }
+        Ok((ledger, recovered))
+    }
+
+    fn generation(&self) -> u64 {
+        match &self.log {
+            Log::None { generation, .. } => *generation,
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.generation(),
+        }
     }
 
     pub(crate) fn pipeline_id(&self) -> &str {
-        &self.pipeline_id
+        match &self.log {
+            Log::None { id, .. } => id,
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.pipeline_id(),
+        }
     }
 
-    pub(crate) fn starts(&mut self, _starts: Value, _identity: Value) -> Result<()> {
-        Ok(())
+    /// Makes the resolved start of the source durable.
+    pub(crate) fn starts(&mut self, starts: &Value, identity: Value) -> Result<()> {
+        match &mut self.log {
+            Log::None { .. } => Ok(drop(identity)),
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.starts(starts, identity),
+        }
     }
 
     /// The dead letters of an epoch, written.
@@ -127,26 +152,124 @@ impl Ledger {
         Ok(Some(slot))
     }
 
-    pub(crate) fn commit(&mut self, _work: &EpochWork, _slots: &mut [Slot]) -> Result<()> {
-        Ok(())
+    /// Makes an epoch true.
+    pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
+        match &mut self.log {
+            Log::None { .. } => Ok(()),
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.commit(work, slots),
+        }
     }
 
+    /// Shows the output of a committed epoch.
     pub(crate) fn publish(&mut self, epoch: u64, slots: Vec<Slot>) -> Result<()> {
-        for slot in slots {
-            let Some(target) = self.targets.get_mut(slot.sink) else { continue };
-            if let Some(delivering) = &mut target.delivering
-                && !slot.batches.is_empty()
-            {
-                let token = Token { pipeline: self.pipeline_id.clone(), sink: target.number, epoch };
-                delivering.deliver(&token, &slot.batches)?;
+        match &mut self.log {
+            Log::None { generation, .. } => {
+                let generation = *generation;
+                for slot in &slots {
+                    let root = self.targets.get(slot.sink).and_then(Target::root);
+                    root.map_or(Ok(()), |root| move_files(&root, generation, &slot.files))?;
+                }
             }
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.publish(epoch)?,
+        }
+        for slot in slots {
+            self.deliver(epoch, slot.sink, &slot.batches)?;
         }
         Ok(())
     }
 
-    pub(crate) fn close(mut self, _error: Option<String>) -> Result<()> {
-        self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close())
+    fn deliver(&mut self, epoch: u64, sink: usize, batches: &[RecordBatch]) -> Result<()> {
+        let token = Token { pipeline: self.pipeline_id().to_owned(), sink, epoch };
+        let Some(delivering) = self.targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+            return Ok(());
+        };
+        if batches.is_empty() {
+            return Ok(());
+        }
+        delivering.deliver(&token, batches)?;
+        match &self.log {
+            Log::None { .. } => Ok(()),
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.delivered(epoch, sink),
+        }
     }
+
+    /// Ends the run. Gives back the error that ended it, if one did.
+    pub(crate) fn close(mut self, error: Option<Error>) -> Result<()> {
+        let closed = self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
+        let ended = match self.log {
+            Log::None { generation, .. } => {
+                for root in self.targets.iter().filter_map(Target::root) {
+                    std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
+                    std::fs::remove_dir(stage_of(&root)).ok();
+                }
+                Ok(())
+            }
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.close(error.as_ref()),
+        };
+        match error {
+            Some(error) => Err(error),
+            None => closed.and(ended),
+        }
+    }
+}
+
+fn recovered_anew(run_id: String) -> Recovered {
+    Recovered {
+        resume: Resume::default(),
+        partitions: Vec::new(),
+        watermark: None,
+        last_epoch: None,
+        drained: false,
+        state: Vec::new(),
+        striped: false,
+        writers: Vec::new(),
+        log_changes: false,
+        staging: false,
+        run_id,
+    }
+}
+
+fn anew() -> (Log, Recovered) {
+    let id = new_id();
+    (Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() }, recovered_anew(id))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
+    Err(Error::new(Kind::Config, format!("the checkpoint `{}` needs the feature `parquet` of millstream", folder.display()))
+        .help("state is kept in parquet files: add `features = [\"parquet\"]` to the dependency"))
+}
+
+#[cfg(feature = "parquet")]
+fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
+    let roots: Vec<(usize, PathBuf)> =
+        targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.root()?))).collect();
+    let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
+    let (book, found) = Book::open(folder, plan, options, &roots)?;
+    for (sink, batches) in found.undelivered {
+        let epoch = found.last_epoch.unwrap_or_default();
+        let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
+        if let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) {
+            delivering.deliver(&token, &batches)?;
+            book.delivered(epoch, sink)?;
+        }
+    }
+    let recovered = Recovered {
+        resume: found.resume,
+        partitions: found.partitions,
+        watermark: found.watermark,
+        last_epoch: found.last_epoch,
+        drained: found.drained,
+        state: found.state,
+        striped: found.striped,
+        log_changes: true,
+        ..recovered_anew(new_id())
+    };
+    Ok((Log::Book(Box::new(book)), recovered))
 }
 
 fn needs_checkpoint(plan: &Plan) -> Error {
@@ -159,13 +282,24 @@ fn needs_checkpoint(plan: &Plan) -> Error {
 }
 
 /// The folder for staged files: a sibling of the output, since readers of the output read whatever lies inside of it.
-fn stage_of(root: &std::path::Path, generation: u64) -> PathBuf {
+fn stage_of(root: &Path) -> PathBuf {
     let mut name = root.as_os_str().to_owned();
     name.push(".stage");
-    PathBuf::from(name).join(format!("g{generation}"))
+    PathBuf::from(name)
 }
 
-/// An id for a run without a checkpoint.
+/// Shows files of a run without a commit log.
+fn move_files(root: &Path, generation: u64, files: &[StagedFile]) -> Result<()> {
+    let stage = stage_of(root).join(format!("g{generation}"));
+    for file in files {
+        let (from, to) = (stage.join(&file.stage), root.join(&file.path));
+        let moved = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::rename(&from, &to));
+        moved.map_err(|error| Error::io(format!("moving `{}` to `{}`", from.display(), to.display()), error))?;
+    }
+    Ok(())
+}
+
+/// An id for a run.
 fn new_id() -> String {
     let entropy = format!("{:?}{}{}", std::thread::current().id(), std::process::id(), clock::now().micros());
     format!("{:032x}", xxhash_rust::xxh3::xxh3_128(entropy.as_bytes()))

@@ -4,6 +4,8 @@
 //! loop; [`worker`] threads compute; [`commit`] is one thread that makes epochs durable, in order, while the next is
 //! computed. I/O of sources runs on the tokio runtime the pipeline was started on; nothing there ever blocks.
 
+#[cfg(feature = "parquet")]
+mod book;
 pub(crate) mod commit;
 pub(crate) mod dead_letters;
 pub(crate) mod driver;
@@ -11,6 +13,7 @@ mod fetch;
 mod ledger;
 pub mod query;
 mod report;
+mod snapshots;
 mod run;
 pub(crate) mod shutdown;
 pub mod summary;

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use arrow::array::RecordBatch;
@@ -17,6 +17,14 @@ use crate::sink::{StageWriter, StagedFile};
 use crate::source::Chunk;
 use crate::time::Timestamp;
 
+/// State as it was read, with the key groups for which it counts.
+#[derive(Clone)]
+pub(crate) struct StateBatch {
+    pub batch: RecordBatch,
+    /// By key group.
+    pub groups: Arc<Vec<bool>>,
+}
+
 /// What a worker is told to do.
 pub(crate) enum Command {
     /// Work through a chunk; the permit is its share of the byte budget. Answered only when it fails.
@@ -28,7 +36,7 @@ pub(crate) enum Command {
     /// End the epoch; take snapshots of these ranges of key groups, those that are this worker's.
     Finish { epoch: u64, snapshots: Vec<(u16, u16)> },
     /// Put back the state of keyed stage `stage`.
-    Restore { stage: usize, batches: Vec<RecordBatch>, workers: usize },
+    Restore { stage: usize, batches: Vec<StateBatch>, workers: usize },
     /// All state is back.
     Restored { watermark: Option<Timestamp> },
 }
@@ -206,8 +214,9 @@ impl State {
             Command::Restore { stage, batches, workers } => {
                 let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
                 let number = self.number;
-                for batch in &batches {
-                    keyed.restore(batch, &|group| owner(group, workers) == number)?;
+                for StateBatch { batch, groups } in &batches {
+                    let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
+                    keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
                 }
                 Ok(Some(Reply::Restored))
             }

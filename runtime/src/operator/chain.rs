@@ -102,7 +102,8 @@ pub trait KeyedSide: Send {
     /// A builder disagrees with its own schema.
     fn changes(&mut self) -> Result<Vec<RecordBatch>>;
 
-    /// Gives all state of the key groups from `low` up to but without `high`, in the same form.
+    /// Gives all state of the key groups from `low` up to but without `high`, in the same form; one batch at least, if
+    /// without rows.
     ///
     /// # Errors
     /// As [`Self::changes`].

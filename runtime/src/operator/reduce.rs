@@ -84,9 +84,6 @@ impl<K: Stored, A: Stored> Changes<K, A> {
     }
 
     fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {
-        if self.groups.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt16Array::from(std::mem::take(&mut self.groups))),
             Arc::new(Int64Array::from(std::mem::take(&mut self.panes))),
@@ -212,7 +209,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     }
 
     fn changes(&mut self) -> Result<Vec<RecordBatch>> {
-        self.changes.finish(&self.spec)
+        if self.changes.groups.is_empty() { Ok(Vec::new()) } else { self.changes.finish(&self.spec) }
     }
 
     fn snapshot(&self, low: u16, high: u16) -> Result<Vec<RecordBatch>> {
@@ -228,6 +225,9 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     }
 
     fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| unreadable(&self.spec, name));
         let groups = column(GROUP)?;
         let panes = column(PANE)?;

@@ -1,15 +1,14 @@
 //! `memory([..])`: records from memory, for tests.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::{
     BoxFuture, Chunk, ChunkSender, Description, Feed, Fetched, Limits, PartitionProgress, Place, Record, Resume, Source,
 };
-use crate::Result;
 use crate::error::{Error, Kind};
+use crate::{Result, clock};
 
 /// Records from memory, one after the other. The source ends with the last one.
 ///
@@ -53,8 +52,8 @@ impl Source for Memory {
     fn describe(&self) -> Description {
         Description {
             kind: "memory",
-            target: format!("{} records", self.records.len()),
-            options: Vec::new(),
+            target: "memory".to_owned(),
+            options: vec![("records", self.records.len().to_string())],
             replayable: true,
             finite: true,
         }
@@ -88,7 +87,7 @@ impl Feed for MemoryFeed {
             let rows = limits.rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX));
             let stop = self.records.len().min(from.saturating_add(rows));
             let mut bytes = 0;
-            while self.next < stop && bytes < limits.bytes && (bytes == 0 || Instant::now() < limits.until) {
+            while self.next < stop && bytes < limits.bytes && (bytes == 0 || clock::monotonic() < limits.until) {
                 let mut chunk = Chunk {
                     partition: 0,
                     data: Vec::new(),

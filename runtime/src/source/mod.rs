@@ -166,6 +166,8 @@ pub trait Feed: Send {
 pub struct Fetched {
     /// Every partition that is known and not yet forgotten: those that gave records and those that did not.
     pub partitions: Vec<PartitionProgress>,
+    /// Ids of partitions that no checkpoint needs to remember any more, such as closed shards whose data has expired.
+    pub forgotten: Vec<String>,
     /// Whether nothing more will come: a finite source has ended, or all that was there at the start has been read.
     pub exhausted: bool,
     /// Figures for the progress document, by their names there.

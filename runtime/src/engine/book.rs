@@ -1,0 +1,350 @@
+//! The commit log, as the engine uses it: positions, state files and output files of an epoch become one record.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use serde_json::Value;
+
+use super::commit::EpochWork;
+use super::ledger::Slot;
+use super::worker::StateBatch;
+use crate::checkpoint::{
+    Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
+    PartitionState, SourcePositions, StateFile, StateKind,
+};
+use crate::error::{Error, Kind};
+use crate::operator::key::KEY_GROUPS;
+use crate::pipeline::Plan;
+use crate::pipeline::descriptor::{Descriptor, compare};
+use crate::pipeline::options::Options;
+use crate::source::{self, Resume};
+use crate::state::file::{self, Extent};
+use crate::store::{Store, join};
+use crate::time::Timestamp;
+use crate::{Result, clock};
+
+/// The name of the one source in a record.
+const SOURCE: &str = "source";
+/// The folder of rows that are delivered after their commit.
+const OUTBOX: &str = "outbox";
+/// Epochs between two collections of garbage.
+const COLLECT: u64 = 50;
+
+/// An open commit log and what its last commit says.
+pub(super) struct Book {
+    checkpoint: Checkpoint,
+    keyed: Vec<String>,
+    sources: SourcePositions,
+    operators: BTreeMap<String, OperatorFiles>,
+    counters: BTreeMap<String, u64>,
+}
+
+/// What the log says about where to go on.
+pub(super) struct Found {
+    pub resume: Resume,
+    pub partitions: Vec<(String, Option<Timestamp>, bool)>,
+    pub watermark: Option<Timestamp>,
+    pub last_epoch: Option<u64>,
+    pub drained: bool,
+    /// By keyed stage, in the order in which it is to be put back.
+    pub state: Vec<Vec<StateBatch>>,
+    /// Whether snapshots are kept by stripe.
+    pub striped: bool,
+    /// Rows that were committed and may not have been delivered: the sink's number and the rows.
+    pub undelivered: Vec<(usize, Vec<RecordBatch>)>,
+}
+
+/// The name of a sink in records.
+fn sink_id(number: usize) -> &'static str {
+    if number == 0 { "sink" } else { "dead_letters" }
+}
+
+impl Book {
+    /// Opens the log in `folder`; `roots` are the output folders of the sinks that stage.
+    pub(super) fn open(folder: &Path, plan: &Plan, options: &Options, roots: &[(usize, &Path)]) -> Result<(Self, Found)> {
+        let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
+        let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
+        open.durability = options.durability;
+        for (number, root) in roots {
+            open = open.sink(sink_id(*number), *root);
+        }
+        let opened = Checkpoint::open(open, compare)?;
+        let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
+        let last = opened.last.unwrap_or_default();
+        let sources = last.sources.get(SOURCE).cloned().unwrap_or_default();
+        let book = Self { checkpoint: opened.checkpoint, keyed, sources, operators: last.operators, counters: last.counters };
+        if book.checkpoint.key_groups() != KEY_GROUPS {
+            return Err(Error::new(
+                Kind::Config,
+                format!("the checkpoint has {} key groups, this version of millstream {KEY_GROUPS}", book.checkpoint.key_groups()),
+            )
+            .help("start it with the version that made it"));
+        }
+        let state = book.keyed.iter().map(|name| book.read_state(name)).collect::<Result<Vec<_>>>()?;
+        let mut undelivered = Vec::new();
+        for (number, files) in last.outbox.iter().map(|(id, files)| (usize::from(id != sink_id(0)), files)) {
+            // A file is removed when its rows are delivered.
+            let left = files.iter().filter(|file| book.checkpoint.store().exists(&file.path).unwrap_or(true));
+            let batches = left.map(|file| book.read(&outbox_file(file))).collect::<Result<Vec<_>>>()?.concat();
+            if !batches.is_empty() {
+                undelivered.push((number, batches));
+            }
+        }
+        let found = Found {
+            resume: Resume {
+                partitions: book
+                    .sources
+                    .partitions
+                    .iter()
+                    .map(|(id, position)| {
+                        let drained = position.state != PartitionState::Open;
+                        let parents = position.parents.clone();
+                        (id.clone(), source::PartitionState { to: position.to.clone(), drained, parents })
+                    })
+                    .collect(),
+                identity: (!book.sources.identity.is_null()).then(|| book.sources.identity.clone()),
+                starts: opened.starts.and_then(|starts| starts.get(SOURCE).cloned()).filter(|starts| !starts.is_null()),
+            },
+            partitions: book
+                .sources
+                .partitions
+                .iter()
+                .map(|(id, position)| {
+                    let time = position.max_event_time.map(Timestamp::from_micros);
+                    (id.clone(), time, position.state != PartitionState::Open)
+                })
+                .collect(),
+            watermark: last.watermark.map(Timestamp::from_micros),
+            last_epoch: (last.epoch > 0).then_some(last.epoch),
+            drained: last.drained,
+            state,
+            striped: book.operators.values().any(|files| files.snapshots.len() > 1),
+            undelivered,
+        };
+        Ok((book, found))
+    }
+
+    pub(super) fn pipeline_id(&self) -> &str {
+        self.checkpoint.pipeline_id()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.checkpoint.generation()
+    }
+
+    /// Makes the resolved start of the source durable.
+    pub(super) fn starts(&mut self, starts: &Value, identity: Value) -> Result<()> {
+        self.sources.identity = identity;
+        // A start that was recorded once holds, so there is nothing to record when partitions have positions.
+        if starts.is_null() || !self.sources.partitions.is_empty() {
+            return Ok(());
+        }
+        self.checkpoint.record_starts(serde_json::json!({ SOURCE: starts }))
+    }
+
+    /// Writes state files and the rows to be delivered, and commits the epoch.
+    pub(super) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
+        let epoch = work.plan.epoch;
+        let mut operators = self.operators.clone();
+        for (stage, name) in self.keyed.clone().iter().enumerate() {
+            let files = operators.entry(name.clone()).or_default();
+            self.write_state(name, stage, work, files)?;
+        }
+        let mut commit = Commit {
+            epoch,
+            watermark: work.watermark.map(Timestamp::micros),
+            operators: operators.clone(),
+            counters: self.count(work, slots),
+            wall_time: clock::now().micros(),
+            drained: work.drained,
+            ..Commit::default()
+        };
+        let mut sources = self.sources.clone();
+        sources.finished = work.drained;
+        for id in &work.forgotten {
+            sources.partitions.remove(id);
+        }
+        for (max_event_time, partition) in &work.positions {
+            let position = PartitionPosition {
+                from: partition.from.clone(),
+                to: partition.to.clone(),
+                sub_seq: None,
+                state: if partition.drained { PartitionState::Drained } else { PartitionState::Open },
+                parents: partition.parents.clone(),
+                hash_range: partition.hash_range.clone(),
+                max_event_time: max_event_time.map(Timestamp::micros),
+                ms_behind: partition.ms_behind,
+                idle: partition.idle,
+            };
+            sources.partitions.insert(partition.id.clone(), position);
+        }
+        commit.sources.insert(SOURCE.to_owned(), sources.clone());
+        for slot in slots {
+            let id = sink_id(slot.sink).to_owned();
+            if !slot.files.is_empty() {
+                let generation = self.generation();
+                let output = slot.files.iter().map(|file| OutputFile {
+                    stage: join(&format!("g{generation}"), &file.stage),
+                    path: file.path.clone(),
+                    len: file.len,
+                    xxh3: file.xxh3.clone(),
+                    rows: file.rows,
+                    min_event_time: None,
+                    max_event_time: None,
+                });
+                commit.sinks.insert(id.clone(), output.collect());
+            }
+            if !slot.batches.is_empty() {
+                commit.outbox.insert(id, vec![self.write_outbox(slot, epoch)?]);
+            }
+        }
+        self.checkpoint.commit(commit.clone())?;
+        (self.sources, self.operators, self.counters) = (sources, operators, commit.counters);
+        Ok(())
+    }
+
+    /// Moves the files of a committed epoch to where readers see them.
+    pub(super) fn publish(&mut self, epoch: u64) -> Result<()> {
+        self.checkpoint.publish(epoch)?;
+        if epoch.is_multiple_of(COLLECT) {
+            self.checkpoint.collect_garbage(&std::collections::BTreeSet::new())?;
+        }
+        Ok(())
+    }
+
+    /// The rows of an epoch are delivered: a start after this does not deliver them again.
+    pub(super) fn delivered(&self, epoch: u64, sink: usize) -> Result<()> {
+        self.checkpoint.store().remove(&outbox_path(epoch, sink)).map(drop)
+    }
+
+    pub(super) fn close(self, error: Option<&Error>) -> Result<()> {
+        match error {
+            Some(error) => self.checkpoint.fail(error),
+            None => self.checkpoint.close(),
+        }
+    }
+
+    fn count(&self, work: &EpochWork, slots: &[Slot]) -> BTreeMap<String, u64> {
+        let mut counters = self.counters.clone();
+        let counts = work.counts;
+        let rows_out = work.finished.iter().map(|finished| finished.rows_out).sum();
+        let figures = [
+            ("rows", counts.rows),
+            ("filtered", counts.filtered),
+            ("late", counts.late),
+            ("skipped", counts.skipped),
+            ("dead_letters", counts.dead),
+            ("rows_out", rows_out),
+            ("files", slots.iter().map(|slot| slot.files.len() as u64).sum()),
+        ];
+        for (name, figure) in figures {
+            *counters.entry(name.to_owned()).or_default() += figure;
+        }
+        counters
+    }
+
+    /// Adds an epoch's changes and snapshots of a keyed stage to its files.
+    fn write_state(&self, name: &str, stage: usize, work: &EpochWork, files: &mut OperatorFiles) -> Result<()> {
+        let epoch = work.plan.epoch;
+        let of_stage = || work.finished.iter().filter_map(move |finished| finished.state.get(stage));
+        let changes: Vec<RecordBatch> = of_stage().flat_map(|state| state.changes.iter().cloned()).collect();
+        if !changes.is_empty() {
+            files.changelogs.push(self.write(name, StateKind::Changelog, (0, KEY_GROUPS), epoch, &changes)?);
+        }
+        let mut ranges: Vec<(u16, u16)> = of_stage().flat_map(|state| &state.snapshots).map(|(range, _)| *range).collect();
+        ranges.sort_unstable();
+        ranges.dedup();
+        for range in ranges {
+            let taken = of_stage().flat_map(|state| &state.snapshots).filter(|(of, _)| *of == range);
+            let mut rows: Vec<RecordBatch> = taken.flat_map(|(_, batches)| batches.iter().cloned()).collect();
+            // Every worker has a batch, though only one has rows of the range.
+            if rows.iter().any(|batch| batch.num_rows() > 0) {
+                rows.retain(|batch| batch.num_rows() > 0);
+            } else {
+                rows.truncate(1);
+            }
+            let snapshot = self.write(name, StateKind::Snapshot, range, epoch, &rows)?;
+            // It is named only after it was read back as it was written.
+            self.read(&snapshot)?;
+            files.snapshots.retain(|older| !older.overlaps(&snapshot));
+            files.snapshots.push(snapshot);
+        }
+        let oldest = snapshot_epochs(files).into_iter().min().unwrap_or(0);
+        files.changelogs.retain(|changes| changes.epoch > oldest);
+        Ok(())
+    }
+
+    fn write(&self, name: &str, kind: StateKind, range: (u16, u16), epoch: u64, rows: &[RecordBatch]) -> Result<StateFile> {
+        let (low, high) = (range.0, range.1.saturating_sub(1));
+        let path = self.checkpoint.state_path(name, kind, low, high, epoch)?;
+        write_rows(self.checkpoint.store().as_ref(), &path, Extent { lo: low, hi: high, epoch }, rows)
+    }
+
+    fn read(&self, of: &StateFile) -> Result<Vec<RecordBatch>> {
+        file::read(self.checkpoint.store().as_ref(), of)
+    }
+
+    /// The state of a keyed stage: snapshots, then changes in the order of their epochs, each for the key groups whose
+    /// snapshot it follows.
+    fn read_state(&self, name: &str) -> Result<Vec<StateBatch>> {
+        let Some(files) = self.operators.get(name) else { return Ok(Vec::new()) };
+        let epochs = snapshot_epochs(files);
+        let mut batches = Vec::new();
+        for snapshot in &files.snapshots {
+            let groups = (0..KEY_GROUPS).map(|group| (snapshot.lo..=snapshot.hi).contains(&group)).collect();
+            batches.push((self.read(snapshot)?, std::sync::Arc::new(groups)));
+        }
+        let mut changes: Vec<&StateFile> = files.changelogs.iter().collect();
+        changes.sort_by_key(|changes| changes.epoch);
+        for changes in changes {
+            let groups = epochs.iter().map(|epoch| changes.epoch > *epoch).collect();
+            batches.push((self.read(changes)?, std::sync::Arc::new(groups)));
+        }
+        let with_groups = |(batches, groups): (Vec<RecordBatch>, std::sync::Arc<Vec<bool>>)| {
+            batches.into_iter().map(move |batch| StateBatch { batch, groups: groups.clone() })
+        };
+        Ok(batches.into_iter().flat_map(with_groups).collect())
+    }
+
+    fn write_outbox(&self, slot: &Slot, epoch: u64) -> Result<OutboxFile> {
+        let store = self.checkpoint.store();
+        store.create_dirs(OUTBOX)?;
+        let path = outbox_path(epoch, slot.sink);
+        // What an epoch that was never committed has left behind.
+        store.remove(&path)?;
+        let StateFile { path, len, xxh3, rows, .. } = write_rows(store.as_ref(), &path, Extent { lo: 0, hi: 0, epoch }, &slot.batches)?;
+        Ok(OutboxFile { path, len, xxh3, rows })
+    }
+}
+
+fn write_rows(store: &dyn Store, path: &str, extent: Extent, rows: &[RecordBatch]) -> Result<StateFile> {
+    let Some(first) = rows.first() else {
+        return Err(Error::new(Kind::Internal, format!("there is nothing to write to `{path}`")).help("please report it"));
+    };
+    file::write(store, path, extent, &first.schema(), rows)
+}
+
+/// The epoch of the snapshot of each key group, 0 where there is none.
+fn snapshot_epochs(files: &OperatorFiles) -> Vec<u64> {
+    let of = |group: u16| files.snapshots.iter().filter(move |file| (file.lo..=file.hi).contains(&group));
+    (0..KEY_GROUPS).map(|group| of(group).map(|file| file.epoch).max().unwrap_or(0)).collect()
+}
+
+fn outbox_path(epoch: u64, sink: usize) -> String {
+    join(OUTBOX, &format!("e{epoch:010}-{}.parquet", sink_id(sink)))
+}
+
+fn outbox_file(file: &OutboxFile) -> StateFile {
+    let OutboxFile { path, len, xxh3, rows } = file.clone();
+    StateFile { lo: 0, hi: 0, epoch: 0, path, len, xxh3, rows }
+}
+
+/// Which build of the program this is: the path and the age of its file. Tells a program that crashes at every start from
+/// a mended one.
+fn build() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let changed = std::fs::metadata(&path).and_then(|found| found.modified()).ok();
+    let age = changed.and_then(|at| at.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()).unwrap_or_default();
+    format!("{}@{}", path.file_name().unwrap_or_default().to_string_lossy(), age.as_secs())
+}
