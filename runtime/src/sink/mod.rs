@@ -8,6 +8,7 @@
 
 pub mod collect;
 pub mod console;
+pub mod parquet;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use self::collect::collect;
 pub use self::console::console;
+pub use self::parquet::parquet;
 use crate::Result;
 use crate::store::Durability;
 
