@@ -1,12 +1,14 @@
 //! Rows and their columns.
 //!
 //! * [`column`]: what a column is: an owned type, its borrowed `Copy` view, its Arrow array.
+//! * [`batch`]: rows of a struct from Arrow batches.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`]: the columns of Rust's own types.
 
+pub mod batch;
 pub mod cell;
 pub mod column;
 pub mod kind;
