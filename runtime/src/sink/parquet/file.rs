@@ -109,7 +109,8 @@ impl OpenFile {
         self.writer.bytes_written() as u64 + self.group_bytes()
     }
 
-    fn group_bytes(&self) -> u64 {
+    /// An estimate of the bytes of the row group under construction, which are in memory.
+    pub(super) fn group_bytes(&self) -> u64 {
         self.columns.iter().map(|column| column.get_estimated_total_bytes() as u64).sum()
     }
 
@@ -121,7 +122,7 @@ impl OpenFile {
             self.append(&batch.slice(at, len)).map_err(|error| failed(&self.path, error))?;
             at += len;
             if self.rows_in_group >= self.row_group_rows || self.group_bytes() >= ROW_GROUP_BYTES {
-                self.end_group().map_err(|error| failed(&self.path, error))?;
+                self.flush()?;
             }
         }
         Ok(())
@@ -141,6 +142,11 @@ impl OpenFile {
         self.rows_in_group += batch.num_rows();
         self.rows += batch.num_rows() as u64;
         Ok(())
+    }
+
+    /// Writes the row group under construction and frees its memory.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        self.end_group().map_err(|error| failed(&self.path, error))
     }
 
     fn end_group(&mut self) -> Result<(), ParquetError> {

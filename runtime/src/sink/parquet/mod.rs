@@ -4,10 +4,10 @@
 //! names in one step when the epoch is committed. A reader of the output never sees a part of a file, nor rows of an epoch
 //! that did not happen. `partition_by` puts rows into folders in the Hive layout, `date=2026-01-02/country=DE/`.
 //!
-//! * [`path`]: values as names of folders, and names of files.
-//! * [`partition`]: which rows of a batch go where.
-//! * [`file`]: one file under construction.
-//! * [`writer`]: one worker's files.
+//! * `path`: values as names of folders, and names of files.
+//! * `partition`: which rows of a batch go where.
+//! * `file`: one file under construction.
+//! * `writer`: one worker's files.
 
 #[cfg(feature = "parquet")]
 mod file;
@@ -131,7 +131,7 @@ impl Parquet {
     }
 
     /// The most rows in a row group, which is held in memory until it is full; 1,048,576 by default, 16,777,216 at most.
-    /// A row group also ends at 128 MiB.
+    /// A row group also ends at 128 MiB, and the largest one of a worker when its row groups together are over 256 MiB.
     #[must_use]
     pub fn row_group_rows(mut self, rows: usize) -> Self {
         self.row_group_rows = rows;

@@ -10,6 +10,9 @@ use crate::Result;
 use crate::error::{Error, Kind};
 use crate::time::{Date, Timestamp};
 
+/// The most columns that name folders.
+const MAX_COLUMNS: usize = 8;
+
 /// A column that names folders.
 #[derive(Debug, Clone)]
 struct Column {
@@ -24,6 +27,11 @@ pub(super) struct Columns(Vec<Column>);
 impl Columns {
     /// Finds the columns in a schema and checks their types.
     pub(super) fn new(names: &[&str], schema: &Schema) -> Result<Self> {
+        // Deeper paths could be longer than a file system takes, which would show after the commit only.
+        if names.len() > MAX_COLUMNS {
+            return Err(Error::new(Kind::Config, format!("`partition_by` names {} columns", names.len()))
+                .help(format!("name {MAX_COLUMNS} at most")));
+        }
         let mut columns: Vec<Column> = Vec::with_capacity(names.len());
         for name in names {
             let Some((index, field)) = schema.column_with_name(name) else {

@@ -29,21 +29,18 @@ pub(super) fn check_root(root: &Path) -> Result<()> {
 
 /// Appends a value as a part of a path that no reader or file system takes for anything else, and that readers decode.
 ///
-/// Every byte outside of `[A-Za-z0-9_.-]` is percent-encoded, and so are the dots of `.` and `..`, and the first letter
-/// of `null` in any case, which DuckDB would read as NULL. What would be longer than [`MAX_VALUE`] is cut and ends in
-/// `~` and a hash; `~` is otherwise encoded, so that no other value has this name.
+/// Every byte outside of `[A-Za-z0-9_.-]` is percent-encoded, and so are the dots of `.` and `..`. What would be longer
+/// than [`MAX_VALUE`] is cut and ends in `~` and a hash; `~` is otherwise encoded, so that no other value has this name.
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(super) fn encode(value: &str, out: &mut String) {
     let start = out.len();
     let dots = value == "." || value == "..";
-    let null = value.eq_ignore_ascii_case("null");
     // `~` and 32 digits of the hash.
     let (room, mut cut) = (MAX_VALUE - 33, None);
-    for (at, char) in value.char_indices() {
+    for char in value.chars() {
         let before = out.len();
         let plain = match char {
             '.' => !dots,
-            _ if null && at == 0 => false,
             _ => char.is_ascii_alphanumeric() || matches!(char, '_' | '-'),
         };
         if plain {

@@ -22,6 +22,8 @@ use crate::store::Durability;
 
 /// Bytes of rows that are handed to a file at once; more are split, so that no file grows far over its size.
 const PIECE: usize = 64 << 20;
+/// Bytes of all row groups under construction of a worker, from which on the largest of them is written.
+const BUFFERED: u64 = 256 << 20;
 /// Complete files that wait to be synced, before they are synced without waiting for the end of the epoch: they are open.
 const UNSYNCED: usize = 64;
 /// Threads that sync.
@@ -35,6 +37,8 @@ pub(super) struct Files {
     columns: Columns,
     /// The columns of a batch that files hold.
     rest: Vec<usize>,
+    /// [`BUFFERED`], but in tests.
+    pub(super) buffered: u64,
 }
 
 impl Files {
@@ -58,7 +62,7 @@ impl Files {
             .set_created_by(concat!("millstream version ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let shape = Shape { schema: Arc::new(inner), properties, row_group_rows: sink.row_group_rows };
-        Ok(Self { sink: sink.clone(), shape, columns, rest })
+        Ok(Self { sink: sink.clone(), shape, columns, rest, buffered: BUFFERED })
     }
 }
 
@@ -86,6 +90,8 @@ struct Epoch {
     partitions: Partitions,
     /// By the number of the partition.
     open: BTreeMap<usize, Open>,
+    /// Bytes of the row groups under construction in `open`.
+    buffered: u64,
     unsynced: Vec<Finished>,
     done: Vec<StagedFile>,
     /// Files begun.
@@ -99,6 +105,8 @@ struct Open {
     /// Its name below the output's root.
     target: String,
     used: u64,
+    /// Bytes of its row group under construction.
+    buffered: u64,
 }
 
 impl StageWriter for Writer {
@@ -171,12 +179,28 @@ impl Writer {
         let Some(open) = state.open.get_mut(&partition) else { return Ok(()) };
         open.used = self.clock;
         open.file.write(rows)?;
+        open.count(&mut state.buffered);
         if open.file.size() >= self.files.sink.max_file_size
             && let Some(open) = state.open.remove(&partition)
         {
             state.finish(open, &self.context)?;
         }
+        if state.buffered > self.files.buffered
+            && let Some(largest) = state.open.values_mut().max_by_key(|open| open.buffered)
+        {
+            largest.file.flush()?;
+            largest.count(&mut state.buffered);
+        }
         Ok(())
+    }
+}
+
+impl Open {
+    /// Brings the bytes of its row group up to date, and those of `all` files.
+    fn count(&mut self, all: &mut u64) {
+        let now = self.file.group_bytes();
+        *all = all.saturating_sub(self.buffered) + now;
+        self.buffered = now;
     }
 }
 
@@ -194,11 +218,12 @@ impl Epoch {
         let name = path::file_name(epoch, context.worker, self.sequence, &context.stage, context.generation);
         self.sequence += 1;
         let file = OpenFile::create(folder.join(&name), shape)?;
-        Ok(Open { file, target: format!("{}{name}", self.partitions.folder(partition)), used: 0 })
+        Ok(Open { file, target: format!("{}{name}", self.partitions.folder(partition)), used: 0, buffered: 0 })
     }
 
     /// Completes a file.
     fn finish(&mut self, open: Open, context: &WriterContext) -> Result<()> {
+        self.buffered = self.buffered.saturating_sub(open.buffered);
         let finished = open.file.finish()?;
         let inside = finished.path.strip_prefix(&context.stage).unwrap_or(&finished.path);
         self.done.push(StagedFile {
