@@ -152,6 +152,18 @@ fn a_staged_file_that_is_there_is_never_overwritten() {
     assert_eq!(error.kind(), Kind::Output);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_in_place_of_the_folder_is_refused() {
+    let scratch = Scratch::new("link");
+    std::fs::create_dir(scratch.0.join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(scratch.0.join("elsewhere"), scratch.0.join("e0000000001")).unwrap();
+    let rows = batch(vec![("n", numbers(0, 10))]);
+    let error = stage(&parquet("out"), &[rows], &scratch.0).unwrap_err();
+    assert_eq!(error.kind(), Kind::Output);
+    assert!(error.to_string().contains("e0000000001` is a link; remove it"), "{error}");
+}
+
 #[test]
 fn partitions_are_folders_and_leave_the_files() {
     let scratch = Scratch::new("partitions");

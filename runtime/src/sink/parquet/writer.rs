@@ -98,6 +98,8 @@ struct Epoch {
     sequence: usize,
     /// The folder of the staged files, once it is there.
     folder: Option<PathBuf>,
+    /// Folders that have a new entry and are not yet synced.
+    changed: Vec<PathBuf>,
 }
 
 struct Open {
@@ -139,9 +141,8 @@ impl StageWriter for Writer {
             state.finish(open, &self.context)?;
         }
         state.sync(&self.context)?;
-        if let (Durability::PowerLoss, Some(folder)) = (self.context.durability, &state.folder) {
-            sync_folder(folder)?;
-            sync_folder(&self.context.stage)?;
+        if self.context.durability == Durability::PowerLoss {
+            state.changed.iter().try_for_each(|folder| sync_folder(folder))?;
         }
         // By name, whatever the order in which they were ended.
         state.done.sort_unstable_by(|one, other| one.stage.cmp(&other.stage));
@@ -211,7 +212,7 @@ impl Epoch {
             Some(folder) => folder,
             None => {
                 let folder = context.stage.join(epoch_folder(epoch));
-                make_folder(&folder)?;
+                self.changed = make_folder(&folder)?;
                 self.folder.insert(folder)
             }
         };
@@ -247,9 +248,15 @@ impl Epoch {
             return files.iter().try_for_each(sync_file);
         }
         std::thread::scope(|scope| {
-            let share = files.len().div_ceil(SYNCERS);
-            let threads: Vec<_> =
-                files.chunks(share).map(|files| scope.spawn(move || files.iter().try_for_each(sync_file))).collect();
+            let mut threads = Vec::with_capacity(SYNCERS);
+            for files in files.chunks(files.len().div_ceil(SYNCERS)) {
+                let thread = std::thread::Builder::new().spawn_scoped(scope, || files.iter().try_for_each(sync_file));
+                match thread {
+                    Ok(thread) => threads.push(thread),
+                    // No more threads to be had: slower, but as good.
+                    Err(_) => files.iter().try_for_each(sync_file)?,
+                }
+            }
             threads.into_iter().try_for_each(|thread| match thread.join() {
                 Ok(result) => result,
                 Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs staged files panicked")),
@@ -263,18 +270,28 @@ fn epoch_folder(epoch: u64) -> String {
     format!("e{epoch:010}")
 }
 
-/// Makes a folder that other workers may have made already, but never follows a link in its place.
-fn make_folder(folder: &Path) -> Result<()> {
+/// Makes a folder that other workers may have made already, but never follows a link in its place. Returns the folders
+/// to sync: it, the one it is in, and those that new folders above it are in.
+fn make_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     let failed = |error: std::io::Error| {
         Error::new(Kind::Output, format!("making the stage folder `{}`: {error}", folder.display())).caused_by(error)
     };
+    let above = folder.parent().unwrap_or(folder);
+    let mut changed = vec![folder.to_owned(), above.to_owned()];
+    for new in above.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err()) {
+        match new.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => changed.push(".".into()),
+            Some(parent) => changed.push(parent.to_owned()),
+            None => {}
+        }
+    }
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
     builder.create(folder).map_err(failed)?;
     if fs::symlink_metadata(folder).map_err(failed)?.is_dir() {
-        return Ok(());
+        return Ok(changed);
     }
     Err(Error::new(Kind::Output, format!("the stage folder `{}` is a link", folder.display()))
         .help("remove it; nothing but millstream may write beside the output"))
