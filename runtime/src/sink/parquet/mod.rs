@@ -147,7 +147,7 @@ impl Parquet {
     }
 
     /// The most files that a worker has open at once; 256 by default. One more ends the file that was written to least
-    /// recently.
+    /// recently; its partition goes on in a new file. Rows scattered over more partitions than this make many small files.
     #[must_use]
     pub fn max_open(mut self, files: usize) -> Self {
         self.max_open = files;
