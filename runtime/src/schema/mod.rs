@@ -1,6 +1,7 @@
 //! Rows and their columns.
 //!
 //! * [`column`]: what a column is: an owned type, its borrowed `Copy` view, its Arrow array.
+//! * [`batch`]: rows of a struct from Arrow batches.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
 //! * [`projection`]: which fields of a schema a pipeline uses.
@@ -8,6 +9,7 @@
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`]: the columns of Rust's own types.
 
 mod at;
+pub mod batch;
 pub mod cell;
 pub mod column;
 pub mod kind;

@@ -7,6 +7,8 @@ use arrow::datatypes::SchemaRef;
 
 use super::{Accepts, Append, Complete, Connected, Delivering, Sink, SinkDescription, Token, Update};
 use crate::Result;
+use crate::schema::StreamSchema;
+use crate::schema::batch::read_rows;
 
 /// Rows that a pipeline has collected; clones share them.
 ///
@@ -30,6 +32,21 @@ impl Collect {
     #[must_use]
     pub fn batches(&self) -> Vec<RecordBatch> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The rows collected so far, as values of `T`, in the order of their epochs.
+    ///
+    /// # Errors
+    /// A column of `T` is missing or of another type, or holds a null that `T` has no place for.
+    ///
+    /// ```no_run
+    /// # fn example<PerCountry: millstream::schema::StreamSchema>() -> millstream::Result<()> {
+    /// let rows = millstream::sink::collect();
+    /// let totals: Vec<PerCountry> = rows.rows()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn rows<T: StreamSchema>(&self) -> Result<Vec<T>> {
+        read_rows(&self.batches())
     }
 
     /// The number of rows collected so far.

@@ -8,6 +8,8 @@
 
 pub mod collect;
 pub mod console;
+pub mod foreach;
+pub mod parquet;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use arrow::datatypes::SchemaRef;
 
 pub use self::collect::collect;
 pub use self::console::console;
+pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
+pub use self::parquet::parquet;
 use crate::Result;
 use crate::store::Durability;
 

@@ -1,3 +1,0 @@
-//! Console.
-/// Console.
-pub fn console() {}

@@ -1,0 +1,322 @@
+//! One worker's files.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ::parquet::arrow::ArrowSchemaConverter;
+use ::parquet::basic::{Compression as Codec, ZstdLevel};
+use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::file::{Finished, OpenFile, Shape};
+use super::partition::{Columns, Partitions, Share};
+use super::{Compression, MAX_FILE_SIZE, Parquet, path};
+use crate::Result;
+use crate::error::{Error, Kind};
+use crate::sink::{StageWriter, StagedFile, Staging, WriterContext};
+use crate::store::Durability;
+
+/// Bytes of rows that are handed to a file at once; more are split, so that no file grows far over its size.
+const PIECE: usize = 64 << 20;
+/// Bytes of all row groups under construction of a worker, from which on the largest of them is written.
+const BUFFERED: u64 = 256 << 20;
+/// Complete files that wait to be synced, before they are synced without waiting for the end of the epoch: they are open.
+const UNSYNCED: usize = 64;
+/// Threads that sync.
+const SYNCERS: usize = 8;
+
+/// The sink with its schema.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    sink: Parquet,
+    shape: Shape,
+    columns: Columns,
+    /// The columns of a batch that files hold.
+    rest: Vec<usize>,
+    /// [`BUFFERED`], but in tests.
+    pub(super) buffered: u64,
+}
+
+impl Files {
+    pub(super) fn new(sink: &Parquet, schema: &SchemaRef) -> Result<Self> {
+        let columns = Columns::new(sink.partition_by, schema)?;
+        let rest = columns.rest(schema);
+        let inner = schema.project(&rest).map_err(|error| sink.wrong(error))?;
+        ArrowSchemaConverter::new().convert(&inner).map_err(|error| {
+            sink.wrong(format!("a column cannot be stored as parquet: {error}")).help("leave it out with `drop`")
+        })?;
+        let codec = match sink.compression {
+            Compression::Uncompressed => Codec::UNCOMPRESSED,
+            Compression::Zstd(level) => {
+                Codec::ZSTD(ZstdLevel::try_new(level.into()).map_err(|error| sink.wrong(error))?)
+            }
+        };
+        let properties = WriterProperties::builder()
+            .set_compression(codec)
+            .set_dictionary_enabled(true)
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_created_by(concat!("millstream version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        let shape = Shape { schema: Arc::new(inner), properties, row_group_rows: sink.row_group_rows };
+        Ok(Self { sink: sink.clone(), shape, columns, rest, buffered: BUFFERED })
+    }
+}
+
+impl Staging for Files {
+    fn root(&self) -> PathBuf {
+        self.sink.path.clone()
+    }
+    fn writer(&self, context: WriterContext) -> Box<dyn StageWriter> {
+        Box::new(Writer { files: self.clone(), context, epochs: BTreeMap::new(), clock: 0 })
+    }
+}
+
+/// The files of one worker.
+struct Writer {
+    files: Files,
+    context: WriterContext,
+    epochs: BTreeMap<u64, Epoch>,
+    /// Counts writes, to know the file that was written to least recently.
+    clock: u64,
+}
+
+/// The files of an epoch.
+#[derive(Default)]
+struct Epoch {
+    partitions: Partitions,
+    /// By the number of the partition.
+    open: BTreeMap<usize, Open>,
+    /// Bytes of the row groups under construction in `open`.
+    buffered: u64,
+    unsynced: Vec<Finished>,
+    done: Vec<StagedFile>,
+    /// Files begun.
+    sequence: usize,
+    /// The folder of the staged files, once it is there.
+    folder: Option<PathBuf>,
+    /// Folders that have a new entry and are not yet synced.
+    changed: Vec<PathBuf>,
+}
+
+struct Open {
+    file: OpenFile,
+    /// Its name below the output's root.
+    target: String,
+    used: u64,
+    /// Bytes of its row group under construction.
+    buffered: u64,
+}
+
+impl StageWriter for Writer {
+    fn write(&mut self, epoch: u64, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let rows = batch.project(&self.files.rest).map_err(internal)?;
+        if self.files.columns.is_empty() {
+            return self.write_partition(epoch, 0, &rows);
+        }
+        let state = self.epochs.entry(epoch).or_default();
+        let shares = state.partitions.split(&self.files.columns, batch, self.files.sink.max_partitions)?;
+        for Share { partition, rows: numbers } in shares {
+            let (first, len) = (numbers.first().copied().unwrap_or(0), numbers.len());
+            // Ascending numbers without a gap: a slice will do.
+            let share = if numbers.last().is_some_and(|last| (last - first) as usize + 1 == len) {
+                rows.slice(first as usize, len)
+            } else {
+                take_record_batch(&rows, &UInt32Array::from(numbers)).map_err(internal)?
+            };
+            self.write_partition(epoch, partition, &share)?;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, epoch: u64) -> Result<Vec<StagedFile>> {
+        let Some(mut state) = self.epochs.remove(&epoch) else { return Ok(Vec::new()) };
+        while let Some((_, open)) = state.open.pop_first() {
+            state.finish(open, &self.context)?;
+        }
+        state.sync(&self.context)?;
+        if self.context.durability == Durability::PowerLoss {
+            state.changed.iter().try_for_each(|folder| sync_folder(folder))?;
+        }
+        // By name, whatever the order in which they were ended.
+        state.done.sort_unstable_by(|one, other| one.stage.cmp(&other.stage));
+        Ok(state.done)
+    }
+}
+
+impl Writer {
+    /// Writes rows, all of one partition.
+    fn write_partition(&mut self, epoch: u64, partition: usize, rows: &RecordBatch) -> Result<()> {
+        let bytes = bytes_of(rows);
+        if bytes > PIECE && rows.num_rows() > 1 {
+            let half = rows.num_rows() / 2;
+            self.write_partition(epoch, partition, &rows.slice(0, half))?;
+            return self.write_partition(epoch, partition, &rows.slice(half, rows.num_rows() - half));
+        }
+        let state = self.epochs.entry(epoch).or_default();
+        self.clock += 1;
+        // Encoded rows are hardly larger than they are in memory, so the file stays below the limit of all files.
+        if let Some(open) = state.open.get(&partition)
+            && open.file.size() + bytes as u64 > MAX_FILE_SIZE
+            && let Some(open) = state.open.remove(&partition)
+        {
+            state.finish(open, &self.context)?;
+        }
+        if !state.open.contains_key(&partition) {
+            while state.open.len() >= self.files.sink.max_open {
+                let oldest = state.open.iter().min_by_key(|(_, open)| open.used).map(|(partition, _)| *partition);
+                let Some(open) = oldest.and_then(|oldest| state.open.remove(&oldest)) else { break };
+                state.finish(open, &self.context)?;
+            }
+            let open = state.begin(epoch, partition, &self.files.shape, &self.context)?;
+            state.open.insert(partition, open);
+        }
+        let Some(open) = state.open.get_mut(&partition) else { return Ok(()) };
+        open.used = self.clock;
+        open.file.write(rows)?;
+        open.count(&mut state.buffered);
+        if open.file.size() >= self.files.sink.max_file_size
+            && let Some(open) = state.open.remove(&partition)
+        {
+            state.finish(open, &self.context)?;
+        }
+        if state.buffered > self.files.buffered
+            && let Some(largest) = state.open.values_mut().max_by_key(|open| open.buffered)
+        {
+            largest.file.flush()?;
+            largest.count(&mut state.buffered);
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Brings the bytes of its row group up to date, and those of `all` files.
+    fn count(&mut self, all: &mut u64) {
+        let now = self.file.group_bytes();
+        *all = all.saturating_sub(self.buffered) + now;
+        self.buffered = now;
+    }
+}
+
+impl Epoch {
+    /// Begins a file for a partition.
+    fn begin(&mut self, epoch: u64, partition: usize, shape: &Shape, context: &WriterContext) -> Result<Open> {
+        let folder = match &self.folder {
+            Some(folder) => folder,
+            None => {
+                let folder = context.stage.join(epoch_folder(epoch));
+                self.changed = make_folder(&folder)?;
+                self.folder.insert(folder)
+            }
+        };
+        let name = path::file_name(epoch, context.worker, self.sequence, &context.stage, context.generation);
+        self.sequence += 1;
+        let file = OpenFile::create(folder.join(&name), shape)?;
+        Ok(Open { file, target: format!("{}{name}", self.partitions.folder(partition)), used: 0, buffered: 0 })
+    }
+
+    /// Completes a file.
+    fn finish(&mut self, open: Open, context: &WriterContext) -> Result<()> {
+        self.buffered = self.buffered.saturating_sub(open.buffered);
+        let finished = open.file.finish()?;
+        let inside = finished.path.strip_prefix(&context.stage).unwrap_or(&finished.path);
+        self.done.push(StagedFile {
+            stage: inside.to_string_lossy().into_owned(),
+            path: open.target,
+            len: finished.len,
+            xxh3: finished.xxh3.clone(),
+            rows: finished.rows,
+        });
+        self.unsynced.push(finished);
+        if self.unsynced.len() >= UNSYNCED { self.sync(context) } else { Ok(()) }
+    }
+
+    /// Syncs what is complete, several files at a time: each sync waits for the disk.
+    fn sync(&mut self, context: &WriterContext) -> Result<()> {
+        let files = std::mem::take(&mut self.unsynced);
+        if context.durability == Durability::ProcessCrash {
+            return Ok(());
+        }
+        if files.len() <= 4 {
+            return files.iter().try_for_each(sync_file);
+        }
+        std::thread::scope(|scope| {
+            let mut threads = Vec::with_capacity(SYNCERS);
+            for files in files.chunks(files.len().div_ceil(SYNCERS)) {
+                let thread = std::thread::Builder::new().spawn_scoped(scope, || files.iter().try_for_each(sync_file));
+                match thread {
+                    Ok(thread) => threads.push(thread),
+                    // No more threads to be had: slower, but as good.
+                    Err(_) => files.iter().try_for_each(sync_file)?,
+                }
+            }
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs staged files panicked")),
+            })
+        })
+    }
+}
+
+/// The folder of an epoch, below the stage.
+fn epoch_folder(epoch: u64) -> String {
+    format!("e{epoch:010}")
+}
+
+/// Makes a folder that other workers may have made already, but never follows a link in its place. Returns the folders
+/// to sync: it, the one it is in, and those that new folders above it are in.
+fn make_folder(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |error: std::io::Error| {
+        Error::new(Kind::Output, format!("making the stage folder `{}`: {error}", folder.display())).caused_by(error)
+    };
+    let above = folder.parent().unwrap_or(folder);
+    let mut changed = vec![folder.to_owned(), above.to_owned()];
+    for new in above.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err()) {
+        match new.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => changed.push(".".into()),
+            Some(parent) => changed.push(parent.to_owned()),
+            None => {}
+        }
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    builder.create(folder).map_err(failed)?;
+    if fs::symlink_metadata(folder).map_err(failed)?.is_dir() {
+        return Ok(changed);
+    }
+    Err(Error::new(Kind::Output, format!("the stage folder `{}` is a link", folder.display()))
+        .help("remove it; nothing but millstream may write beside the output"))
+}
+
+/// A failed sync ends the run: the pages may count as written from then on, so a second try would prove nothing.
+fn sync_file(finished: &Finished) -> Result<()> {
+    finished.file.sync_data().map_err(|error| {
+        Error::io(format!("syncing the staged file `{}`", finished.path.display()), error)
+            .help("the disk has lost writes; check it, then start again from the last commit")
+    })
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|open| open.sync_all()).map_err(|error| {
+        Error::io(format!("syncing the stage folder `{}`", folder.display()), error)
+            .help("the disk has lost writes; check it, then start again from the last commit")
+    })
+}
+
+/// The bytes of rows in memory, of a slice only its own.
+fn bytes_of(rows: &RecordBatch) -> usize {
+    rows.columns().iter().map(|array| array.to_data().get_slice_memory_size().unwrap_or(0)).sum()
+}
+
+fn internal(error: arrow::error::ArrowError) -> Error {
+    Error::new(Kind::Internal, format!("splitting a batch by its partitions: {error}")).caused_by(error)
+}

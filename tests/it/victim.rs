@@ -1,0 +1,3 @@
+//! The program that the crash tests kill.
+
+fn main() {}
