@@ -3,6 +3,7 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+pub mod clock;
 pub mod decode;
 pub mod error;
 pub mod operator;
