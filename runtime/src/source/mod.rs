@@ -8,6 +8,8 @@ mod chunk;
 pub mod file;
 pub mod memory;
 pub mod rate;
+#[cfg(feature = "socket")]
+pub mod socket;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,6 +22,8 @@ pub use self::chunk::Chunk;
 pub use self::file::file;
 pub use self::memory::memory;
 pub use self::rate::rate;
+#[cfg(feature = "socket")]
+pub use self::socket::socket;
 use crate::Result;
 use crate::time::Timestamp;
 

@@ -208,11 +208,14 @@ impl FileFeed {
             let (mut progress, mut full) = (false, false);
             for &number in &turns {
                 let Ok(index) = self.lanes.binary_search_by_key(&number, |lane| lane.number) else { continue };
+                if self.lanes.get(index).is_none_or(Lane::caught_up) {
+                    continue;
+                }
                 self.make_room(index);
                 let Some(lane) = self.lanes.get_mut(index) else { continue };
                 let left = share.map_or(u64::MAX, |share| share.saturating_sub(lane.rows));
                 if left == 0 {
-                    full |= !lane.drained && !lane.caught_up();
+                    full |= !lane.drained;
                     continue;
                 }
                 let Some(chunk) = lane.read(&self.options, self.options.chunk, left).await? else { continue };

@@ -273,6 +273,60 @@ fn new_files_and_appended_lines_are_followed() {
 }
 
 #[test]
+fn files_one_after_another_need_growing_names() {
+    let (_keep, dir) = folder();
+    let source = file(&*dir).order(one_after_another);
+    for name in ["b", "c", "d"] {
+        fs::write(format!("{dir}/{name}"), format!("{name}1\n{name}2")).unwrap();
+    }
+    run(async {
+        let mut checkpoint = Checkpoint::default();
+        let mut feed = source.open(Resume::default()).await.unwrap();
+        let (lines, fetched) = fetch(&mut *feed, &limits(Some(3), 1 << 20, Duration::ZERO)).await.unwrap();
+        assert_eq!(texts(&lines), ["b1", "b2", "c1"]);
+        let position = &fetched.partitions.first().unwrap().to;
+        assert_eq!(position.get("file").unwrap(), &json!(format!("{dir}/c")));
+        checkpoint.commit(&*feed, &fetched);
+
+        fs::write(format!("{dir}/a"), "").unwrap();
+        let error = source.open(checkpoint.resume()).await.err().unwrap();
+        assert!(error.to_string().contains("2 files come before it by name, but only 1"), "{error}");
+        // Files that have been read may be taken away.
+        fs::remove_file(format!("{dir}/a")).unwrap();
+        fs::remove_file(format!("{dir}/b")).unwrap();
+        fs::write(format!("{dir}/e"), "e1").unwrap();
+        let mut feed = source.open(checkpoint.resume()).await.unwrap();
+        let (lines, fetched) = fetch(&mut *feed, &limits(Some(9), 1 << 20, Duration::ZERO)).await.unwrap();
+        assert_eq!(texts(&lines), ["c2", "d1", "d2", "e1"]);
+        assert!(fetched.exhausted);
+        checkpoint.commit(&*feed, &fetched);
+        let mut feed = source.open(checkpoint.resume()).await.unwrap();
+        let (lines, fetched) = fetch(&mut *feed, &limits(None, 1 << 20, Duration::ZERO)).await.unwrap();
+        assert!(lines.is_empty() && fetched.exhausted);
+    });
+}
+
+#[test]
+fn files_that_appear_between_runs_are_read_and_drained_ones_are_not() {
+    let (_keep, dir) = folder();
+    let source = file(&*dir);
+    fs::write(format!("{dir}/a"), "a1").unwrap();
+    fs::write(format!("{dir}/b"), "b1\nb2\nb3").unwrap();
+    run(async {
+        let mut checkpoint = Checkpoint::default();
+        let mut feed = source.open(Resume::default()).await.unwrap();
+        let (lines, fetched) = fetch(&mut *feed, &limits(Some(4), 1 << 20, Duration::ZERO)).await.unwrap();
+        assert_eq!(texts(&lines), ["a1", "b1", "b2"]);
+        checkpoint.commit(&*feed, &fetched);
+        fs::write(format!("{dir}/c"), "c1").unwrap();
+        let mut feed = source.open(checkpoint.resume()).await.unwrap();
+        let (lines, fetched) = fetch(&mut *feed, &limits(Some(4), 1 << 20, Duration::ZERO)).await.unwrap();
+        assert_eq!(texts(&lines), ["c1", "b3"]);
+        assert!(fetched.exhausted && fetched.partitions.len() == 2);
+    });
+}
+
+#[test]
 fn available_now_ends_at_what_is_there() {
     let (_keep, dir) = folder();
     let path = format!("{dir}/a.txt");
