@@ -191,8 +191,8 @@ impl FileFeed {
         self.lanes.retain(|lane| !lane.drained);
         let following = self.options.follow;
         if self.stopping && !self.stopped {
-            self.bound();
             self.scan().await?;
+            self.bound();
             self.stopped = true;
         } else if following.is_some_and(|interval| self.scanned.elapsed() >= interval) && !self.stopping {
             self.scan().await?;
