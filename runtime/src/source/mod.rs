@@ -10,6 +10,8 @@ pub mod file;
 pub mod kinesis;
 pub mod memory;
 pub mod rate;
+#[cfg(feature = "socket")]
+pub mod socket;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,6 +24,8 @@ pub use self::chunk::Chunk;
 pub use self::file::file;
 pub use self::memory::memory;
 pub use self::rate::rate;
+#[cfg(feature = "socket")]
+pub use self::socket::socket;
 use crate::Result;
 use crate::time::Timestamp;
 
