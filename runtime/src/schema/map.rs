@@ -87,7 +87,7 @@ fn read<'a, R: Reader<'a>, V: Column, P: Projection>(reader: &mut R) -> Result<&
     let arena = reader.arena();
     let mut entries = bumpalo::collections::Vec::new_in(arena);
     reader.object(|reader, key| {
-        let value = V::read::<R, P>(reader).map_err(|fault| fault.within(key))?;
+        let value = V::read::<R, P>(reader).map_err(|fault| fault.within(short(key)))?;
         entries.push((key, value));
         Ok(())
     })?;
@@ -96,6 +96,12 @@ fn read<'a, R: Reader<'a>, V: Column, P: Projection>(reader: &mut R) -> Result<&
         return Err(reader.unexpected("each key once"));
     }
     Ok(entries)
+}
+
+/// The beginning of a key, for a fault: keys are as long as whoever wrote the record likes.
+#[cold]
+fn short(key: &str) -> &str {
+    key.char_indices().nth(64).and_then(|(end, _)| key.get(..end)).unwrap_or(key)
 }
 
 /// Whether a key occurs more than once. Which of its values counts would be anybody's guess, so such maps are refused.

@@ -1,5 +1,5 @@
 //! The JSON decoder against serde_json, which it has to agree with on what it takes, what it refuses, and every value.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[macro_use]
 mod schema;

@@ -5,14 +5,14 @@ macro_rules! schema {
     ($name:ident $view:ident { $($index:literal $key:literal $field:ident: $type:ty),* $(,)? }) => {
         #[derive(Debug, Clone, PartialEq)]
         #[allow(dead_code)]
-        pub struct $name {
-            $(pub $field: $type,)*
+        struct $name {
+            $($field: $type,)*
         }
 
         #[derive(Debug, Clone, Copy)]
         #[allow(dead_code)]
-        pub struct $view<'a> {
-            $(pub $field: <$type as ::millstream::schema::Stored>::View<'a>,)*
+        struct $view<'a> {
+            $($field: <$type as ::millstream::schema::Stored>::View<'a>,)*
         }
 
         const _: () = {
@@ -25,7 +25,7 @@ macro_rules! schema {
             use ::millstream::schema::{Builder, Column, Projection, Stored, StreamSchema};
 
             #[derive(Default)]
-            pub struct Builders {
+            struct Builders {
                 $($field: <$type as Stored>::Builder,)*
                 len: usize,
             }

@@ -31,7 +31,6 @@ use crate::schema::{All, Projection, StreamSchema};
 /// assert_eq!(json().describe(), "json");
 /// assert_eq!(json().lines().max_depth(8).describe(), "json(lines, max_depth = 8)");
 /// ```
-#[must_use]
 pub fn json() -> Json {
     Json { limits: Limits::default(), lines: false }
 }
