@@ -89,12 +89,12 @@ const _: () = {
         fn data_type() -> DataType {
             DataType::Struct(<Reading as StreamSchema>::fields())
         }
-        fn view(&self) -> ReadingView<'_> {
+        fn view<'a>(&'a self, arena: &'a ::millstream::__private::Arena) -> ReadingView<'a> {
             ReadingView {
-                device_id: Stored::view(&self.device_id),
-                ts: Stored::view(&self.ts),
-                temperature: Stored::view(&self.temperature),
-                country: Stored::view(&self.country),
+                device_id: Stored::view(&self.device_id, arena),
+                ts: Stored::view(&self.ts, arena),
+                temperature: Stored::view(&self.temperature, arena),
+                country: Stored::view(&self.country, arena),
             }
         }
         fn own(view: ReadingView<'_>) -> Self {

@@ -38,6 +38,8 @@ pub trait Ordered: Stored + Clone + std::fmt::Debug {
     fn is_nan(&self) -> bool {
         false
     }
+    /// Borrows; plain values need no arena for their views.
+    fn borrow(&self) -> Self::View<'_>;
 }
 
 macro_rules! scalar {
@@ -59,6 +61,8 @@ macro_rules! scalar {
             fn compare_kept(&self, other: &Self) -> std::cmp::Ordering { $compare(self, other) }
             #[inline]
             fn is_nan(&self) -> bool { $nan(self) }
+            #[inline]
+            fn borrow(&self) -> $type { *self }
         }
     )*};
 }
@@ -95,6 +99,9 @@ impl Scalar for &str {
 impl Ordered for String {
     fn compare_kept(&self, other: &Self) -> std::cmp::Ordering {
         self.cmp(other)
+    }
+    fn borrow(&self) -> &str {
+        self
     }
 }
 
@@ -183,7 +190,7 @@ impl<T: Scalar, S: Side> Update for Extremum<T, S> {
 impl<T: Ordered, N: Nullness, S: Side> Finish for Extreme<T, N, S> {
     type Out<'a> = N::Of<T::View<'a>>;
     fn finish(&self) -> Result<Self::Out<'_>> {
-        N::wrap(self.value.as_ref().map(T::view))
+        N::wrap(self.value.as_ref().map(T::borrow))
     }
     fn merge(&mut self, other: Self) {
         let better = match (&self.value, &other.value) {

@@ -61,7 +61,7 @@ impl<T: Scalar, S: Side> Update for Edge<T, S> {
 impl<T: Ordered, N: Nullness, S: Side> Finish for AtEdge<T, N, S> {
     type Out<'a> = N::Of<T::View<'a>>;
     fn finish(&self) -> Result<Self::Out<'_>> {
-        N::wrap(self.value.as_ref().map(T::view))
+        N::wrap(self.value.as_ref().map(T::borrow))
     }
     fn merge(&mut self, other: Self) {
         if other.value.is_some() && self.beaten_by(other.time, other.partition, other.record) {

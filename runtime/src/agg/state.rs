@@ -67,14 +67,14 @@ macro_rules! accumulator {
                 fn data_type() -> DataType {
                     DataType::Struct(Build::<$($param),*>::fields())
                 }
-                fn view(&self) -> &Self {
+                fn view<'a>(&'a self, _arena: &'a ::bumpalo::Bump) -> &'a Self {
                     self
                 }
                 fn own(view: &Self) -> Self {
                     Self { $($field: view.$field.clone(),)* marker: ::std::marker::PhantomData }
                 }
                 fn push(view: &Self, builder: &mut Self::Builder) {
-                    $(<$type as Stored>::push(Stored::view(&view.$field), &mut builder.$field);)*
+                    $(view.$field.push_owned(&mut builder.$field);)*
                 }
                 fn load(array: &dyn Array, row: usize) -> Option<Self> {
                     let array = array.as_any().downcast_ref::<StructArray>()?;

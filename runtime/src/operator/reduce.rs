@@ -79,8 +79,8 @@ impl<K: Stored, A: Stored> Changes<K, A> {
     fn push(&mut self, group: u16, pane: i64, key: &K, state: &A) {
         self.groups.push(group);
         self.panes.push(pane);
-        K::push(key.view(), &mut self.keys);
-        A::push(state.view(), &mut self.states);
+        key.push_owned(&mut self.keys);
+        state.push_owned(&mut self.states);
     }
 
     fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {

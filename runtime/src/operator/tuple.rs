@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
+use bumpalo::Bump;
 
 use super::input::At;
 use super::key::{Key, KeyRef};
@@ -58,8 +59,12 @@ macro_rules! tuple {
                 let fields = types.into_iter().enumerate();
                 DataType::Struct(fields.map(|(index, of)| Field::new(index.to_string(), of, true)).collect())
             }
-            fn view(&self) -> Self::View<'_> {
-                ($(self.$index.view(),)*)
+            fn view<'a>(&'a self, _arena: &'a Bump) -> Self::View<'a> {
+                ($(self.$index.view(_arena),)*)
+            }
+            fn push_owned(&self, builder: &mut Self::Builder) {
+                builder.len += 1;
+                $(self.$index.push_owned(&mut builder.parts.$index);)*
             }
             #[allow(clippy::unused_unit)]
             fn own(view: Self::View<'_>) -> Self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
+use bumpalo::Bump;
 
 use crate::schema::cell::{Cell, value_is_view};
 use crate::schema::{Builder, Stored};
@@ -122,7 +123,7 @@ impl Stored for Window {
     fn data_type() -> DataType {
         DataType::Struct(window_fields())
     }
-    fn view(&self) -> Window {
+    fn view(&self, _arena: &Bump) -> Window {
         *self
     }
     fn own(view: Window) -> Self {

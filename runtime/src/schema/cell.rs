@@ -15,6 +15,14 @@ pub trait Cell: Copy {
     type Column: Stored;
     /// Appends to an Arrow array under construction.
     fn put(self, builder: &mut <Self::Column as Stored>::Builder);
+    /// Appends the items of a list.
+    #[doc(hidden)]
+    #[inline]
+    fn list_put(list: &[Self], items: &mut <Self::Column as Stored>::Builder) {
+        for item in list {
+            item.put(items);
+        }
+    }
 }
 
 /// A value that an expression of `select` may have. Owned text and lists move to the arena of the chunk, so that every

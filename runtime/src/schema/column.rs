@@ -1,10 +1,13 @@
 //! What a column is.
 
-use arrow::array::Array;
-use arrow::array::ArrayRef;
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::DataType;
+use std::sync::Arc;
 
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use bumpalo::Bump;
+
+use super::list;
 use super::projection::Projection;
 use crate::decode::{Fault, Reader};
 
@@ -39,14 +42,67 @@ pub trait Stored: Sized + Send + Sync + 'static {
 
     /// The Arrow type.
     fn data_type() -> DataType;
-    /// Borrows.
-    fn view(&self) -> Self::View<'_>;
+    /// Borrows; what is no reference to the value itself, such as a list of views, lives in the arena.
+    fn view<'a>(&'a self, arena: &'a Bump) -> Self::View<'a>;
     /// Owns.
     fn own(view: Self::View<'_>) -> Self;
     /// Appends to an Arrow array under construction.
     fn push(view: Self::View<'_>, builder: &mut Self::Builder);
+    /// Appends an owned value to an Arrow array under construction.
+    fn push_owned(&self, builder: &mut Self::Builder) {
+        Self::push(self.view(&Bump::new()), builder);
+    }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
+
+    // How lists of this type are kept: as Arrow lists of its columns, unless the type has a better way. Only `u8` has:
+    // a list of bytes is a byte string. The numbers copy their slices at once.
+
+    /// The Arrow type of a list.
+    #[doc(hidden)]
+    fn list_type() -> DataType {
+        DataType::List(item_field::<Self>())
+    }
+    /// The Arrow array of lists that end where `offsets` say.
+    #[doc(hidden)]
+    fn list_array(offsets: OffsetBuffer<i32>, items: ArrayRef, nulls: Option<NullBuffer>) -> ArrayRef {
+        Arc::new(ListArray::new(item_field::<Self>(), offsets, items, nulls))
+    }
+    /// Borrows a list.
+    #[doc(hidden)]
+    fn list_view<'a>(list: &'a [Self], arena: &'a Bump) -> &'a [Self::View<'a>] {
+        arena.alloc_slice_fill_iter(list.iter().map(|item| item.view(arena)))
+    }
+    /// Appends the items of a list to the builder of items.
+    #[doc(hidden)]
+    #[inline]
+    fn list_push(list: &[Self::View<'_>], items: &mut Self::Builder) {
+        for item in list {
+            Self::push(*item, items);
+        }
+    }
+    /// Appends the items of an owned list to the builder of items.
+    #[doc(hidden)]
+    fn list_push_owned(list: &[Self], items: &mut Self::Builder) {
+        for item in list {
+            item.push_owned(items);
+        }
+    }
+    /// Reads a list back.
+    #[doc(hidden)]
+    fn list_load(array: &dyn Array, row: usize) -> Option<Vec<Self>> {
+        let array = array.as_list_opt::<i32>()?;
+        if row >= array.len() || array.is_null(row) {
+            return None;
+        }
+        let items = array.value(row);
+        (0..items.len()).map(|item| Self::load(items.as_ref(), item)).collect()
+    }
+}
+
+/// The Arrow field of the items of a list.
+fn item_field<T: Stored>() -> FieldRef {
+    Arc::new(Field::new_list_field(T::data_type(), T::NULLABLE))
 }
 
 /// A type that can be a field of a schema: storable, and readable from every format.
@@ -68,5 +124,15 @@ pub trait Column: Stored {
     #[must_use]
     fn missing<'a>() -> Option<Self::View<'a>> {
         None
+    }
+
+    /// Reads a list of this type.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    #[doc(hidden)]
+    #[inline]
+    fn list_read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<&'a [Self::View<'a>], Fault> {
+        list::read::<R, Self, P>(reader)
     }
 }

@@ -6,13 +6,15 @@
 //! * [`row`]: rows of columns and the batches they are collected in.
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
-//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`]: the columns of Rust's own types.
+//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`], [`map`]: the columns of Rust's own types.
 
 mod at;
 pub mod batch;
 pub mod cell;
 pub mod column;
 pub mod kind;
+pub mod list;
+pub mod map;
 pub mod optional;
 pub mod primitive;
 pub mod projection;

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
+use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
@@ -51,8 +52,13 @@ impl<T: Stored> Stored for Option<T> {
     fn data_type() -> DataType {
         T::data_type()
     }
-    fn view(&self) -> Self::View<'_> {
-        self.as_ref().map(T::view)
+    fn view<'a>(&'a self, arena: &'a Bump) -> Self::View<'a> {
+        self.as_ref().map(|value| value.view(arena))
+    }
+    fn push_owned(&self, builder: &mut Self::Builder) {
+        if let (Some(values), Some(value)) = (builder.push(self.is_some()), self) {
+            value.push_owned(values);
+        }
     }
     fn own(view: Self::View<'_>) -> Self {
         view.map(T::own)

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
 
+use bumpalo::Bump;
+
 use super::cell::{Cell, value_is_view};
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
+use super::text::{bytes_array, load_bytes};
 use crate::decode::{Fault, Reader};
 
 /// The builder of an array of fixed-width values.
@@ -69,7 +72,7 @@ impl Stored for bool {
     fn data_type() -> DataType {
         DataType::Boolean
     }
-    fn view(&self) -> bool {
+    fn view(&self, _arena: &Bump) -> bool {
         *self
     }
     fn own(view: bool) -> Self {
@@ -106,7 +109,7 @@ impl Cell for bool {
 value_is_view!(bool);
 
 macro_rules! number {
-    ($($type:ty, $arrow:ty, $data_type:expr, |$reader:ident| $read:expr;)*) => {$(
+    ($($type:ty, $arrow:ty, $data_type:expr, |$reader:ident| $read:expr $(, stored { $($stored:item)* } column { $($column:item)* })?;)*) => {$(
         impl Stored for $type {
             type View<'a> = $type;
             type Builder = PrimitiveBuilder<$arrow>;
@@ -114,7 +117,7 @@ macro_rules! number {
                 $data_type
             }
             #[inline]
-            fn view(&self) -> $type {
+            fn view(&self, _arena: &Bump) -> $type {
                 *self
             }
             #[inline]
@@ -129,6 +132,17 @@ macro_rules! number {
                 let array = array.as_any().downcast_ref::<PrimitiveArray<$arrow>>()?;
                 (row < array.len() && array.is_valid(row)).then(|| array.value(row))
             }
+            fn list_view<'a>(list: &'a [Self], _arena: &'a Bump) -> &'a [$type] {
+                list
+            }
+            #[inline]
+            fn list_push(list: &[$type], items: &mut Self::Builder) {
+                items.0.extend_from_slice(list);
+            }
+            fn list_push_owned(list: &[Self], items: &mut Self::Builder) {
+                items.0.extend_from_slice(list);
+            }
+            $($($stored)*)?
         }
         impl Column for $type {
             #[inline]
@@ -139,12 +153,17 @@ macro_rules! number {
             fn unread<'a>() -> Self::View<'a> {
                 <$type>::default()
             }
+            $($($column)*)?
         }
         impl Cell for $type {
             type Column = $type;
             #[inline]
             fn put(self, builder: &mut PrimitiveBuilder<$arrow>) {
                 builder.push(self);
+            }
+            #[inline]
+            fn list_put(list: &[Self], items: &mut PrimitiveBuilder<$arrow>) {
+                items.0.extend_from_slice(list);
             }
         }
         value_is_view!($type);
@@ -164,7 +183,24 @@ number! {
     i16, Int16Type, DataType::Int16, |reader| narrow!(reader, i64, i16);
     i32, Int32Type, DataType::Int32, |reader| narrow!(reader, i64, i32);
     i64, Int64Type, DataType::Int64, |reader| reader.i64();
-    u8, UInt8Type, DataType::UInt8, |reader| narrow!(reader, u64, u8);
+    u8, UInt8Type, DataType::UInt8, |reader| narrow!(reader, u64, u8),
+    stored {
+        fn list_type() -> DataType {
+            DataType::Binary
+        }
+        fn list_array(offsets: OffsetBuffer<i32>, items: ArrayRef, nulls: Option<NullBuffer>) -> ArrayRef {
+            bytes_array(offsets, &items, nulls)
+        }
+        fn list_load(array: &dyn Array, row: usize) -> Option<Vec<u8>> {
+            load_bytes(array, row)
+        }
+    }
+    column {
+        #[inline]
+        fn list_read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<&'a [u8], Fault> {
+            reader.bytes()
+        }
+    };
     u16, UInt16Type, DataType::UInt16, |reader| narrow!(reader, u64, u16);
     u32, UInt32Type, DataType::UInt32, |reader| narrow!(reader, u64, u32);
     u64, UInt64Type, DataType::UInt64, |reader| reader.u64();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Date32Array, TimestampMicrosecondArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
+use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
 use super::column::{Builder, Column, Stored};
@@ -55,7 +56,7 @@ macro_rules! temporal {
                 $data_type
             }
             #[inline]
-            fn view(&self) -> $type {
+            fn view(&self, _arena: &Bump) -> $type {
                 *self
             }
             #[inline]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, UInt8Type};
+use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
@@ -60,24 +61,6 @@ impl Builder for StringBuilder {
     }
 }
 
-/// The builder of an array of byte strings.
-#[derive(Default)]
-pub struct BytesBuilder(Packed);
-
-impl Builder for BytesBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(&[]);
-    }
-    fn len(&self) -> usize {
-        self.0.ends.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        let (offsets, data) = self.0.take();
-        Arc::new(BinaryArray::new(offsets, data, nulls))
-    }
-}
-
 impl Stored for String {
     type View<'a> = &'a str;
     type Builder = StringBuilder;
@@ -85,8 +68,11 @@ impl Stored for String {
         DataType::Utf8
     }
     #[inline]
-    fn view(&self) -> &str {
+    fn view<'a>(&'a self, _arena: &'a Bump) -> &'a str {
         self
+    }
+    fn push_owned(&self, builder: &mut StringBuilder) {
+        builder.push(self);
     }
     fn own(view: &str) -> Self {
         view.to_owned()
@@ -120,10 +106,10 @@ impl Cell for &str {
     }
 }
 
-/// Appends bytes to their builder; the list column of `u8` is this one.
-#[inline]
-pub(super) fn push_bytes(bytes: &[u8], builder: &mut BytesBuilder) {
-    builder.0.push(bytes);
+/// The array of byte strings whose bytes are `items`, an array of `u8`.
+pub(super) fn bytes_array(offsets: OffsetBuffer<i32>, items: &ArrayRef, nulls: Option<NullBuffer>) -> ArrayRef {
+    let bytes = items.as_primitive::<UInt8Type>().values().inner().clone();
+    Arc::new(BinaryArray::new(offsets, bytes, nulls))
 }
 
 /// Reads bytes back.

@@ -1,0 +1,286 @@
+//! `decode json as T`.
+//!
+//! A hand-written reader goes over a document once and gives the columns of the schema what they ask for. It takes and
+//! refuses what serde_json does, with these differences, all of them stricter:
+//!
+//! * A struct is an object; a list of its fields in order is refused.
+//! * The whole record must be UTF-8, also where nobody reads it.
+//! * There are limits: [`Json::max_depth`], [`Json::max_string`], [`Json::max_record`], 10000 fields of an object and
+//!   1000000 items of a list.
+//! * A key that occurs twice in a map is refused, not only one that occurs twice in a struct.
+//!
+//! What a pipeline does not use is skipped: checked for syntax, UTF-8 and limits, but of any type. Numbers are exact or
+//! faults, never saturated; floats are the nearest ones.
+
+mod number;
+mod reader;
+mod string;
+
+use std::marker::PhantomData;
+
+use bumpalo::Bump;
+
+use self::reader::JsonReader;
+use super::{Decoder, Fault, Format, Found};
+use crate::schema::{All, Projection, StreamSchema};
+
+/// JSON: a record is an object.
+///
+/// ```
+/// use millstream::decode::{Format, json};
+/// assert_eq!(json().describe(), "json");
+/// assert_eq!(json().lines().max_depth(8).describe(), "json(lines, max_depth = 8)");
+/// ```
+pub fn json() -> Json {
+    Json { limits: Limits::default(), lines: false }
+}
+
+/// The format [`json`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Json {
+    limits: Limits,
+    lines: bool,
+}
+
+/// The format [`Json::strict`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Strict(Json);
+
+/// What a record may demand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Limits {
+    depth: usize,
+    string: usize,
+    record: usize,
+}
+
+/// The levels that fit into the reader's stack of bits.
+const DEEPEST: usize = 128;
+/// How far a line is looked for at least before a part of the payload is tried as it is.
+const WINDOW: usize = 1 << 10;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 64, string: 4 << 20, record: 10 << 20 }
+    }
+}
+
+impl Json {
+    /// A record holds several documents, one to a line or one after the other; each is a row. A fault gives up the rest
+    /// of the record.
+    pub fn lines(mut self) -> Self {
+        self.lines = true;
+        self
+    }
+
+    /// All fields of the schema are read and checked, also those that the pipeline does not use.
+    pub fn strict(self) -> Strict {
+        Strict(self)
+    }
+
+    /// The most lists and objects inside each other: 64, and at most 128.
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.limits.depth = levels.min(DEEPEST);
+        self
+    }
+
+    /// The most bytes of a string as it stands in the record: 4 MiB.
+    pub fn max_string(mut self, bytes: usize) -> Self {
+        self.limits.string = bytes;
+        self
+    }
+
+    /// The most bytes of a record: 10 MiB.
+    pub fn max_record(mut self, bytes: usize) -> Self {
+        self.limits.record = bytes;
+        self
+    }
+
+    fn options(&self, strict: bool) -> String {
+        let mut options = Vec::new();
+        if self.lines {
+            options.push("lines".to_owned());
+        }
+        if strict {
+            options.push("strict".to_owned());
+        }
+        let (default, own) = (Limits::default(), &self.limits);
+        for (name, own, default) in [
+            ("max_depth", own.depth, default.depth),
+            ("max_string", own.string, default.string),
+            ("max_record", own.record, default.record),
+        ] {
+            if own != default {
+                options.push(format!("{name} = {own}"));
+            }
+        }
+        if options.is_empty() { "json".to_owned() } else { format!("json({})", options.join(", ")) }
+    }
+}
+
+impl Strict {
+    /// See [`Json::lines`].
+    pub fn lines(self) -> Self {
+        Self(self.0.lines())
+    }
+
+    /// See [`Json::strict`].
+    pub fn strict(self) -> Self {
+        self
+    }
+
+    /// See [`Json::max_depth`].
+    pub fn max_depth(self, levels: usize) -> Self {
+        Self(self.0.max_depth(levels))
+    }
+
+    /// See [`Json::max_string`].
+    pub fn max_string(self, bytes: usize) -> Self {
+        Self(self.0.max_string(bytes))
+    }
+
+    /// See [`Json::max_record`].
+    pub fn max_record(self, bytes: usize) -> Self {
+        Self(self.0.max_record(bytes))
+    }
+}
+
+impl Format for Json {
+    type Decoder<T: StreamSchema, P: Projection> = JsonDecoder<T, P>;
+    fn decoder<T: StreamSchema, P: Projection>(self) -> JsonDecoder<T, P> {
+        JsonDecoder { json: self, types: PhantomData }
+    }
+    fn describe(&self) -> String {
+        self.options(false)
+    }
+}
+
+impl Format for Strict {
+    type Decoder<T: StreamSchema, P: Projection> = JsonDecoder<T, All>;
+    fn decoder<T: StreamSchema, P: Projection>(self) -> JsonDecoder<T, All> {
+        self.0.decoder::<T, All>()
+    }
+    fn describe(&self) -> String {
+        self.0.options(true)
+    }
+}
+
+/// The decoder of [`json`] for schema `T` of which the fields in `P` are read.
+pub struct JsonDecoder<T, P> {
+    json: Json,
+    types: PhantomData<fn() -> (T, P)>,
+}
+
+/// What [`JsonDecoder`] remembers between documents: how long the next one may be, judging by the one before.
+#[derive(Debug, Default)]
+pub struct Likely(usize);
+
+impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
+    type Row<'a> = T::View<'a>;
+    type Scratch = Likely;
+
+    #[inline]
+    fn next<'a>(
+        &self,
+        payload: &'a [u8],
+        at: &mut usize,
+        arena: &'a Bump,
+        likely: &mut Likely,
+    ) -> Result<Option<Self::Row<'a>>, Fault> {
+        let start = *at;
+        // After a fault the rest is given up, and behind the end is also where an empty payload is done.
+        *at = payload.len() + 1;
+        if start == 0 && payload.len() > self.json.limits.record {
+            return Err(self.too_long(payload));
+        }
+        if self.json.lines {
+            return self.line(payload, start, at, arena, likely);
+        }
+        if start > 0 {
+            return Ok(None);
+        }
+        let text = std::str::from_utf8(payload).map_err(|error| not_utf8(payload, error.valid_up_to()))?;
+        let mut reader = JsonReader::new(text, 0, &self.json.limits, arena);
+        if reader.peek().is_none() {
+            return Err(empty(payload));
+        }
+        let row = T::read::<_, P>(&mut reader)?;
+        if reader.peek().is_some() {
+            return Err(reader.syntax(reader.taken(), "the end of the record"));
+        }
+        Ok(Some(row))
+    }
+}
+
+impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
+    /// The next of several documents.
+    ///
+    /// Only so much of the payload is checked for UTF-8 as the document is likely to need: a line, or a window that
+    /// grows until the document fits. To check all that follows for each document would be quadratic.
+    fn line<'a>(
+        &self,
+        payload: &'a [u8],
+        start: usize,
+        at: &mut usize,
+        arena: &'a Bump,
+        likely: &mut Likely,
+    ) -> Result<Option<T::View<'a>>, Fault> {
+        let rest = payload.get(start..).unwrap_or_default();
+        let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
+        let rest = rest.get(space..).unwrap_or_default();
+        if rest.is_empty() {
+            return if start == 0 { Err(empty(payload)) } else { Ok(None) };
+        }
+        let base = start + space;
+        let near = rest.get(..likely.0.max(WINDOW)).unwrap_or(rest);
+        let mut window = memchr::memchr(b'\n', near).map_or(near.len(), |line| line + 1);
+        loop {
+            let seen = rest.get(..window).unwrap_or(rest);
+            let whole = seen.len() == rest.len();
+            let text = match std::str::from_utf8(seen) {
+                Ok(text) => text,
+                // The window may end within a character.
+                Err(error) if !whole && error.error_len().is_none() => {
+                    std::str::from_utf8(seen.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+                }
+                Err(error) => return Err(not_utf8(payload, base + error.valid_up_to())),
+            };
+            let mut reader = JsonReader::new(text, base, &self.json.limits, arena);
+            let row = T::read::<_, P>(&mut reader);
+            match row {
+                // A value that ends where the window does might go on behind it.
+                Ok(row) if whole || reader.taken() < text.len() => {
+                    *at = base + reader.taken();
+                    likely.0 = reader.taken() * 2;
+                    return Ok(Some(row));
+                }
+                Err(fault) if whole => return Err(fault),
+                _ => window = window.max(WINDOW) * 8,
+            }
+        }
+    }
+
+    #[cold]
+    fn too_long(&self, payload: &[u8]) -> Fault {
+        let limit = self.json.limits.record;
+        Fault::new(
+            "LIMIT",
+            limit,
+            format!("a record of at most {limit} bytes"),
+            Found::Text(&payload.len().to_string()),
+        )
+    }
+}
+
+#[cold]
+fn empty(payload: &[u8]) -> Fault {
+    Fault::new("EMPTY", payload.len(), "a JSON document", Found::End)
+}
+
+#[cold]
+fn not_utf8(payload: &[u8], at: usize) -> Fault {
+    let byte = payload.get(at).copied().unwrap_or_default();
+    Fault::new("UTF8", at, "UTF-8 text", Found::Byte(byte))
+}

@@ -1,0 +1,157 @@
+//! Numbers: exact integers and correctly rounded floats.
+
+/// The digits of a number as they stand in the text, `mantissa * 10^exponent`.
+pub(super) struct Parts {
+    pub(super) negative: bool,
+    pub(super) mantissa: u64,
+    pub(super) exponent: i32,
+    /// Whether `mantissa` holds all digits.
+    pub(super) exact: bool,
+    /// Whether there is neither a fraction nor an exponent.
+    pub(super) integer: bool,
+    /// The number's length in bytes.
+    pub(super) len: usize,
+}
+
+/// As many digits always fit into a `u64`.
+const EXACT_DIGITS: usize = 19;
+
+/// Powers of ten that are exact as `f64`.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Powers of ten that are exact as `f32`.
+const POWERS_F32: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+
+/// Adds leading digits to `mantissa`, which wraps beyond [`EXACT_DIGITS`]; gives their number.
+#[inline(always)]
+fn digits(bytes: &[u8], mantissa: &mut u64) -> usize {
+    let mut len = 0;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        len += 1;
+    }
+    len
+}
+
+/// The number that `bytes` begins with; where it is malformed otherwise.
+#[inline(always)]
+pub(super) fn parts(bytes: &[u8]) -> Result<Parts, usize> {
+    let (negative, body) = match bytes {
+        [b'-', body @ ..] => (true, body),
+        _ => (false, bytes),
+    };
+    let sign = usize::from(negative);
+    let mut mantissa = 0;
+    let whole = digits(body, &mut mantissa);
+    if whole == 0 {
+        return Err(sign);
+    }
+    if whole > 1 && body.first() == Some(&b'0') {
+        return Err(sign + 1);
+    }
+    let rest = body.get(whole..).unwrap_or_default();
+    if !matches!(rest, [b'.' | b'e' | b'E', ..]) {
+        let exact = whole <= EXACT_DIGITS;
+        return Ok(Parts { negative, mantissa, exponent: 0, exact, integer: true, len: sign + whole });
+    }
+    let (mut rest, mut len, mut places) = (rest, sign + whole, 0);
+    if let [b'.', fraction @ ..] = rest {
+        places = digits(fraction, &mut mantissa);
+        len += 1 + places;
+        if places == 0 {
+            return Err(len);
+        }
+        rest = fraction.get(places..).unwrap_or_default();
+    }
+    let mut exponent = 0;
+    if let [b'e' | b'E', power @ ..] = rest {
+        let (down, power, sign) = match power {
+            [b'-', power @ ..] => (true, power, 1),
+            [b'+', power @ ..] => (false, power, 1),
+            _ => (false, power, 0),
+        };
+        let count = power.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        len += 1 + sign + count;
+        if count == 0 {
+            return Err(len);
+        }
+        // Far beyond what any float can hold it makes no difference how far.
+        let value = power
+            .iter()
+            .take(count)
+            .fold(0, |value: i32, byte| if value > 1_000_000 { value } else { value * 10 + i32::from(byte - b'0') });
+        exponent = if down { -value } else { value };
+    }
+    let exact = whole + places <= EXACT_DIGITS;
+    // More than i32::MAX places cannot be exact, and only exact numbers look at the exponent.
+    let exponent = exponent.saturating_sub(i32::try_from(places).unwrap_or(i32::MAX));
+    Ok(Parts { negative, mantissa, exponent, exact, integer: false, len })
+}
+
+impl Parts {
+    /// The nearest `f64` when it can be had by one exact operation: both operands are exact, so IEEE 754 rounds once.
+    #[inline(always)]
+    pub(super) fn quick_f64(&self) -> Option<f64> {
+        if !self.exact {
+            return None;
+        }
+        let value = if self.exponent == 0 {
+            self.mantissa as f64
+        } else {
+            if self.mantissa > 1 << 53 {
+                return None;
+            }
+            let power = *POWERS.get(self.exponent.unsigned_abs() as usize)?;
+            let mantissa = self.mantissa as f64;
+            if self.exponent < 0 { mantissa / power } else { mantissa * power }
+        };
+        Some(if self.negative { -value } else { value })
+    }
+
+    /// The same for `f32`.
+    #[inline(always)]
+    pub(super) fn quick_f32(&self) -> Option<f32> {
+        if !self.exact {
+            return None;
+        }
+        let value = if self.exponent == 0 {
+            self.mantissa as f32
+        } else {
+            if self.mantissa > 1 << 24 {
+                return None;
+            }
+            let power = *POWERS_F32.get(self.exponent.unsigned_abs() as usize)?;
+            let mantissa = self.mantissa as f32;
+            if self.exponent < 0 { mantissa / power } else { mantissa * power }
+        };
+        Some(if self.negative { -value } else { value })
+    }
+
+    /// The digits of an integer; `None` beyond `u64`.
+    #[inline(always)]
+    pub(super) fn magnitude(&self, bytes: &[u8]) -> Option<u64> {
+        if self.exact { Some(self.mantissa) } else { self.long(bytes) }
+    }
+
+    /// An integer of twenty digits or more.
+    #[cold]
+    fn long(&self, bytes: &[u8]) -> Option<u64> {
+        bytes
+            .get(usize::from(self.negative)..self.len)?
+            .iter()
+            .try_fold(0u64, |value, byte| value.checked_mul(10)?.checked_add(u64::from(byte.wrapping_sub(b'0'))))
+    }
+}
+
+/// The length of the number that `bytes` begins with, without its value.
+#[inline(always)]
+pub(super) fn skip(bytes: &[u8]) -> Result<usize, usize> {
+    parts(bytes).map(|parts| parts.len)
+}

@@ -1,0 +1,84 @@
+//! The JSON decoder against serde_json, which it has to agree with on what it takes, what it refuses, and every value.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[macro_use]
+mod schema;
+mod columns;
+mod differential;
+mod faults;
+
+use std::collections::BTreeMap;
+
+use millstream::__private::Arena;
+use millstream::decode::{Decoder, Fault, Format, json};
+use millstream::schema::{All, Projection, Stored, StreamSchema};
+
+schema!(Point PointView { 0 "x" x: f64, 1 "y" y: Option<f32> });
+schema!(Doc DocView {
+    0 "s" s: String,
+    1 "o" o: Option<String>,
+    2 "b" b: Option<bool>,
+    3 "i" i: Option<i64>,
+    4 "u" u: Option<u64>,
+    5 "n" n: Option<i8>,
+    6 "w" w: Option<u32>,
+    7 "f" f: Option<f64>,
+    8 "g" g: Option<f32>,
+    9 "l" l: Option<Vec<i64>>,
+    10 "t" t: Option<Vec<Option<String>>>,
+    11 "p" p: Option<Point>,
+    12 "m" m: Option<BTreeMap<String, f64>>,
+    13 "ll" ll: Option<Vec<Vec<Point>>>,
+});
+
+/// Only field `s` of [`Doc`] is used.
+struct OnlyS;
+impl Projection for OnlyS {
+    const NAMES: &'static [&'static str] = &["s"];
+    const REST: bool = false;
+}
+
+/// The only row of a payload.
+fn decode_with<T: StreamSchema, D: for<'a> Decoder<Row<'a> = T::View<'a>>>(
+    decoder: &D,
+    payload: &[u8],
+    arena: &Arena,
+) -> Result<T, Fault> {
+    let (mut at, mut scratch) = (0, D::Scratch::default());
+    let row = decoder.next(payload, &mut at, arena, &mut scratch)?.expect("a row or a fault");
+    assert!(decoder.next(payload, &mut at, arena, &mut scratch).unwrap().is_none());
+    Ok(T::own(row))
+}
+
+fn decode<T: StreamSchema>(payload: &[u8]) -> Result<T, Fault> {
+    decode_with::<T, _>(&json().decoder::<T, All>(), payload, &Arena::new())
+}
+
+/// The rows of a payload of several documents, up to the first fault.
+fn lines(payload: &[u8]) -> (Vec<Doc>, Option<Fault>) {
+    let (decoder, arena) = (json().lines().decoder::<Doc, All>(), Arena::new());
+    let (mut at, mut scratch, mut rows) = (0, Default::default(), Vec::new());
+    loop {
+        match decoder.next(payload, &mut at, &arena, &mut scratch) {
+            Ok(Some(row)) => rows.push(Doc::own(row)),
+            Ok(None) => return (rows, None),
+            Err(fault) => {
+                assert!(decoder.next(payload, &mut at, &arena, &mut scratch).unwrap().is_none());
+                return (rows, Some(fault));
+            }
+        }
+    }
+}
+
+/// Linear congruential, so that every run sees the same documents.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, below: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % below
+    }
+    fn pick<'a>(&mut self, of: &'a [&'a [u8]]) -> &'a [u8] {
+        of[self.below(of.len())]
+    }
+}
