@@ -1,5 +1,7 @@
 //! The procedural macros of millstream.
 
+mod diag;
+mod paths;
 mod schema;
 
 use proc_macro::TokenStream;

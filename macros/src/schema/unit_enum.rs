@@ -1,0 +1,141 @@
+//! The code of an enum: a column of text with a known set of values.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::check::{UnitEnum, quiet};
+use crate::diag::one_of;
+use crate::paths;
+
+/// Writes the implementations.
+///
+/// Each repeats the bound on the derives that the user must write. Where one is missing rustc finds the same fault at the same
+/// token in each, and reports it once.
+pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
+    let rt = paths::private();
+    let UnitEnum { ident, variants, other } = schema;
+    let idents: Vec<_> = variants.iter().map(|variant| quiet(&variant.ident)).collect();
+    let wire: Vec<_> = variants.iter().map(|variant| variant.names.wire.as_str()).collect();
+    let names = variants.iter().map(|variant| &variant.names);
+    let unknown = other.and_then(|other| idents.get(other));
+    let (known, unread) = match unknown {
+        Some(other) => (quote!(_ => #rt::std::option::Option::Some(Self::#other)), other),
+        None => (quote!(_ => #rt::std::option::Option::None), &idents[0]),
+    };
+    let expected = if let [only] = wire[..] { format!("`{only}`") } else { format!("one of {}", one_of(&wire)) };
+    let bound = quote!(where #ident: #rt::UnitEnum);
+    quote! {
+        #[allow(deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
+        const _: () = {
+            impl #ident #bound {
+                fn __of_text(text: &#rt::std::primitive::str) -> #rt::std::option::Option<Self> {
+                    match text {
+                        #(#names => #rt::std::option::Option::Some(Self::#idents),)*
+                        #known,
+                    }
+                }
+                fn __text(self) -> &'static #rt::std::primitive::str {
+                    match self {
+                        #(Self::#idents => #wire,)*
+                    }
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Stored for #ident #bound {
+                type View<'a> = Self;
+                type Builder = #rt::StringBuilder;
+                fn data_type() -> #rt::DataType {
+                    #rt::DataType::Utf8
+                }
+                #[inline]
+                fn view(&self) -> Self {
+                    *self
+                }
+                #[inline]
+                fn own(view: Self) -> Self {
+                    view
+                }
+                #[inline]
+                fn push(view: Self, builder: &mut #rt::StringBuilder) {
+                    #rt::StringBuilder::push(builder, view.__text());
+                }
+                fn load(array: &dyn #rt::Array, row: #rt::std::primitive::usize) -> #rt::std::option::Option<Self> {
+                    Self::__of_text(#rt::text_at(array, row)?)
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Column for #ident #bound {
+                fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
+                    reader: &mut R,
+                ) -> #rt::std::result::Result<Self, #rt::Fault> {
+                    let text = #rt::Reader::str(reader)?;
+                    #rt::std::option::Option::ok_or_else(
+                        Self::__of_text(text),
+                        || #rt::Reader::unexpected(reader, #expected),
+                    )
+                }
+                fn unread<'a>() -> <Self as #rt::Stored>::View<'a> {
+                    Self::#unread
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Cell for #ident #bound {
+                type Column = Self;
+                #[inline]
+                fn put(self, builder: &mut #rt::StringBuilder) {
+                    #rt::StringBuilder::push(builder, self.__text());
+                }
+            }
+
+            #[automatically_derived]
+            impl<'a> #rt::Value<'a> for #ident #bound {
+                type View = Self;
+                #[inline]
+                fn settle(self, _: &'a #rt::Arena) -> Self {
+                    self
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::KeyRef for #ident #bound {
+                type Owned = Self;
+                #[inline]
+                fn to_key(self) -> Self {
+                    self
+                }
+                #[inline]
+                fn same(self, key: &Self) -> #rt::std::primitive::bool {
+                    self == *key
+                }
+                #[inline]
+                fn feed<H: #rt::std::hash::Hasher>(self, hasher: &mut H) {
+                    #rt::std::hash::Hash::hash(&self, hasher);
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Key for #ident #bound {
+                type Ref<'a> = Self;
+                #[inline]
+                fn key_ref(&self) -> Self {
+                    *self
+                }
+                #[inline]
+                fn equals(&self, other: &Self) -> #rt::std::primitive::bool {
+                    *self == *other
+                }
+                #[inline]
+                fn feed_key<H: #rt::std::hash::Hasher>(&self, hasher: &mut H) {
+                    #rt::std::hash::Hash::hash(self, hasher);
+                }
+                // The text, not the number: variants may change their order.
+                fn canonical(&self, out: &mut #rt::std::vec::Vec<#rt::std::primitive::u8>) {
+                    #rt::canonical_text(self.__text(), out);
+                }
+            }
+        };
+    }
+}
