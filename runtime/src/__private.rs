@@ -83,6 +83,21 @@ pub fn event_time<T: Stored + Instant>(view: T::View<'_>) -> Timestamp {
     T::own(view).instant()
 }
 
+/// Reads a field of type `T` in the way of `format`.
+///
+/// # Errors
+/// Those of the format.
+#[inline]
+pub fn read_as<'a, T: Stored, R: Reader<'a>, F: ReadAs<T>>(format: F, reader: &mut R) -> Result<T::View<'a>, Fault> {
+    format.read_as(reader)
+}
+
+/// Says, at compile time, that a type cannot be the field of a schema.
+pub const fn is_column<T: Column>() {}
+
+/// Says, at compile time, that an enum lacks derives.
+pub const fn is_unit_enum<T: UnitEnum>() {}
+
 /// The Arrow field of a column.
 #[must_use]
 pub fn arrow_field<T: Stored>(name: &str) -> Field {

@@ -37,6 +37,11 @@ pub(crate) struct Field {
     pub(crate) names: Names,
     pub(crate) fallback: Option<Fallback>,
     pub(crate) format: Option<Path>,
+    /// Whether its type is surely a column, as far as one can tell from its name; spares rustc and readers of the
+    /// documentation a bound.
+    pub(crate) plain: bool,
+    /// Whether its type was found at fault already.
+    pub(crate) refused: bool,
 }
 
 /// What a field or variant is called on the wire.
@@ -121,7 +126,6 @@ fn structure(
         let own = Attrs::new(diags, Place::Field, &field.attrs);
         let column = ident.unraw().to_string();
         let wire = container.rename_all.map_or_else(|| column.clone(), |case| case.of_field(&column));
-        reference(diags, &field.ty);
         match (&event_time, own.event_time) {
             (None, Some(word)) => event_time = Some((index, word)),
             (Some((first, _)), Some(word)) => {
@@ -135,6 +139,8 @@ fn structure(
             names: taken.add(diags, &ident, wire, own.rename, own.aliases),
             docs: field.attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect(),
             vis: field.vis,
+            plain: plain(&field.ty),
+            refused: reference(diags, &field.ty),
             ty: field.ty,
             fallback: own.fallback,
             format: own.format,
@@ -146,9 +152,17 @@ fn structure(
     Some(Struct { ident, vis, deny_unknown: container.deny_unknown, fields, event_time })
 }
 
-/// A reference has no owner; its lifetime would be the second fault that rustc reports.
-fn reference(diags: &mut Diags, ty: &Type) {
-    let Type::Reference(reference) = ty else { return };
+/// Whether the type is spelt like one of Rust's own or ours that are columns. If it is another one of that name, rustc says
+/// more about it than it needs to, and no less.
+fn plain(ty: &Type) -> bool {
+    const PLAIN: [&str; 14] =
+        ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "String", "Timestamp", "Date"];
+    matches!(ty, Type::Path(path) if PLAIN.iter().any(|plain| path.path.is_ident(plain)))
+}
+
+/// Says that a field cannot be a reference; about its lifetime rustc would have more to say than helps.
+fn reference(diags: &mut Diags, ty: &Type) -> bool {
+    let Type::Reference(reference) = ty else { return false };
     let elem = &reference.elem;
     let owned = match quote!(#elem).to_string().as_str() {
         "str" => "`String`; expressions see it as `&str`",
@@ -156,6 +170,7 @@ fn reference(diags: &mut Diags, ty: &Type) {
         _ => "the type without `&`",
     };
     diags.push(ty, "a schema owns its columns, so a field cannot be a reference", format!("write {owned}"));
+    true
 }
 
 fn enumeration(diags: &mut Diags, attrs: &[Attribute], ident: Ident, data: DataEnum) -> Option<UnitEnum> {

@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::Ident;
+use syn::spanned::Spanned;
+use syn::{Ident, Path, Token};
 
 use super::attr::Fallback;
 use super::check::{Field, Struct, quiet};
@@ -17,12 +18,19 @@ struct Names {
     builders: Ident,
     /// The fields of `builders`; the user's own could be in the way of `len`.
     columns: Vec<Ident>,
+    /// The bounds of every item: the types of the fields are columns.
+    ///
+    /// They are known types, so a bound that does not hold would be a fault of its own in every item. Under a `for` rustc does
+    /// not look; then a field of another type is said once, by [`assert_columns`], and where the schema is used.
+    bounds: TokenStream,
 }
 
 /// Writes the view and the implementations.
 pub(crate) fn emit(schema: &Struct) -> TokenStream {
+    let (rt, bound) = (paths::private(), schema.fields.iter().filter(|field| !field.plain).map(|field| &field.ty));
     let names = Names {
-        rt: paths::private(),
+        bounds: quote!(where #(for<'__column> #bound: #rt::Column,)*),
+        rt,
         own: quiet(&schema.ident),
         view: quiet(&format_ident!("{}View", schema.ident)),
         builders: format_ident!("__{}Builders", schema.ident),
@@ -30,19 +38,21 @@ pub(crate) fn emit(schema: &Struct) -> TokenStream {
     };
     let view = view(schema, &names);
     let parts = [builders(schema, &names), stored(schema, &names), read(schema, &names), schema_of(schema, &names)];
+    let assertion = assert_columns(schema, &names);
     let rows = rows(schema, &names);
     quote! {
         #view
-        #[allow(deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
         const _: () = {
             #(#parts)*
             #rows
+            #assertion
         };
     }
 }
 
 /// The struct that expressions see. Its fields are declared with the user's own tokens; everywhere else they are quiet.
-fn view(schema: &Struct, Names { rt, own, view, .. }: &Names) -> TokenStream {
+fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenStream {
     let vis = &schema.vis;
     let doc = format!("What expressions see of a [`{own}`]: its columns, borrowed.");
     let fields = schema.fields.iter().map(|Field { ident, vis, ty, docs, column, .. }| {
@@ -52,12 +62,12 @@ fn view(schema: &Struct, Names { rt, own, view, .. }: &Names) -> TokenStream {
     quote! {
         #[doc = #doc]
         #[allow(dead_code, deprecated, missing_debug_implementations, non_camel_case_types, non_snake_case)]
-        #vis struct #view<'a> {
+        #vis struct #view<'a> #bounds {
             #(#fields,)*
         }
 
         #[automatically_derived]
-        impl #rt::std::clone::Clone for #view<'_> {
+        impl #rt::std::clone::Clone for #view<'_> #bounds {
             #[inline]
             fn clone(&self) -> Self {
                 *self
@@ -65,20 +75,20 @@ fn view(schema: &Struct, Names { rt, own, view, .. }: &Names) -> TokenStream {
         }
 
         #[automatically_derived]
-        impl #rt::std::marker::Copy for #view<'_> {}
+        impl #rt::std::marker::Copy for #view<'_> #bounds {}
     }
 }
 
-fn builders(schema: &Struct, Names { rt, own, builders, columns, .. }: &Names) -> TokenStream {
+fn builders(schema: &Struct, Names { rt, own, builders, columns, bounds, .. }: &Names) -> TokenStream {
     let types = schema.types();
     quote! {
         #[doc(hidden)]
-        pub struct #builders {
+        pub struct #builders #bounds {
             #(#columns: <#types as #rt::Stored>::Builder,)*
             len: #rt::std::primitive::usize,
         }
 
-        impl #builders {
+        impl #builders #bounds {
             fn arrays(&mut self) -> #rt::std::vec::Vec<#rt::ArrayRef> {
                 self.len = 0;
                 #rt::std::vec![
@@ -88,14 +98,14 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, .. }: &Names) -
         }
 
         #[automatically_derived]
-        impl #rt::std::default::Default for #builders {
+        impl #rt::std::default::Default for #builders #bounds {
             fn default() -> Self {
                 Self { #(#columns: #rt::std::default::Default::default(),)* len: 0 }
             }
         }
 
         #[automatically_derived]
-        impl #rt::Builder for #builders {
+        impl #rt::Builder for #builders #bounds {
             fn push_placeholder(&mut self) {
                 self.len += 1;
                 #(#rt::Builder::push_placeholder(&mut self.#columns);)*
@@ -110,7 +120,7 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, .. }: &Names) -
         }
 
         #[automatically_derived]
-        impl #rt::RowBuilder for #builders {
+        impl #rt::RowBuilder for #builders #bounds {
             fn schema() -> #rt::SchemaRef {
                 #rt::schema_of(<#own as #rt::StreamSchema>::fields())
             }
@@ -124,12 +134,12 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, .. }: &Names) -
     }
 }
 
-fn stored(schema: &Struct, Names { rt, own, view, builders, columns }: &Names) -> TokenStream {
+fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &Names) -> TokenStream {
     let (types, fields) = (schema.types(), schema.quiet_fields());
     let names = schema.columns();
     quote! {
         #[automatically_derived]
-        impl #rt::Stored for #own {
+        impl #rt::Stored for #own #bounds {
             type View<'a> = #view<'a>;
             type Builder = #builders;
             fn data_type() -> #rt::DataType {
@@ -158,7 +168,7 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns }: &Names) -
     }
 }
 
-fn read(schema: &Struct, Names { rt, own, view, columns, .. }: &Names) -> TokenStream {
+fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -> TokenStream {
     let (types, fields) = (schema.types(), schema.quiet_fields());
     let indices: Vec<_> = (0..schema.fields.len()).collect();
     let names: Vec<_> = schema.fields.iter().map(|field| &field.names).collect();
@@ -166,16 +176,10 @@ fn read(schema: &Struct, Names { rt, own, view, columns, .. }: &Names) -> TokenS
     let readers = schema.fields.iter().zip(&indices).map(|(Field { ty, format, .. }, index)| match format {
         None => quote!(<#ty as #rt::Column>::read::<R, #rt::Inside<P, #own, #index>>),
         Some(format) => {
-            let format = match format.get_ident() {
-                // Ours first, then what is in the user's scope; rustc suggests from both.
-                Some(word) => quote!({
-                    #[allow(unused_imports)]
-                    use #rt::format::*;
-                    #word
-                }),
-                None => quote!(#format),
-            };
-            quote!(|reader: &mut R| #rt::ReadAs::<#ty>::read_as(&#format, reader))
+            // A format that does not fit the field is blamed on this token.
+            let infer = Token![_](format.span());
+            let format = format_value(rt, format);
+            quote!(|reader: &mut R| #rt::read_as::<#ty, R, #infer>(#format, reader))
         }
     });
     // What is not used falls through to the last arm, unless that one is for the unknown.
@@ -197,7 +201,7 @@ fn read(schema: &Struct, Names { rt, own, view, columns, .. }: &Names) -> TokenS
                 let value = match fallback {
                     Fallback::OfType => quote!(<#ty as #rt::std::default::Default>::default()),
                     Fallback::Text(text) => {
-                        quote!(<#ty as #rt::std::convert::From<&'static #rt::std::primitive::str>>::from(#text))
+                        quote!(#rt::std::convert::Into::<#ty>::into(#text))
                     }
                     Fallback::Value(value) => quote!(#value),
                 };
@@ -211,7 +215,7 @@ fn read(schema: &Struct, Names { rt, own, view, columns, .. }: &Names) -> TokenS
     });
     quote! {
         #[automatically_derived]
-        impl #rt::Column for #own {
+        impl #rt::Column for #own #bounds {
             fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
                 reader: &mut R,
             ) -> #rt::std::result::Result<#view<'a>, #rt::Fault> {
@@ -232,7 +236,19 @@ fn read(schema: &Struct, Names { rt, own, view, columns, .. }: &Names) -> TokenS
     }
 }
 
-fn schema_of(schema: &Struct, Names { rt, own, .. }: &Names) -> TokenStream {
+/// The value of `format = PATH`. A single word is ours first, then what is in the user's scope; rustc suggests from both.
+fn format_value(rt: &TokenStream, format: &Path) -> TokenStream {
+    match format.get_ident() {
+        None => quote!(#format),
+        Some(word) => quote!({
+            #[allow(unused_imports)]
+            use #rt::format::*;
+            #word
+        }),
+    }
+}
+
+fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStream {
     let (types, columns, name) = (schema.types(), schema.columns(), own.to_string());
     let event_time = match schema.event_time.and_then(|index| columns.get(index)) {
         Some(column) => quote!(Some(#column)),
@@ -240,7 +256,7 @@ fn schema_of(schema: &Struct, Names { rt, own, .. }: &Names) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        impl #rt::StreamSchema for #own {
+        impl #rt::StreamSchema for #own #bounds {
             const NAME: &'static #rt::std::primitive::str = #name;
             const FIELDS: &'static [&'static #rt::std::primitive::str] = &[#(#columns),*];
             const EVENT_TIME: #rt::std::option::Option<&'static #rt::std::primitive::str> =
@@ -253,12 +269,12 @@ fn schema_of(schema: &Struct, Names { rt, own, .. }: &Names) -> TokenStream {
 }
 
 /// What makes the view a value of expressions and a row.
-fn rows(schema: &Struct, Names { rt, own, view, builders, .. }: &Names) -> TokenStream {
+fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) -> TokenStream {
     let event_time = schema.event_time.and_then(|index| schema.fields.get(index)).map(|field| {
         let (ty, field) = (&field.ty, quiet(&field.ident));
         quote! {
             #[automatically_derived]
-            impl #rt::EventTime for #view<'_> {
+            impl #rt::EventTime for #view<'_> #bounds {
                 #[inline]
                 fn event_time(&self) -> #rt::Timestamp {
                     #rt::event_time::<#ty>(self.#field)
@@ -268,7 +284,7 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, .. }: &Names) -> Token
     });
     quote! {
         #[automatically_derived]
-        impl #rt::Cell for #view<'_> {
+        impl #rt::Cell for #view<'_> #bounds {
             type Column = #own;
             fn put(self, builder: &mut #builders) {
                 <#own as #rt::Stored>::push(self, builder);
@@ -276,7 +292,7 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, .. }: &Names) -> Token
         }
 
         #[automatically_derived]
-        impl<'a, 'b> #rt::Value<'a> for #view<'b> {
+        impl<'a, 'b> #rt::Value<'a> for #view<'b> #bounds {
             type View = #view<'b>;
             #[inline]
             fn settle(self, _: &'a #rt::Arena) -> #view<'b> {
@@ -285,7 +301,7 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, .. }: &Names) -> Token
         }
 
         #[automatically_derived]
-        impl #rt::Row for #view<'_> {
+        impl #rt::Row for #view<'_> #bounds {
             type Builders = #builders;
             fn push(self, builders: &mut #builders) {
                 <#own as #rt::Stored>::push(self, builders);
@@ -293,6 +309,16 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, .. }: &Names) -> Token
         }
 
         #event_time
+    }
+}
+
+/// The one place that says which type is no column, at the user's token.
+fn assert_columns(schema: &Struct, Names { rt, .. }: &Names) -> TokenStream {
+    let types = schema.fields.iter().filter(|field| !field.plain && !field.refused).map(|field| &field.ty);
+    quote! {
+        fn __fields() {
+            #(#rt::is_column::<#types>();)*
+        }
     }
 }
 

@@ -9,11 +9,12 @@ use crate::paths;
 
 /// Writes the implementations.
 ///
-/// Each repeats the bound on the derives that the user must write. Where one is missing rustc finds the same fault at the same
-/// token in each, and reports it once.
+/// Each asks for the derives that the user must write, under a `for`, where rustc does not look; the last item says that one is
+/// missing, once and at the user's token.
 pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
     let rt = paths::private();
     let UnitEnum { ident, variants, other } = schema;
+    let own = quiet(ident);
     let idents: Vec<_> = variants.iter().map(|variant| quiet(&variant.ident)).collect();
     let wire: Vec<_> = variants.iter().map(|variant| variant.names.wire.as_str()).collect();
     let names = variants.iter().map(|variant| &variant.names);
@@ -23,11 +24,11 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
         None => (quote!(_ => #rt::std::option::Option::None), &idents[0]),
     };
     let expected = if let [only] = wire[..] { format!("`{only}`") } else { format!("one of {}", one_of(&wire)) };
-    let bound = quote!(where #ident: #rt::UnitEnum);
+    let bound = quote!(where for<'__column> #own: #rt::UnitEnum);
     quote! {
-        #[allow(deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
         const _: () = {
-            impl #ident #bound {
+            impl #own #bound {
                 fn __of_text(text: &#rt::std::primitive::str) -> #rt::std::option::Option<Self> {
                     match text {
                         #(#names => #rt::std::option::Option::Some(Self::#idents),)*
@@ -42,7 +43,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::Stored for #ident #bound {
+            impl #rt::Stored for #own #bound {
                 type View<'a> = Self;
                 type Builder = #rt::StringBuilder;
                 fn data_type() -> #rt::DataType {
@@ -66,7 +67,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::Column for #ident #bound {
+            impl #rt::Column for #own #bound {
                 fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
                     reader: &mut R,
                 ) -> #rt::std::result::Result<Self, #rt::Fault> {
@@ -82,7 +83,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::Cell for #ident #bound {
+            impl #rt::Cell for #own #bound {
                 type Column = Self;
                 #[inline]
                 fn put(self, builder: &mut #rt::StringBuilder) {
@@ -91,7 +92,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl<'a> #rt::Value<'a> for #ident #bound {
+            impl<'a> #rt::Value<'a> for #own #bound {
                 type View = Self;
                 #[inline]
                 fn settle(self, _: &'a #rt::Arena) -> Self {
@@ -100,7 +101,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::KeyRef for #ident #bound {
+            impl #rt::KeyRef for #own #bound {
                 type Owned = Self;
                 #[inline]
                 fn to_key(self) -> Self {
@@ -117,7 +118,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::Key for #ident #bound {
+            impl #rt::Key for #own #bound {
                 type Ref<'a> = Self;
                 #[inline]
                 fn key_ref(&self) -> Self {
@@ -135,6 +136,10 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                 fn canonical(&self, out: &mut #rt::std::vec::Vec<#rt::std::primitive::u8>) {
                     #rt::canonical_text(self.__text(), out);
                 }
+            }
+
+            fn __derives() {
+                #rt::is_unit_enum::<#ident>();
             }
         };
     }
