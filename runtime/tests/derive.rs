@@ -1,5 +1,6 @@
 //! `#[derive(StreamSchema)]`: what each attribute does, and the way of rows through Arrow and back.
-#![deny(warnings, missing_docs, unreachable_pub)]
+#![deny(warnings, missing_docs, unreachable_pub, unused_qualifications, unused_lifetimes, single_use_lifetimes)]
+#![deny(elided_lifetimes_in_paths, missing_debug_implementations, missing_copy_implementations, unused_results)]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -82,7 +83,7 @@ const READING: &str = r#"{"device_id": "a", "ts": "2026-01-02T03:04:05Z", "tempe
 fn reading(field: &str, value: Option<&str>) -> String {
     let tree: serde_json::Value = serde_json::from_str(READING).unwrap();
     let mut fields: BTreeMap<String, serde_json::Value> = serde_json::from_value(tree).unwrap();
-    match value {
+    let _ = match value {
         Some(value) => fields.insert(field.to_owned(), serde_json::from_str(value).unwrap()),
         None => fields.remove(field),
     };
@@ -175,10 +176,7 @@ fn schema_and_event_time() {
     assert_eq!((copy.device_id, again.location.lat, copy.country), ("a", 1.0, Some("NL")));
 }
 
-fn batch<'a, R: Row>(rows: impl IntoIterator<Item = R>) -> RecordBatch
-where
-    R: 'a,
-{
+fn batch<R: Row>(rows: impl IntoIterator<Item = R>) -> RecordBatch {
     let mut out = Rows::<R::Builders>::default();
     rows.into_iter().for_each(|row| out.emit(row));
     let mut batches = out.take(true).unwrap();
@@ -446,11 +444,12 @@ pub mod public {
     use millstream::prelude::*;
 
     /// A public row.
-    #[derive(StreamSchema)]
+    #[derive(StreamSchema, Debug)]
     pub struct Row {
         /// Documented.
         pub id: String,
         hidden: i64,
+        private: Kind,
     }
 
     #[derive(StreamSchema)]
@@ -459,7 +458,7 @@ pub mod public {
         kind: Kind,
     }
 
-    #[derive(StreamSchema, Clone, Copy, PartialEq, Eq, Hash)]
+    #[derive(StreamSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
     enum Kind {
         One,
         Two,
@@ -474,4 +473,52 @@ pub mod public {
 #[test]
 fn no_dead_code() {
     assert_eq!(public::columns(), 2);
+}
+
+#[test]
+fn rows_of_a_pipeline() {
+    use millstream::agg;
+    use millstream::operator::WindowSpec;
+    use millstream::operator::reduce::KeyedSpec;
+    used!(Used, "location.lat", "status", "mode", "device_id");
+
+    #[derive(Clone, Copy)]
+    struct Out<A, B, C, D, E> {
+        status: A,
+        mode: B,
+        window: C,
+        n: D,
+        last: E,
+    }
+    millstream::row!(OutBuilders, Out { status: A, mode: B, window: C, n: D, last: E });
+
+    let _ = millstream::pipeline::from(millstream::source::memory([READING]))
+        .decode::<Reading, Used, _>(millstream::decode::json())
+        .else_skip()
+        .watermark(secs(10))
+        .keyed(
+            KeyedSpec {
+                name: "status, mode".to_owned(),
+                keys: &["status", "mode"],
+                window_name: "window",
+                values: &["n", "last"],
+                window: WindowSpec::tumbling(secs(60)),
+            },
+            |record, input, out| {
+                input.open(record.data);
+                while let Some(row) = input.next() {
+                    let at = input.watermark(row.event_time());
+                    let lat = row.location.lat + row.previous.map_or(0.0, |point| point.lon);
+                    if lat > 0.0 && row.status == Status::Ok {
+                        out.update((row.status, row.mode), at, (agg::count(), agg::last(row.device_id)));
+                    }
+                }
+            },
+        )
+        .rows(|group, _, out| {
+            let (status, mode) = group.key;
+            let (n, last) = group.values;
+            out.emit(Out { status, mode, window: group.window, n, last });
+        })
+        .sink(millstream::sink::collect());
 }

@@ -42,7 +42,7 @@ pub(crate) fn emit(schema: &Struct) -> TokenStream {
     let rows = rows(schema, &names);
     quote! {
         #view
-        #[allow(dead_code, deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, private_bounds, unreachable_patterns, clippy::all, clippy::pedantic)]
         const _: () = {
             #(#parts)*
             #rows
@@ -61,7 +61,10 @@ fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenSt
     });
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, deprecated, missing_debug_implementations, non_camel_case_types, non_snake_case)]
+        #[allow(
+            dead_code, deprecated, missing_debug_implementations, non_camel_case_types, non_snake_case, private_bounds,
+            private_interfaces, clippy::all, clippy::pedantic
+        )]
         #vis struct #view<'a> #bounds {
             #(#fields,)*
         }
@@ -250,10 +253,8 @@ fn format_value(rt: &TokenStream, format: &Path) -> TokenStream {
 
 fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStream {
     let (types, columns, name) = (schema.types(), schema.columns(), own.to_string());
-    let event_time = match schema.event_time.and_then(|index| columns.get(index)) {
-        Some(column) => quote!(Some(#column)),
-        None => quote!(None),
-    };
+    let event_time = schema.event_time.and_then(|index| columns.get(index));
+    let event_time = event_time.map_or(quote!(None), |column| quote!(Some(#column)));
     quote! {
         #[automatically_derived]
         impl #rt::StreamSchema for #own #bounds {

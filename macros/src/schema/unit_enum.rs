@@ -18,21 +18,22 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
     let idents: Vec<_> = variants.iter().map(|variant| quiet(&variant.ident)).collect();
     let wire: Vec<_> = variants.iter().map(|variant| variant.names.wire.as_str()).collect();
     let names = variants.iter().map(|variant| &variant.names);
-    let unknown = other.and_then(|other| idents.get(other));
-    let (known, unread) = match unknown {
-        Some(other) => (quote!(_ => #rt::std::option::Option::Some(Self::#other)), other),
-        None => (quote!(_ => #rt::std::option::Option::None), &idents[0]),
+    let other = other.and_then(|other| idents.get(other));
+    let unread = other.or(idents.first());
+    let known = match other {
+        Some(other) => quote!(#rt::std::option::Option::Some(Self::#other)),
+        None => quote!(#rt::std::option::Option::None),
     };
     let expected = if let [only] = wire[..] { format!("`{only}`") } else { format!("one of {}", one_of(&wire)) };
     let bound = quote!(where for<'__column> #own: #rt::UnitEnum);
     quote! {
-        #[allow(dead_code, deprecated, unreachable_patterns, clippy::all, clippy::pedantic)]
+        #[allow(dead_code, deprecated, private_bounds, unreachable_patterns, clippy::all, clippy::pedantic)]
         const _: () = {
             impl #own #bound {
                 fn __of_text(text: &#rt::std::primitive::str) -> #rt::std::option::Option<Self> {
                     match text {
                         #(#names => #rt::std::option::Option::Some(Self::#idents),)*
-                        #known,
+                        _ => #known,
                     }
                 }
                 fn __text(self) -> &'static #rt::std::primitive::str {

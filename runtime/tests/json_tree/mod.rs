@@ -35,7 +35,7 @@ pub struct TreeReader<'a> {
     arena: &'a Bump,
 }
 
-impl<'a> TreeReader<'a> {
+impl TreeReader<'_> {
     fn number<T>(&self, name: &'static str, take: impl Fn(&serde_json::Number) -> Option<T>) -> Result<T, Fault> {
         match self.at {
             Tree::Number(number) => take(number).ok_or_else(|| self.out_of_range(name)),
