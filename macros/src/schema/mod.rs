@@ -1,12 +1,14 @@
 //! `#[derive(StreamSchema)]`.
 //!
-//! [`attr`] reads the words of `#[stream(..)]`, [`check`] makes a [`check::Schema`] of the whole, [`emit`] and [`unit_enum`]
+//! [`attr`] reads the words of `#[stream(..)]` ([`case`] those of `rename_all`), [`check`] makes a [`check::Schema`] of the whole, [`emit`] and [`unit_enum`]
 //! write the code of a struct and of an enum.
 
 mod attr;
 mod case;
 mod check;
 mod emit;
+#[cfg(test)]
+mod tests;
 mod unit_enum;
 
 use proc_macro2::TokenStream;
