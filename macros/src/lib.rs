@@ -2,11 +2,34 @@
 
 #[allow(dead_code)]
 mod columns;
+mod diag;
+mod paths;
 mod schema;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct the schema of a stream.
+/// Makes a struct the schema of a stream, or an enum without data a column of one.
+///
+/// The derive of `struct Reading` also declares `ReadingView<'a>`, which is what expressions see: the same fields, borrowed and
+/// `Copy`. Columns are called as the fields are, in expressions and in Arrow; `rename`, `rename_all` and `alias` are about the
+/// names on the wire only.
+///
+/// | on a struct | |
+/// |---|---|
+/// | `rename_all = "camelCase"` | the names of all fields on the wire; one of serde's eight words |
+/// | `deny_unknown` | a record with another field is faulty; without it, other fields are skipped |
+///
+/// | on a field | |
+/// |---|---|
+/// | `rename = "fw"` | its name on the wire |
+/// | `alias = "firmware"` | another name that is read; may be repeated. Two names of one field in one record are a fault |
+/// | `default` | a missing field is `Default::default()` of its type. Null is not missing |
+/// | `default = 20.0` | a missing field is this value: any expression of the field's type, evaluated once; text becomes a `String` |
+/// | `event_time` | the instant at which the event happened, which must be a `Timestamp`; one field at most |
+/// | `format = epoch_ms` | how it is written: `epoch_s`, `epoch_ms`, `epoch_us`, `rfc3339`, or an implementation of `ReadAs` |
+///
+/// An enum is text on the wire and in Arrow, and is written `#[derive(StreamSchema, Clone, Copy, PartialEq, Eq, Hash)]`. It takes
+/// `rename_all`; its variants take `rename`, `alias`, and one of them `other`, for every text that is none of the others.
 #[proc_macro_derive(StreamSchema, attributes(stream))]
 pub fn derive_stream_schema(input: TokenStream) -> TokenStream {
     schema::derive(input.into()).into()

@@ -56,3 +56,14 @@ impl Instant for Timestamp {
         self
     }
 }
+
+/// What an enum whose variants are the values of a column must be able to do.
+#[diagnostic::on_unimplemented(
+    message = "an enum that is a column must be `Copy`, `Eq` and `Hash`, and `{Self}` is not",
+    label = "write above it: `#[derive(StreamSchema, Clone, Copy, PartialEq, Eq, Hash)]`"
+)]
+pub trait UnitEnum: Copy + Eq + std::hash::Hash + Send + Sync + 'static {}
+
+// With the attribute rustc speaks of `UnitEnum`, not of the first derive that is missing.
+#[diagnostic::do_not_recommend]
+impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> UnitEnum for T {}

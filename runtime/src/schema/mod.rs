@@ -5,6 +5,7 @@
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
 //! * [`projection`]: which fields of a schema a pipeline uses.
+//! * [`format`]: how a field is written where its type alone does not say it.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`], [`map`]: the columns of Rust's own types.
 
@@ -12,6 +13,7 @@ mod at;
 pub mod batch;
 pub mod cell;
 pub mod column;
+pub mod format;
 pub mod kind;
 pub mod list;
 pub mod map;
@@ -41,9 +43,10 @@ pub use row::{Row, RowBuilder, Rows};
 pub trait StreamSchema: Column {
     /// The struct's name, for messages.
     const NAME: &'static str;
-    /// The fields in their order, under the names they have on the wire and in Arrow.
+    /// The columns in their order, by the names of the struct's fields: what expressions call them, and Arrow. How they are
+    /// written on the wire (`rename`, `alias`) only [`Column::read`] knows.
     const FIELDS: &'static [&'static str];
-    /// The field marked `#[stream(event_time)]`, if one is.
+    /// The column marked `#[stream(event_time)]`, if one is.
     const EVENT_TIME: Option<&'static str>;
     /// The Arrow fields, in the order of [`Self::FIELDS`].
     fn fields() -> arrow::datatypes::Fields;

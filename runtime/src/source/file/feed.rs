@@ -259,6 +259,7 @@ impl FileFeed {
             partitions: self.lanes.iter().map(|lane| lane.progress(&self.options)).collect(),
             exhausted: ends && waiting == 0,
             metrics: BTreeMap::from([("filesWaiting".to_owned(), waiting as f64)]),
+            ..Fetched::default()
         })
     }
 

@@ -1,0 +1,338 @@
+//! The code of a struct: its view, the builders of its columns, and the traits of the runtime.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{Ident, Path, Token};
+
+use super::attr::Fallback;
+use super::check::{Field, Struct, quiet};
+use crate::paths;
+
+/// Names that several parts of the code share.
+struct Names {
+    rt: TokenStream,
+    /// The struct.
+    own: Ident,
+    view: Ident,
+    builders: Ident,
+    /// The fields of `builders`; the user's own could be in the way of `len`.
+    columns: Vec<Ident>,
+    /// The bounds of every item: the types of the fields are columns.
+    ///
+    /// They are known types, so a bound that does not hold would be a fault of its own in every item. Under a `for` rustc does
+    /// not look; then a field of another type is said once, by [`assert_columns`], and where the schema is used.
+    bounds: TokenStream,
+}
+
+/// Writes the view and the implementations.
+pub(crate) fn emit(schema: &Struct) -> TokenStream {
+    let (rt, bound) = (paths::private(), schema.fields.iter().filter(|field| !field.plain).map(|field| &field.ty));
+    let names = Names {
+        bounds: quote!(where #(for<'__column> #bound: #rt::Column,)*),
+        rt,
+        own: quiet(&schema.ident),
+        view: quiet(&format_ident!("{}View", schema.ident)),
+        builders: format_ident!("__{}Builders", schema.ident),
+        columns: (0..schema.fields.len()).map(|index| format_ident!("column{index}")).collect(),
+    };
+    let view = view(schema, &names);
+    let parts = [builders(schema, &names), stored(schema, &names), read(schema, &names), schema_of(schema, &names)];
+    let assertion = assert_columns(schema, &names);
+    let rows = rows(schema, &names);
+    quote! {
+        #view
+        #[allow(dead_code, deprecated, private_bounds, unreachable_patterns, clippy::all, clippy::pedantic)]
+        const _: () = {
+            #(#parts)*
+            #rows
+            #assertion
+        };
+    }
+}
+
+/// The struct that expressions see. Its fields are declared with the user's own tokens; everywhere else they are quiet.
+fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenStream {
+    let vis = &schema.vis;
+    let doc = format!("What expressions see of a [`{own}`]: its columns, borrowed.");
+    let fields = schema.fields.iter().map(|Field { ident, vis, ty, docs, column, .. }| {
+        let doc = docs.is_empty().then(|| format!("The column `{column}`.")).into_iter();
+        quote!(#(#docs)* #(#[doc = #doc])* #vis #ident: <#ty as #rt::Stored>::View<'a>)
+    });
+    quote! {
+        #[doc = #doc]
+        #[allow(
+            dead_code, deprecated, missing_debug_implementations, non_camel_case_types, non_snake_case, private_bounds,
+            private_interfaces, clippy::all, clippy::pedantic
+        )]
+        #vis struct #view<'a> #bounds {
+            #(#fields,)*
+        }
+
+        #[automatically_derived]
+        impl #rt::std::clone::Clone for #view<'_> #bounds {
+            #[inline]
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        #[automatically_derived]
+        impl #rt::std::marker::Copy for #view<'_> #bounds {}
+    }
+}
+
+fn builders(schema: &Struct, Names { rt, own, builders, columns, bounds, .. }: &Names) -> TokenStream {
+    let types = schema.types();
+    quote! {
+        #[doc(hidden)]
+        pub struct #builders #bounds {
+            #(#columns: <#types as #rt::Stored>::Builder,)*
+            len: #rt::std::primitive::usize,
+        }
+
+        impl #builders #bounds {
+            fn arrays(&mut self) -> #rt::std::vec::Vec<#rt::ArrayRef> {
+                self.len = 0;
+                #rt::std::vec![
+                    #(#rt::Builder::finish(&mut self.#columns, #rt::std::option::Option::None),)*
+                ]
+            }
+        }
+
+        #[automatically_derived]
+        impl #rt::std::default::Default for #builders #bounds {
+            fn default() -> Self {
+                Self { #(#columns: #rt::std::default::Default::default(),)* len: 0 }
+            }
+        }
+
+        #[automatically_derived]
+        impl #rt::Builder for #builders #bounds {
+            fn push_placeholder(&mut self) {
+                self.len += 1;
+                #(#rt::Builder::push_placeholder(&mut self.#columns);)*
+            }
+            fn len(&self) -> #rt::std::primitive::usize {
+                self.len
+            }
+            fn finish(&mut self, nulls: #rt::std::option::Option<#rt::NullBuffer>) -> #rt::ArrayRef {
+                let arrays = self.arrays();
+                #rt::struct_array(<#own as #rt::StreamSchema>::fields(), arrays, nulls)
+            }
+        }
+
+        #[automatically_derived]
+        impl #rt::RowBuilder for #builders #bounds {
+            fn schema() -> #rt::SchemaRef {
+                #rt::schema_of(<#own as #rt::StreamSchema>::fields())
+            }
+            fn len(&self) -> #rt::std::primitive::usize {
+                self.len
+            }
+            fn finish(&mut self) -> #rt::std::vec::Vec<#rt::ArrayRef> {
+                self.arrays()
+            }
+        }
+    }
+}
+
+fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &Names) -> TokenStream {
+    let (types, fields) = (schema.types(), schema.quiet_fields());
+    let names = schema.columns();
+    quote! {
+        #[automatically_derived]
+        impl #rt::Stored for #own #bounds {
+            type View<'a> = #view<'a>;
+            type Builder = #builders;
+            fn data_type() -> #rt::DataType {
+                #rt::DataType::Struct(<#own as #rt::StreamSchema>::fields())
+            }
+            fn view(&self) -> #view<'_> {
+                #view { #(#fields: <#types as #rt::Stored>::view(&self.#fields),)* }
+            }
+            fn own(view: #view<'_>) -> Self {
+                #own { #(#fields: <#types as #rt::Stored>::own(view.#fields),)* }
+            }
+            fn push(view: #view<'_>, builder: &mut #builders) {
+                builder.len += 1;
+                #(<#types as #rt::Stored>::push(view.#fields, &mut builder.#columns);)*
+            }
+            fn load(
+                array: &dyn #rt::Array,
+                row: #rt::std::primitive::usize,
+            ) -> #rt::std::option::Option<Self> {
+                let array = #rt::struct_at(array, row)?;
+                #rt::std::option::Option::Some(#own {
+                    #(#fields: #rt::load_field::<#types>(array, #names, row)?,)*
+                })
+            }
+        }
+    }
+}
+
+fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -> TokenStream {
+    let (types, fields) = (schema.types(), schema.quiet_fields());
+    let indices: Vec<_> = (0..schema.fields.len()).collect();
+    let names: Vec<_> = schema.fields.iter().map(|field| &field.names).collect();
+    let wire = schema.fields.iter().map(|field| &field.names.wire);
+    let readers = schema.fields.iter().zip(&indices).map(|(Field { ty, format, .. }, index)| match format {
+        None => quote!(<#ty as #rt::Column>::read::<R, #rt::Inside<P, #own, #index>>),
+        Some(format) => {
+            // A format that does not fit the field is blamed on this token.
+            let infer = Token![_](format.span());
+            let format = format_value(rt, format);
+            quote!(|reader: &mut R| #rt::read_as::<#ty, R, #infer>(#format, reader))
+        }
+    });
+    // What is not used falls through to the last arm, unless that one is for the unknown.
+    let last = if schema.deny_unknown {
+        let expected = format!("a field of `{own}`");
+        quote! {
+            #(#names)|* => #rt::Reader::skip(reader),
+            _ => #rt::std::result::Result::Err(#rt::Fault::within(#rt::Reader::unexpected(reader, #expected), key)),
+        }
+    } else {
+        quote!(_ => #rt::Reader::skip(reader),)
+    };
+    let values = schema.fields.iter().zip(columns).zip(&indices).map(|((field, column), index)| {
+        let Field { ty, names, .. } = field;
+        let (used, wire) = (quote!(const { #rt::uses::<P, #own>(#index) }), &names.wire);
+        match &field.fallback {
+            None => quote!(#rt::field::<R, #ty>(reader, #column, #used, #wire)?),
+            Some(fallback) => {
+                let value = match fallback {
+                    Fallback::OfType => quote!(<#ty as #rt::std::default::Default>::default()),
+                    Fallback::Text(text) => {
+                        quote!(#rt::std::convert::Into::<#ty>::into(#text))
+                    }
+                    Fallback::Value(value) => quote!(#value),
+                };
+                quote!(#rt::field_or::<#ty>(#column, #used, || {
+                    // Columns are borrowed, so the value is made once and kept.
+                    static __VALUE: #rt::std::sync::LazyLock<#ty> = #rt::std::sync::LazyLock::new(|| #value);
+                    &*__VALUE
+                }))
+            }
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        impl #rt::Column for #own #bounds {
+            fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
+                reader: &mut R,
+            ) -> #rt::std::result::Result<#view<'a>, #rt::Fault> {
+                #(let mut #columns: #rt::std::option::Option<<#types as #rt::Stored>::View<'a>> =
+                    #rt::std::option::Option::None;)*
+                #rt::Reader::object(reader, |reader, key| match key {
+                    #(#names if const { #rt::uses::<P, #own>(#indices) } => {
+                        #rt::take(&mut #columns, reader, key, #wire, #readers)
+                    })*
+                    #last
+                })?;
+                #rt::std::result::Result::Ok(#view { #(#fields: #values,)* })
+            }
+            fn unread<'a>() -> #view<'a> {
+                #view { #(#fields: <#types as #rt::Column>::unread(),)* }
+            }
+        }
+    }
+}
+
+/// The value of `format = PATH`. A single word is ours first, then what is in the user's scope; rustc suggests from both.
+fn format_value(rt: &TokenStream, format: &Path) -> TokenStream {
+    match format.get_ident() {
+        None => quote!(#format),
+        Some(word) => quote!({
+            #[allow(unused_imports)]
+            use #rt::format::*;
+            #word
+        }),
+    }
+}
+
+fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStream {
+    let (types, columns, name) = (schema.types(), schema.columns(), own.to_string());
+    let event_time = schema.event_time.and_then(|index| columns.get(index));
+    let event_time = event_time.map_or(quote!(None), |column| quote!(Some(#column)));
+    quote! {
+        #[automatically_derived]
+        impl #rt::StreamSchema for #own #bounds {
+            const NAME: &'static #rt::std::primitive::str = #name;
+            const FIELDS: &'static [&'static #rt::std::primitive::str] = &[#(#columns),*];
+            const EVENT_TIME: #rt::std::option::Option<&'static #rt::std::primitive::str> =
+                #rt::std::option::Option::#event_time;
+            fn fields() -> #rt::Fields {
+                #rt::Fields::from(#rt::std::vec![#(#rt::arrow_field::<#types>(#columns)),*])
+            }
+        }
+    }
+}
+
+/// What makes the view a value of expressions and a row.
+fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) -> TokenStream {
+    let event_time = schema.event_time.and_then(|index| schema.fields.get(index)).map(|field| {
+        let (ty, field) = (&field.ty, quiet(&field.ident));
+        quote! {
+            #[automatically_derived]
+            impl #rt::EventTime for #view<'_> #bounds {
+                #[inline]
+                fn event_time(&self) -> #rt::Timestamp {
+                    #rt::event_time::<#ty>(self.#field)
+                }
+            }
+        }
+    });
+    quote! {
+        #[automatically_derived]
+        impl #rt::Cell for #view<'_> #bounds {
+            type Column = #own;
+            fn put(self, builder: &mut #builders) {
+                <#own as #rt::Stored>::push(self, builder);
+            }
+        }
+
+        #[automatically_derived]
+        impl<'a, 'b> #rt::Value<'a> for #view<'b> #bounds {
+            type View = #view<'b>;
+            #[inline]
+            fn settle(self, _: &'a #rt::Arena) -> #view<'b> {
+                self
+            }
+        }
+
+        #[automatically_derived]
+        impl #rt::Row for #view<'_> #bounds {
+            type Builders = #builders;
+            fn push(self, builders: &mut #builders) {
+                <#own as #rt::Stored>::push(self, builders);
+            }
+        }
+
+        #event_time
+    }
+}
+
+/// The one place that says which type is no column, at the user's token.
+fn assert_columns(schema: &Struct, Names { rt, .. }: &Names) -> TokenStream {
+    let types = schema.fields.iter().filter(|field| !field.plain && !field.refused).map(|field| &field.ty);
+    quote! {
+        fn __fields() {
+            #(#rt::is_column::<#types>();)*
+        }
+    }
+}
+
+impl Struct {
+    fn types(&self) -> Vec<&syn::Type> {
+        self.fields.iter().map(|field| &field.ty).collect()
+    }
+
+    fn columns(&self) -> Vec<&str> {
+        self.fields.iter().map(|field| field.column.as_str()).collect()
+    }
+
+    fn quiet_fields(&self) -> Vec<Ident> {
+        self.fields.iter().map(|field| quiet(&field.ident)).collect()
+    }
+}

@@ -1,0 +1,9 @@
+use millstream::prelude::*;
+
+#[derive(StreamSchema, Clone, Copy, PartialEq)]
+enum Status {
+    Ok,
+    Broken,
+}
+
+fn main() {}
