@@ -65,7 +65,8 @@ pub fn field<'a, R: Reader<'a>, T: Column>(
 
 /// As [`field`], of a field with `#[stream(default)]`.
 #[inline]
-pub fn field_or<'a, T: Column>(
+pub fn field_or<'a, R: Reader<'a>, T: Column>(
+    reader: &R,
     found: Option<T::View<'a>>,
     used: bool,
     default: impl FnOnce() -> &'static T,
@@ -73,7 +74,7 @@ pub fn field_or<'a, T: Column>(
     match found {
         Some(value) => value,
         None if !used => T::unread(),
-        None => T::view(default()),
+        None => T::view(default(), reader.arena()),
     }
 }
 

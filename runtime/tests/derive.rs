@@ -171,8 +171,9 @@ fn schema_and_event_time() {
     assert_eq!(fields[4..6], ["Utf8", "Utf8"]);
     assert_eq!(Reading::fields().iter().filter(|field| field.is_nullable()).count(), 3);
     let row = full();
-    assert_eq!(row.view().event_time(), row.ts);
-    let (copy, again) = (row.view(), row.view());
+    let arena = millstream::__private::Arena::new();
+    assert_eq!(row.view(&arena).event_time(), row.ts);
+    let (copy, again) = (row.view(&arena), row.view(&arena));
     assert_eq!((copy.device_id, again.location.lat, copy.country), ("a", 1.0, Some("NL")));
 }
 
@@ -191,7 +192,8 @@ fn arrow_and_back() {
         Reading { country: None, previous: None, mode: None, ..full() },
         Reading { status: Status::Broken, mode: Some(Mode::Unknown), device_id: String::new(), ..full() },
     ];
-    let batch = batch(rows.iter().map(Stored::view));
+    let arena = millstream::__private::Arena::new();
+    let batch = batch(rows.iter().map(|row| row.view(&arena)));
     assert_eq!(batch.column_by_name("previous").unwrap().null_count(), 1);
     let array = StructArray::from(batch);
     for (index, row) in rows.iter().enumerate() {
@@ -436,7 +438,7 @@ schema!(Made, value: f64);
 #[test]
 fn made_by_a_macro() {
     let made = read::<Made>(r#"{"value": 1.5, "fixed": 2}"#).unwrap();
-    assert_eq!((made.value, made.view().fixed), (1.5, 2));
+    assert_eq!((made.value, made.view(&millstream::__private::Arena::new()).fixed), (1.5, 2));
 }
 
 /// Public schemas are documented for `missing_docs`, and private ones are no dead code.

@@ -148,8 +148,8 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &
             fn data_type() -> #rt::DataType {
                 #rt::DataType::Struct(<#own as #rt::StreamSchema>::fields())
             }
-            fn view(&self) -> #view<'_> {
-                #view { #(#fields: <#types as #rt::Stored>::view(&self.#fields),)* }
+            fn view<'a>(&'a self, arena: &'a #rt::Arena) -> #view<'a> {
+                #view { #(#fields: <#types as #rt::Stored>::view(&self.#fields, arena),)* }
             }
             fn own(view: #view<'_>) -> Self {
                 #own { #(#fields: <#types as #rt::Stored>::own(view.#fields),)* }
@@ -157,6 +157,10 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &
             fn push(view: #view<'_>, builder: &mut #builders) {
                 builder.len += 1;
                 #(<#types as #rt::Stored>::push(view.#fields, &mut builder.#columns);)*
+            }
+            fn push_owned(&self, builder: &mut #builders) {
+                builder.len += 1;
+                #(<#types as #rt::Stored>::push_owned(&self.#fields, &mut builder.#columns);)*
             }
             fn load(
                 array: &dyn #rt::Array,
@@ -208,7 +212,7 @@ fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -
                     }
                     Fallback::Value(value) => quote!(#value),
                 };
-                quote!(#rt::field_or::<#ty>(#column, #used, || {
+                quote!(#rt::field_or::<R, #ty>(reader, #column, #used, || {
                     // Columns are borrowed, so the value is made once and kept.
                     static __VALUE: #rt::std::sync::LazyLock<#ty> = #rt::std::sync::LazyLock::new(|| #value);
                     &*__VALUE

@@ -51,7 +51,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                     #rt::DataType::Utf8
                 }
                 #[inline]
-                fn view(&self) -> Self {
+                fn view<'a>(&'a self, _: &'a #rt::Arena) -> Self {
                     *self
                 }
                 #[inline]
