@@ -4,6 +4,8 @@
 pub mod __private;
 pub mod agg;
 pub mod checkpoint;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod decode;
 pub mod engine;
@@ -20,6 +22,8 @@ pub mod store;
 pub mod testing;
 pub mod time;
 
+#[cfg(feature = "cli")]
+pub use cli::cli;
 pub use error::{Error, Result};
 pub use millstream_macros::{StreamSchema, pipeline};
 pub use pipeline::Pipeline;

@@ -88,8 +88,11 @@ impl Checkpoint {
         match self.store.create_only(&floor_path(end - 1), b"")? {
             Created::Created | Created::Exists => {}
             Created::Unknown(error) => {
-                return Err(Error::new(Kind::Unavailable, format!("no answer whether the marker of slot {} was written", end - 1))
-                    .caused_by(error));
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    format!("no answer whether the marker of slot {} was written", end - 1),
+                )
+                .caused_by(error));
             }
         }
         for slot in lowest..end {

@@ -47,7 +47,10 @@ impl Log {
             let slot = parse(number, &bytes).map_err(fault)?;
             match &after {
                 Some(after) if after.header.prev_xxh3 != slot.xxh3 => {
-                    return Err(fault(Fault::Corrupt(format!("slot {} follows another one of this number", after.number))));
+                    return Err(fault(Fault::Corrupt(format!(
+                        "slot {} follows another one of this number",
+                        after.number
+                    ))));
                 }
                 Some(after) if after.header.generation < slot.header.generation => {
                     return Err(fault(Fault::Corrupt(format!("slot {} is of an older generation", after.number))));

@@ -144,8 +144,11 @@ impl Log {
 
     fn missing(&self, slot: u64) -> Error {
         let path = self.store.describe(&slot_path(slot));
-        Error::new(Kind::Io, format!("log slot {slot} (`{path}`) is missing, and slots are never deleted from the middle"))
-            .help("restore it from a backup, or run `<your binary> fsck --ckpt` on the checkpoint; nothing was changed")
+        Error::new(
+            Kind::Io,
+            format!("log slot {slot} (`{path}`) is missing, and slots are never deleted from the middle"),
+        )
+        .help("restore it from a backup, or run `<your binary> fsck --ckpt` on the checkpoint; nothing was changed")
     }
 
     /// Tries to append. Whoever makes the next slot first has it; the other learns of it here.
@@ -199,8 +202,11 @@ impl Log {
             || self.store.read(&slot_path(tail.slot))?.is_some_and(|bytes| digest_of(&bytes) == tail.xxh3);
         if floor >= won.slot || !follows {
             let root = self.store.describe("");
-            return Err(Error::new(Kind::Fenced, format!("fenced: the log of `{root}` has gone on past slot {}", won.slot))
-                .help("a newer instance runs on this checkpoint; do not start this one again"));
+            return Err(Error::new(
+                Kind::Fenced,
+                format!("fenced: the log of `{root}` has gone on past slot {}", won.slot),
+            )
+            .help("a newer instance runs on this checkpoint; do not start this one again"));
         }
         Ok(Claimed::Won(won))
     }

@@ -62,7 +62,12 @@ fn sink_id(number: usize) -> &'static str {
 
 impl Book {
     /// Opens the log in `folder`; `roots` are the output folders of the sinks that stage.
-    pub(super) fn open(folder: &Path, plan: &Plan, options: &Options, roots: &[(usize, &Path)]) -> Result<(Self, Found)> {
+    pub(super) fn open(
+        folder: &Path,
+        plan: &Plan,
+        options: &Options,
+        roots: &[(usize, &Path)],
+    ) -> Result<(Self, Found)> {
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
         let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
         open.durability = options.durability;
@@ -73,11 +78,15 @@ impl Book {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
         let last = opened.last.unwrap_or_default();
         let sources = last.sources.get(SOURCE).cloned().unwrap_or_default();
-        let book = Self { checkpoint: opened.checkpoint, keyed, sources, operators: last.operators, counters: last.counters };
+        let book =
+            Self { checkpoint: opened.checkpoint, keyed, sources, operators: last.operators, counters: last.counters };
         if book.checkpoint.key_groups() != KEY_GROUPS {
             return Err(Error::new(
                 Kind::Config,
-                format!("the checkpoint has {} key groups, this version of millstream {KEY_GROUPS}", book.checkpoint.key_groups()),
+                format!(
+                    "the checkpoint has {} key groups, this version of millstream {KEY_GROUPS}",
+                    book.checkpoint.key_groups()
+                ),
             )
             .help("start it with the version that made it"));
         }
@@ -252,7 +261,8 @@ impl Book {
         if !changes.is_empty() {
             files.changelogs.push(self.write(name, StateKind::Changelog, (0, KEY_GROUPS), epoch, &changes)?);
         }
-        let mut ranges: Vec<(u16, u16)> = of_stage().flat_map(|state| &state.snapshots).map(|(range, _)| *range).collect();
+        let mut ranges: Vec<(u16, u16)> =
+            of_stage().flat_map(|state| &state.snapshots).map(|(range, _)| *range).collect();
         ranges.sort_unstable();
         ranges.dedup();
         for range in ranges {
@@ -275,7 +285,14 @@ impl Book {
         Ok(())
     }
 
-    fn write(&self, name: &str, kind: StateKind, range: (u16, u16), epoch: u64, rows: &[RecordBatch]) -> Result<StateFile> {
+    fn write(
+        &self,
+        name: &str,
+        kind: StateKind,
+        range: (u16, u16),
+        epoch: u64,
+        rows: &[RecordBatch],
+    ) -> Result<StateFile> {
         let (low, high) = (range.0, range.1.saturating_sub(1));
         let path = self.checkpoint.state_path(name, kind, low, high, epoch)?;
         write_rows(self.checkpoint.store().as_ref(), &path, Extent { lo: low, hi: high, epoch }, rows)
@@ -313,14 +330,17 @@ impl Book {
         let path = outbox_path(epoch, slot.sink);
         // What an epoch that was never committed has left behind.
         store.remove(&path)?;
-        let StateFile { path, len, xxh3, rows, .. } = write_rows(store.as_ref(), &path, Extent { lo: 0, hi: 0, epoch }, &slot.batches)?;
+        let StateFile { path, len, xxh3, rows, .. } =
+            write_rows(store.as_ref(), &path, Extent { lo: 0, hi: 0, epoch }, &slot.batches)?;
         Ok(OutboxFile { path, len, xxh3, rows })
     }
 }
 
 fn write_rows(store: &dyn Store, path: &str, extent: Extent, rows: &[RecordBatch]) -> Result<StateFile> {
     let Some(first) = rows.first() else {
-        return Err(Error::new(Kind::Internal, format!("there is nothing to write to `{path}`")).help("please report it"));
+        return Err(
+            Error::new(Kind::Internal, format!("there is nothing to write to `{path}`")).help("please report it")
+        );
     };
     file::write(store, path, extent, &first.schema(), rows)
 }

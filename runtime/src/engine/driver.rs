@@ -247,12 +247,7 @@ impl Driver {
 
     /// Ends an epoch: advances the watermark, exchanges partial aggregates, closes windows, has the sink's files
     /// finished. `None` when nothing happened that is worth a commit.
-    async fn reduce(
-        &mut self,
-        plan: &EpochPlan,
-        mapped: Mapped,
-        drain: bool,
-    ) -> Result<Option<EpochWork>> {
+    async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
         self.partitions.progress(&fetched.partitions);
         let mut counts = crate::operator::input::Counts::default();

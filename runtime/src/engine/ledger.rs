@@ -101,7 +101,8 @@ impl Ledger {
         for (number, target) in ledger.targets.iter_mut().enumerate() {
             if number == 0 {
                 recovered.staging = target.staging.is_some();
-                recovered.writers = (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
+                recovered.writers =
+                    (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
                 target.writer = target.writer(crate::operator::keyed::STRIPES, generation, options);
@@ -198,7 +199,8 @@ impl Ledger {
 
     /// Ends the run. Gives back the error that ended it, if one did.
     pub(crate) fn close(mut self, error: Option<Error>) -> Result<()> {
-        let closed = self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
+        let closed =
+            self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
         let ended = match self.log {
             Log::None { generation, .. } => {
                 for root in self.targets.iter().filter_map(Target::root) {
@@ -215,6 +217,19 @@ impl Ledger {
             None => closed.and(ended),
         }
     }
+}
+
+/// See [`crate::engine::check`].
+#[cfg(feature = "cli")]
+pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
+    Target::connect(plan.sink.as_ref(), &plan.schema)?;
+    if let Some(sink) = &plan.dead_letters {
+        Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
+    }
+    let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
+    let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
+    let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
+    crate::pipeline::descriptor::compare(&old, &new)
 }
 
 fn recovered_anew(run_id: String) -> Recovered {
@@ -240,8 +255,11 @@ fn anew() -> (Log, Recovered) {
 
 #[cfg(not(feature = "parquet"))]
 fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
-    Err(Error::new(Kind::Config, format!("the checkpoint `{}` needs the feature `parquet` of millstream", folder.display()))
-        .help("state is kept in parquet files: add `features = [\"parquet\"]` to the dependency"))
+    Err(Error::new(
+        Kind::Config,
+        format!("the checkpoint `{}` needs the feature `parquet` of millstream", folder.display()),
+    )
+    .help("state is kept in parquet files: add `features = [\"parquet\"]` to the dependency"))
 }
 
 #[cfg(feature = "parquet")]

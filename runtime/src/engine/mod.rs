@@ -13,13 +13,22 @@ mod fetch;
 mod ledger;
 pub mod query;
 mod report;
-mod snapshots;
 mod run;
 pub(crate) mod shutdown;
+mod snapshots;
 pub mod summary;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 
 pub use crate::pipeline::options::{Checkpoint, Trigger};
 pub use query::Query;
+
+/// Whether the sinks can store what a pipeline makes, and whether a checkpoint fits it. Writes nothing.
+///
+/// # Errors
+/// What does not fit.
+#[cfg(feature = "cli")]
+pub(crate) fn check(pipeline: &crate::Pipeline, checkpoint: Option<&Checkpoint>) -> crate::Result<()> {
+    ledger::check(&pipeline.plan, checkpoint)
+}
 pub use summary::Summary;

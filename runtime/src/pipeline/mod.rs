@@ -20,12 +20,13 @@ use crate::operator::chain::Chain;
 use crate::operator::input::Policy;
 use crate::operator::reduce::KeyedSpec;
 use crate::sink::Sink;
-use crate::source::{BoxFuture, Description, Feed, Resume, Source};
+use crate::source::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 
 /// A source behind its type.
 pub(crate) trait AnySource: Send + Sync {
     fn describe(&self) -> Description;
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>>;
+    fn test_chunk(&self, records: Vec<Vec<u8>>, first: u64) -> Option<Chunk>;
 }
 
 impl<S: Source> AnySource for S {
@@ -34,6 +35,11 @@ impl<S: Source> AnySource for S {
     }
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         Source::open(self, resume)
+    }
+    fn test_chunk(&self, records: Vec<Vec<u8>>, first: u64) -> Option<Chunk> {
+        let mut chunk = Chunk::of(&records, first);
+        chunk.meta = Box::new(Source::test_meta(self, records.len())?);
+        Some(chunk)
     }
 }
 

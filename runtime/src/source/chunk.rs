@@ -27,6 +27,18 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk of these payloads, of partition 0 and without anything else.
+    #[must_use]
+    pub fn of(payloads: &[Vec<u8>], first: u64) -> Self {
+        let (mut data, mut spans) = (Vec::new(), Vec::new());
+        for payload in payloads {
+            let start = data.len() as u32;
+            data.extend_from_slice(payload);
+            spans.push((start, data.len() as u32));
+        }
+        Self { partition: 0, data, spans, meta: Box::new(()), end: Value::Null, order: 0, first }
+    }
+
     /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -59,6 +59,10 @@ impl Source for Memory {
         }
     }
 
+    fn test_meta(&self, _records: usize) -> Option<()> {
+        Some(())
+    }
+
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         let next = match resume.partitions.get("memory") {
             None => Ok(0),

@@ -55,6 +55,12 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// The source cannot be reached, or does not fit what the checkpoint was written for.
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>>;
+
+    /// What a chunk of `records` records that a unit test has pushed carries, such as made-up partition keys. `None`, the
+    /// default, when the source cannot be stood in for.
+    fn test_meta(&self, _records: usize) -> Option<Self::Meta> {
+        None
+    }
 }
 
 /// What every record can say of itself, for error messages and dead letters.

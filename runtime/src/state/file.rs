@@ -36,7 +36,13 @@ pub struct Extent {
 /// # Errors
 ///
 /// If the batches have another schema, or the file cannot be written.
-pub fn write(store: &dyn Store, path: &str, of: Extent, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<StateFile> {
+pub fn write(
+    store: &dyn Store,
+    path: &str,
+    of: Extent,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<StateFile> {
     let (named, file) = write_unsynced(store, path, of, schema, batches)?;
     file.sync_and_close()?;
     Ok(named)
@@ -113,7 +119,9 @@ fn verified(store: &dyn Store, file: &StateFile) -> Result<Vec<u8>> {
 fn corrupt(store: &dyn Store, file: &StateFile, why: &str) -> Error {
     let (StateFile { lo, hi, epoch, .. }, path) = (file, store.describe(&file.path));
     Error::new(Kind::Io, format!("state file `{path}` of epoch {epoch} (key groups {lo} to {hi}) is corrupt ({why})"))
-        .help("restore it from a backup of the checkpoint, or run `<your binary> fsck --ckpt` to see what can be rebuilt")
+        .help(
+            "restore it from a backup of the checkpoint, or run `<your binary> fsck --ckpt` to see what can be rebuilt",
+        )
 }
 
 /// Only what helps us: state is read whole and once, so page indexes and statistics would cost and never pay.

@@ -7,10 +7,7 @@ use super::*;
 use crate::store::{LocalOptions, LocalStore};
 
 fn batch() -> RecordBatch {
-    let schema = Schema::new(vec![
-        Field::new("key", DataType::Utf8, false),
-        Field::new("sum", DataType::Int64, true),
-    ]);
+    let schema = Schema::new(vec![Field::new("key", DataType::Utf8, false), Field::new("sum", DataType::Int64, true)]);
     let keys = StringArray::from_iter_values((0..5000).map(|n| format!("key {n}")));
     let sums = Int64Array::from_iter((0..5000).map(|n| (n % 7 != 0).then_some(n * n)));
     RecordBatch::try_new(Arc::new(schema), vec![Arc::new(keys), Arc::new(sums)]).unwrap()

@@ -1,0 +1,191 @@
+//! The command line of a binary that is one pipeline.
+//!
+//! ```no_run
+//! # use millstream::prelude::*;
+//! # fn pipeline() -> Pipeline { unimplemented!() }
+//! #[tokio::main]
+//! async fn main() -> std::process::ExitCode {
+//!     millstream::cli(pipeline()).await
+//! }
+//! ```
+//!
+//! | command | does |
+//! |---|---|
+//! | `run` (the default) | runs the pipeline; options override what the program says |
+//! | `explain` | shows stages, columns, state and guarantee; `--json`, `--mermaid` |
+//! | `preview` | reads the first records and prints the rows they make; writes nothing |
+//! | `check` | says whether the sink can store the rows and whether the checkpoint fits |
+//!
+//! # Exit codes
+//!
+//! | code | meaning | start again? |
+//! |---|---|---|
+//! | 0 | the input has ended, or the pipeline was asked to stop | |
+//! | 64 | the command line is wrong | no |
+//! | 65 | a record cannot be decoded or computed | no, mend it or choose a policy |
+//! | 69 | a service could not be reached in time | yes |
+//! | 70 | data was lost before it was read, or a bug | no |
+//! | 71 | state has grown over its budget | no |
+//! | 73 | the output cannot be written | no |
+//! | 74 | a disk failed, or a file is corrupt | no |
+//! | 75 | another instance is running | yes, later |
+//! | 76 | a newer instance has taken over | no |
+//! | 77 | several starts without a commit | no |
+//! | 78 | pipeline, options and checkpoint do not fit | no |
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::engine::{Checkpoint, Trigger};
+use crate::error::{Error, Kind};
+use crate::sink;
+use crate::{Pipeline, Result};
+
+#[derive(Parser)]
+#[command(about = "A millstream pipeline", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the pipeline (the default)
+    Run {
+        /// The folder in which progress is kept
+        #[arg(long)]
+        checkpoint: Option<String>,
+        /// `fast`, `available-now`, `once`, or an interval such as `10s`
+        #[arg(long)]
+        trigger: Option<String>,
+        /// Threads that compute
+        #[arg(long)]
+        workers: Option<usize>,
+        /// Prints a JSON document for each epoch on standard error
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows what the pipeline will do
+    Explain {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// As a Mermaid flowchart
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// Prints the rows that the first records make, and writes nothing
+    Preview {
+        /// Records to read
+        #[arg(long, default_value_t = 1_000)]
+        records: u64,
+        /// Rows to print
+        #[arg(long, default_value_t = 20)]
+        rows: usize,
+    },
+    /// Says whether the sink and the checkpoint fit the pipeline, and writes nothing
+    Check {
+        /// The folder in which progress is kept
+        #[arg(long)]
+        checkpoint: Option<String>,
+    },
+}
+
+/// Does what the command line says; see the [module](self) for commands and exit codes.
+pub async fn cli(pipeline: Pipeline) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            error.print().ok();
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    match obey(pipeline, arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.message());
+            if let Some(advice) = error.advice() {
+                eprintln!("help: {advice}");
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
+    let command =
+        arguments.command.unwrap_or(Command::Run { checkpoint: None, trigger: None, workers: None, json: false });
+    match command {
+        Command::Run { checkpoint, trigger, workers, json } => {
+            if let Some(checkpoint) = checkpoint {
+                pipeline = pipeline.checkpoint(checkpoint);
+            }
+            if let Some(trigger) = trigger {
+                pipeline = pipeline.trigger(trigger_of(&trigger)?);
+            }
+            if let Some(workers) = workers {
+                pipeline = pipeline.workers(workers);
+            }
+            if json {
+                pipeline = pipeline.progress_line(false).on_progress(|progress| {
+                    if let Ok(document) = serde_json::to_string(progress) {
+                        eprintln!("{document}");
+                    }
+                });
+            }
+            let summary = pipeline.run().await?;
+            eprintln!("{summary}");
+            Ok(())
+        }
+        Command::Explain { json, mermaid } => {
+            let explained = pipeline.explain();
+            match (json, mermaid) {
+                (true, _) => println!("{:#}", explained.to_json()),
+                (_, true) => print!("{}", explained.to_mermaid()),
+                _ => println!("{explained}"),
+            }
+            Ok(())
+        }
+        Command::Preview { records, rows } => {
+            pipeline.plan.sink = std::sync::Arc::new(sink::console().limit(rows));
+            pipeline.plan.dead_letters = pipeline.plan.dead_letters.map(|_| std::sync::Arc::new(sink::collect()) as _);
+            let preview = pipeline.checkpoint(Checkpoint::none()).trigger(Trigger::Once).max_rows_per_epoch(records);
+            let summary = preview.progress_line(false).run().await?;
+            eprintln!("{summary}");
+            Ok(())
+        }
+        Command::Check { checkpoint } => {
+            let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
+            crate::engine::check(&pipeline, checkpoint.as_ref())?;
+            println!("the sink can store the rows, and the checkpoint fits the pipeline");
+            Ok(())
+        }
+    }
+}
+
+/// A trigger from its word.
+fn trigger_of(word: &str) -> Result<Trigger> {
+    let interval = || -> Option<Duration> {
+        let digits = word.find(|c: char| !c.is_ascii_digit())?;
+        let (count, unit) = word.split_at(digits);
+        let count: u64 = count.parse().ok()?;
+        Some(match unit {
+            "ms" => Duration::from_millis(count),
+            "s" => Duration::from_secs(count),
+            "m" | "min" => Duration::from_secs(count.checked_mul(60)?),
+            "h" => Duration::from_secs(count.checked_mul(3_600)?),
+            _ => return None,
+        })
+    };
+    match word {
+        "fast" => Ok(Trigger::AsFastAsPossible),
+        "available-now" => Ok(Trigger::AvailableNow),
+        "once" => Ok(Trigger::Once),
+        _ => interval().map(Trigger::Every).ok_or_else(|| {
+            Error::new(Kind::Config, format!("`{word}` is no trigger"))
+                .help("write `fast`, `available-now`, `once`, or an interval such as `500ms`, `10s` or `5min`")
+        }),
+    }
+}
