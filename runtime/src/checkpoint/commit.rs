@@ -19,12 +19,7 @@ impl Checkpoint {
     /// If a newer instance has taken over, or the log cannot be written.
     pub fn record_starts(&self, starts: Value) -> Result<()> {
         let mut head = self.head()?;
-        let first = head.last.is_none();
-        self.append(&mut head, &Record::Start(Start { starts }))?;
-        if first {
-            head.needed = head.tail.slot;
-        }
-        Ok(())
+        self.append(&mut head, &Record::Start(Start { starts }))
     }
 
     /// Makes an epoch true. The files it names are written and synced; their folders are synced here.
@@ -47,14 +42,20 @@ impl Checkpoint {
         {
             let progress = lock(&self.progress);
             if progress.pending.len() > 1 {
-                return Err(Error::new(Kind::Internal, format!("epoch {epoch} is to be committed while two are not published")));
+                return Err(Error::new(
+                    Kind::Internal,
+                    format!("epoch {epoch} is to be committed while two are not published"),
+                ));
             }
             commit.published_through = progress.through;
         }
         commit.generation = self.author.generation;
         for (id, files) in &commit.sinks {
             let Some(sink) = self.sinks.get(id) else {
-                return Err(Error::new(Kind::Internal, format!("epoch {epoch} names sink `{id}`, which was not opened")));
+                return Err(Error::new(
+                    Kind::Internal,
+                    format!("epoch {epoch} names sink `{id}`, which was not opened"),
+                ));
             };
             if !files.is_empty() {
                 commit.roots.insert(id.clone(), sink.name.clone());
@@ -69,7 +70,9 @@ impl Checkpoint {
         self.append(&mut head, &record)?;
         if let Record::Commit(commit) = record {
             let commit = Arc::new(*commit);
-            head.needed = head.tail.slot;
+            let slot = head.tail.slot;
+            head.recent.retain(|(epoch, _)| commit.published_through.is_none_or(|through| *epoch > through));
+            head.recent.push_back((commit.epoch, slot));
             head.last = Some(Arc::clone(&commit));
             lock(&self.progress).pending.push_back(commit);
         }
@@ -105,7 +108,10 @@ impl Checkpoint {
     /// If an epoch is not published, a newer instance has taken over, or the log cannot be written.
     pub fn close(&self) -> Result<()> {
         if let Some(epoch) = lock(&self.progress).pending.front().map(|commit| commit.epoch) {
-            return Err(Error::new(Kind::Internal, format!("epoch {epoch} is to be published before the checkpoint is closed")));
+            return Err(Error::new(
+                Kind::Internal,
+                format!("epoch {epoch} is to be published before the checkpoint is closed"),
+            ));
         }
         self.end(None)
     }
@@ -157,11 +163,17 @@ impl Checkpoint {
     /// names a missing file could never be carried out.
     fn sync_named(&self, last: Option<&Commit>, commit: &Commit) -> Result<()> {
         let files = |commit: &Commit| -> Vec<StateFile> {
-            commit.operators.values().flat_map(|files| files.snapshots.iter().chain(&files.changelogs)).cloned().collect()
+            commit
+                .operators
+                .values()
+                .flat_map(|files| files.snapshots.iter().chain(&files.changelogs))
+                .cloned()
+                .collect()
         };
         let known: BTreeSet<String> = last.map(files).unwrap_or_default().into_iter().map(|file| file.path).collect();
         let mut dirs = BTreeSet::new();
-        let new = files(commit).into_iter().filter(|file| !known.contains(&file.path)).map(|file| (file.path, file.len));
+        let new =
+            files(commit).into_iter().filter(|file| !known.contains(&file.path)).map(|file| (file.path, file.len));
         let outbox = commit.outbox.values().flatten().map(|file| (file.path.clone(), file.len));
         for (path, len) in new.chain(outbox) {
             check_there(self.store.as_ref(), commit.epoch, &path, len)?;

@@ -10,7 +10,8 @@ use crate::error::{Error, Kind, Result};
 use crate::store::{Created, Store, join, safe_part};
 
 const PIPELINE: &str = "PIPELINE.json";
-const PLAN: &str = "plan";
+/// The folder of the descriptions.
+pub(super) const PLAN: &str = "plan";
 const FORMAT_VERSION: u32 = 1;
 /// The number of key groups of a new checkpoint.
 pub const KEY_GROUPS: u16 = 128;
@@ -67,13 +68,15 @@ impl Identity {
     pub(super) fn read(store: &dyn Store) -> Result<Option<Self>> {
         let path = store.describe(PIPELINE);
         let Some(bytes) = store.read(PIPELINE)? else { return Ok(None) };
-        let identity: Self = serde_json::from_slice(&bytes).map_err(|e| {
-            Error::new(Kind::Io, format!("`{path}` is corrupt: {e}")).help("restore it from a backup")
-        })?;
+        let identity: Self = serde_json::from_slice(&bytes)
+            .map_err(|e| Error::new(Kind::Io, format!("`{path}` is corrupt: {e}")).help("restore it from a backup"))?;
         if identity.format_version > FORMAT_VERSION {
             let version = identity.format_version;
-            return Err(Error::new(Kind::Config, format!("`{path}` has format {version}, this build reads {FORMAT_VERSION}"))
-                .help("start the newer build that wrote it"));
+            return Err(Error::new(
+                Kind::Config,
+                format!("`{path}` has format {version}, this build reads {FORMAT_VERSION}"),
+            )
+            .help("start the newer build that wrote it"));
         }
         Ok(Some(identity))
     }
@@ -117,8 +120,11 @@ pub(super) fn read_plan(store: &dyn Store, fingerprint: &str) -> Result<Value> {
             Err(e) => format!("is corrupt: {e}"),
         },
     };
-    Err(Error::new(Kind::Io, format!("`{}`, which describes the pipeline of the last commit, {why}", store.describe(&path)))
-        .help("restore it from a backup, or start the build that made the last commit once"))
+    Err(Error::new(
+        Kind::Io,
+        format!("`{}`, which describes the pipeline of the last commit, {why}", store.describe(&path)),
+    )
+    .help("restore it from a backup, or start the build that made the last commit once"))
 }
 
 fn plan_path(fingerprint: &str) -> String {

@@ -105,8 +105,9 @@ struct Head {
     tail: Tail,
     lowest: u64,
     last: Option<Arc<Commit>>,
-    /// The oldest slot that a start needs: the last commit, or the start positions before the first one.
-    needed: u64,
+    /// Epoch and slot of the commits that a start reads: the last one, and those before it that it does not call
+    /// published.
+    recent: VecDeque<(u64, u64)>,
     /// Why nothing can be appended any more.
     ended: Option<String>,
 }

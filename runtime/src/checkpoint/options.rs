@@ -45,7 +45,12 @@ pub struct OpenOptions {
 
 impl OpenOptions {
     /// The usual options for a folder of the local disk.
-    pub fn new(root: impl Into<PathBuf>, fingerprint: impl Into<String>, descriptor: Value, instance: Instance) -> Self {
+    pub fn new(
+        root: impl Into<PathBuf>,
+        fingerprint: impl Into<String>,
+        descriptor: Value,
+        instance: Instance,
+    ) -> Self {
         Self {
             root: Place::Local(root.into()),
             descriptor,
@@ -84,14 +89,20 @@ impl OpenOptions {
         for (id, place) in &self.sinks {
             let name = place.name()?;
             if let Some(other) = seen.insert(name.clone(), id) {
-                return refuse(format!("the sinks `{other}` and `{id}` write to one folder `{name}`"), &own("each sink"));
+                return refuse(
+                    format!("the sinks `{other}` and `{id}` write to one folder `{name}`"),
+                    &own("each sink"),
+                );
             }
             let (Place::Local(root), Place::Local(_)) = (&self.root, place) else { continue };
             let (root, out) = (absolute(root)?, PathBuf::from(&name));
             let stage = PathBuf::from(format!("{name}.stage"));
             if root.starts_with(&out) || out.starts_with(&root) || root.starts_with(&stage) {
                 return refuse(
-                    format!("the checkpoint `{}` and the output `{name}` of sink `{id}` lie in each other", root.display()),
+                    format!(
+                        "the checkpoint `{}` and the output `{name}` of sink `{id}` lie in each other",
+                        root.display()
+                    ),
                     // A reader of the output would find state files, and read them as rows.
                     &own("the checkpoint"),
                 );

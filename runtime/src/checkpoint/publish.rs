@@ -37,7 +37,9 @@ pub(super) fn check(roots: &BTreeMap<String, String>, commit: &Commit) -> Result
             let (epoch, count, then) = (commit.epoch, files.len(), then.map_or("", String::as_str));
             return Err(Error::new(
                 Kind::Config,
-                format!("epoch {epoch} is committed with {count} files for `{then}`, but sink `{id}` now writes to `{now}`"),
+                format!(
+                    "epoch {epoch} is committed with {count} files for `{then}`, but sink `{id}` now writes to `{now}`"
+                ),
             )
             .help("start once with the old output and stop in good order, then change it"));
         }
@@ -46,11 +48,20 @@ pub(super) fn check(roots: &BTreeMap<String, String>, commit: &Commit) -> Result
 }
 
 fn unknown_sink(epoch: u64, id: &str) -> Error {
-    Error::new(Kind::Config, format!("epoch {epoch} is committed with files of sink `{id}`, which is not in the pipeline"))
-        .help("start the build with that sink once and stop it in good order, then remove the sink")
+    Error::new(
+        Kind::Config,
+        format!("epoch {epoch} is committed with files of sink `{id}`, which is not in the pipeline"),
+    )
+    .help("start the build with that sink once and stop it in good order, then remove the sink")
 }
 
-fn publish_sink(sink: &SinkRoot, epoch: u64, files: &[OutputFile], recovering: bool, done: &mut Published) -> Result<()> {
+fn publish_sink(
+    sink: &SinkRoot,
+    epoch: u64,
+    files: &[OutputFile],
+    recovering: bool,
+    done: &mut Published,
+) -> Result<()> {
     let store = &sink.store;
     let (mut targets, mut stages) = (BTreeSet::new(), BTreeSet::new());
     for file in files {
@@ -111,8 +122,11 @@ fn lost(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Error {
     let target = sink.store.describe(&sink.out_path(&file.path));
     let stage = sink.store.describe(&sink.stage_path(&file.stage));
     let rows = file.rows;
-    Error::new(Kind::Io, format!("epoch {epoch}: the committed file `{target}` ({rows} rows) is neither there nor at `{stage}`"))
-        .help(format!(
-            "restore it from a backup, or give its rows up with `<your binary> repair --drop-epoch-files {epoch}`"
-        ))
+    Error::new(
+        Kind::Io,
+        format!("epoch {epoch}: the committed file `{target}` ({rows} rows) is neither there nor at `{stage}`"),
+    )
+    .help(format!(
+        "restore it from a backup, or give its rows up with `<your binary> repair --drop-epoch-files {epoch}`"
+    ))
 }

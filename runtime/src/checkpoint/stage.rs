@@ -55,9 +55,12 @@ pub(super) fn epoch_dir(generation: u64, epoch: u64) -> String {
 pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()> {
     let (store, name) = (&sink.store, &sink.name);
     let output = |error: Error| {
-        Error::new(Kind::Output, format!("the output `{name}` of sink `{id}` cannot be made ready: {}", error.message()))
-            .help("check that the folder above it exists and can be written")
-            .caused_by(error)
+        Error::new(
+            Kind::Output,
+            format!("the output `{name}` of sink `{id}` cannot be made ready: {}", error.message()),
+        )
+        .help("check that the folder above it exists and can be written")
+        .caused_by(error)
     };
     store.create_dirs(&sink.out).map_err(output)?;
     store.create_dirs(&sink.stage).map_err(output)?;
@@ -78,12 +81,16 @@ pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()
     let found = store.read(&path)?.unwrap_or_default();
     let shown = store.describe(&path);
     let found: Owner = serde_json::from_slice(&found).map_err(|e| {
-        Error::new(Kind::Io, format!("`{shown}` is corrupt: {e}")).help("delete it if no other pipeline writes this output")
+        Error::new(Kind::Io, format!("`{shown}` is corrupt: {e}"))
+            .help("delete it if no other pipeline writes this output")
     })?;
     if found.pipeline_id != pipeline_id {
         return Err(Error::new(
             Kind::Config,
-            format!("the output `{name}` belongs to the pipeline {}, not to {pipeline_id} (`{shown}`)", found.pipeline_id),
+            format!(
+                "the output `{name}` belongs to the pipeline {}, not to {pipeline_id} (`{shown}`)",
+                found.pipeline_id
+            ),
         )
         .help("choose another output, or, if that pipeline is gone for good, delete this file"));
     }
@@ -97,6 +104,14 @@ pub(super) fn clean(sink: &SinkRoot, generation: u64) -> Result<()> {
         if older && entry.is_dir {
             remove_tree(sink.store.as_ref(), &join(&sink.stage, &entry.name))?;
         }
+    }
+    clean_temporary(sink.store.as_ref(), &sink.stage)
+}
+
+/// Deletes what a process left that died while it made a small file.
+pub(super) fn clean_temporary(store: &dyn Store, dir: &str) -> Result<()> {
+    for entry in store.list(dir)?.iter().filter(|entry| !entry.is_dir && entry.name.starts_with(".tmp-")) {
+        store.remove(&join(dir, &entry.name))?;
     }
     Ok(())
 }

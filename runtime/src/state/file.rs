@@ -1,1 +1,159 @@
+//! State files: plain parquet, which any tool can read with nothing of ours installed.
+//!
+//! Length and hash stand in the commit record, not in the file, and are verified before a parser sees a byte: what
+//! another program altered, or a disk, ends the start with a sentence and not with a panic in a decoder.
 
+use std::io::{self, Write};
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::named::StateFile;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Digest, DurableFile, Store};
+
+/// What a state file is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The first key group in it.
+    pub lo: u16,
+    /// The last key group in it (inclusive).
+    pub hi: u16,
+    /// The epoch whose end it shows, or whose changes it holds.
+    pub epoch: u64,
+}
+
+/// Writes and syncs a state file. `path` is from
+/// [`Checkpoint::state_path`](crate::checkpoint::Checkpoint::state_path).
+///
+/// # Errors
+///
+/// If the batches have another schema, or the file cannot be written.
+pub fn write(
+    store: &dyn Store,
+    path: &str,
+    of: Extent,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<StateFile> {
+    let (named, file) = write_unsynced(store, path, of, schema, batches)?;
+    file.sync_and_close()?;
+    Ok(named)
+}
+
+/// Writes a state file and leaves the sync to the caller, who passes the files of an epoch to [`Store::sync_files`]
+/// together.
+///
+/// # Errors
+///
+/// If the batches have another schema, or the file cannot be written.
+pub fn write_unsynced(
+    store: &dyn Store,
+    path: &str,
+    of: Extent,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> Result<(StateFile, Box<dyn DurableFile>)> {
+    let shown = store.describe(path);
+    let failed = |error: ParquetError| {
+        let kind = if matches!(error, ParquetError::External(_)) { Kind::Io } else { Kind::Internal };
+        Error::new(kind, format!("writing the state file `{shown}` of epoch {}: {error}", of.epoch)).caused_by(error)
+    };
+    let out = Hashing { file: store.write_new_file(path)?, hash: Xxh3::new(), len: 0 };
+    let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties().map_err(failed)?)).map_err(failed)?;
+    let mut rows = 0;
+    for batch in batches {
+        writer.write(batch).map_err(failed)?;
+        rows += batch.num_rows() as u64;
+    }
+    let out = writer.into_inner().map_err(failed)?;
+    let Digest { len, xxh3 } = Digest::finish(&out.hash, out.len);
+    let Extent { lo, hi, epoch } = of;
+    Ok((StateFile { lo, hi, epoch, path: path.to_owned(), len, xxh3, rows }, out.file))
+}
+
+/// Reads a state file that a commit names.
+///
+/// # Errors
+///
+/// If it is missing or corrupt.
+pub fn read(store: &dyn Store, file: &StateFile) -> Result<Vec<RecordBatch>> {
+    let bytes = verified(store, file)?;
+    let corrupt = |why: String| corrupt(store, file, &why);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
+        .and_then(|builder| builder.with_batch_size(8192).build())
+        .map_err(|e| corrupt(e.to_string()))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| corrupt(e.to_string()))?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if rows as u64 != file.rows {
+        return Err(corrupt(format!("{rows} rows, {} recorded", file.rows)));
+    }
+    Ok(batches)
+}
+
+/// Sees that a state file is what its name in the commit says, without parsing it. A snapshot is verified so before
+/// a commit names it.
+///
+/// # Errors
+///
+/// If it is missing or corrupt.
+pub fn verify(store: &dyn Store, file: &StateFile) -> Result<()> {
+    verified(store, file).map(drop)
+}
+
+fn verified(store: &dyn Store, file: &StateFile) -> Result<Vec<u8>> {
+    let bytes = store.read(&file.path)?.ok_or_else(|| corrupt(store, file, "it is not there"))?;
+    match file.digest().differs_from(&bytes) {
+        None => Ok(bytes),
+        Some(why) => Err(corrupt(store, file, &why)),
+    }
+}
+
+fn corrupt(store: &dyn Store, file: &StateFile, why: &str) -> Error {
+    let (StateFile { lo, hi, epoch, .. }, path) = (file, store.describe(&file.path));
+    Error::new(Kind::Io, format!("state file `{path}` of epoch {epoch} (key groups {lo} to {hi}) is corrupt ({why})"))
+        .help(
+            "restore it from a backup of the checkpoint, or run `<your binary> fsck --ckpt` to see what can be rebuilt",
+        )
+}
+
+/// Only what helps us: state is read whole and once, so page indexes and statistics would cost and never pay.
+fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_max_row_group_row_count(None)
+        .build())
+}
+
+/// Hashes what goes by, so that no file is read again only for its hash.
+struct Hashing {
+    file: Box<dyn DurableFile>,
+    hash: Xxh3,
+    len: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(bytes.get(..written).unwrap_or(bytes));
+        self.len += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -306,9 +306,7 @@ impl Store for LocalStore {
             }
             Err(std::fs::TryLockError::Error(e)) => return Err(self.error("locking", path, e)),
         }
-        file.set_len(0)
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .map_err(|e| self.error("writing", path, e))?;
+        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(|e| self.error("writing", path, e))?;
         Ok(Locked::Held(Box::new(LocalLock { _file: file })))
     }
 }
@@ -398,7 +396,8 @@ fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
 }
 
 fn check_private(root: &OwnedFd, path: &Path) -> Result<()> {
-    let stat = rustix::fs::fstat(root.as_fd()).map_err(|e| Error::io(format!("opening `{}`", path.display()), e.into()))?;
+    let stat =
+        rustix::fs::fstat(root.as_fd()).map_err(|e| Error::io(format!("opening `{}`", path.display()), e.into()))?;
     let refuse = |what: &str, help: String| {
         Err(Error::new(Kind::Config, format!("the folder `{}` {what}", path.display())).help(help))
     };
