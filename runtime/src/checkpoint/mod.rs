@@ -19,7 +19,7 @@
 //! ```
 //!
 //! [`Checkpoint::open`] is the door. Two instances never both append after one slot: the older one finds its next slot
-//! taken and ends with [`Kind::Fenced`](crate::error::Kind::Fenced). What an error leaves behind is settled by the next
+//! taken and ends with [`Kind::Fenced`]. What an error leaves behind is settled by the next
 //! start; after an error of [`Checkpoint::commit`] or [`Checkpoint::publish`] this instance is finished.
 
 mod collect;

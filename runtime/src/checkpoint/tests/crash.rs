@@ -116,3 +116,36 @@ fn a_death_at_every_call_of_a_recovery_is_recovered_from() {
         assert!(world.staged().is_empty());
     }
 }
+
+/// The order is the promise: what a record names is durable before the record, and the folders of the output are
+/// synced before the epoch counts as published.
+#[test]
+fn everything_is_durable_before_it_is_named() {
+    let world = World::new();
+    let store = Faulty::new(&world.root(), Death::Never);
+    let checkpoint = world.open_faulty(&store).unwrap().checkpoint;
+    run(&checkpoint, 1).unwrap();
+    let change = checkpoint.state_path("per_country", StateKind::Changelog, 0, 127, 2).unwrap();
+    let (change, _) = change.rsplit_once('-').unwrap();
+    store.trace();
+    run(&checkpoint, 2).unwrap();
+    let trace: Vec<String> = store.trace().into_iter().filter(|step| !step.starts_with("write")).collect();
+    let stage = "out.stage/g1/e0000000002";
+    let expected = [
+        format!("create_dirs {stage}"),
+        format!("sync {stage}/0.parquet"),
+        format!("sync {stage}/1.parquet"),
+        format!("sync {change}-2.parquet"),
+        "sync_dir state/per_country".to_owned(),
+        format!("sync_dir {stage}"),
+        "create_only log/00000000000000000003.rec".to_owned(),
+        "create_dirs out/part=0".to_owned(),
+        "rename to out/part=0/e0000000002-w000-000.parquet".to_owned(),
+        "create_dirs out/part=1".to_owned(),
+        "rename to out/part=1/e0000000002-w000-001.parquet".to_owned(),
+        "sync_dir out/part=0".to_owned(),
+        "sync_dir out/part=1".to_owned(),
+        format!("remove_empty_dir {stage}"),
+    ];
+    assert_eq!(trace, expected);
+}

@@ -22,6 +22,7 @@ struct Life {
     death: Death,
     calls: AtomicU64,
     dead: AtomicBool,
+    trace: Mutex<Vec<String>>,
 }
 
 /// Counts effectful calls, dies at one of them, and fails at all that follow.
@@ -36,7 +37,11 @@ impl Faulty {
     pub(super) fn new(dir: &Path, death: Death) -> Self {
         let options = LocalOptions { durability: Durability::ProcessCrash, private: true };
         let inner = Arc::new(LocalStore::open(dir, options).unwrap());
-        Self { inner, life: Arc::new(Life { death, calls: 0.into(), dead: false.into() }), locks: true }
+        Self {
+            inner,
+            life: Arc::new(Life { death, calls: 0.into(), dead: false.into(), trace: Mutex::default() }),
+            locks: true,
+        }
     }
 
     pub(super) fn without_locks(mut self) -> Self {
@@ -63,16 +68,22 @@ impl Faulty {
         if self.dead() { Err(died()) } else { Ok(()) }
     }
 
-    fn effect<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.life.effect(call)
+    /// What was done since the last question, in order.
+    pub(super) fn trace(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.life.trace))
+    }
+
+    fn effect<T>(&self, what: &str, path: &str, call: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.life.effect(format!("{what} {path}"), call)
     }
 }
 
 impl Life {
-    fn effect<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn effect<T>(&self, what: String, call: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.dead.load(Ordering::SeqCst) {
             return Err(died());
         }
+        lock(&self.trace).push(what);
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
         match self.death {
             Death::Before(at) | Death::Torn(at) if at == number => {
@@ -95,6 +106,7 @@ fn died() -> Error {
 
 struct FaultyFile {
     inner: Box<dyn DurableFile>,
+    path: String,
     life: Arc<Life>,
 }
 
@@ -104,7 +116,9 @@ impl std::io::Write for FaultyFile {
         if matches!(self.life.death, Death::Torn(at) if at == next) {
             self.inner.write_all(&bytes[..bytes.len() / 2])?;
         }
-        self.life.effect(|| self.inner.write(bytes).map_err(|e| Error::io("writing", e))).map_err(std::io::Error::other)
+        self.life
+            .effect(format!("write {}", self.path), || self.inner.write(bytes).map_err(|e| Error::io("writing", e)))
+            .map_err(std::io::Error::other)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -114,8 +128,8 @@ impl std::io::Write for FaultyFile {
 
 impl DurableFile for FaultyFile {
     fn sync_and_close(self: Box<Self>) -> Result<()> {
-        let Self { inner, life } = *self;
-        life.effect(|| inner.sync_and_close())
+        let Self { inner, path, life } = *self;
+        life.effect(format!("sync {path}"), || inner.sync_and_close())
     }
 
     fn close_unsynced(self: Box<Self>) -> Result<()> {
@@ -136,12 +150,12 @@ impl Store for Faulty {
             let temporary = join(dir, &format!(".tmp-{name}-torn"));
             self.inner.write_new_file(&temporary)?.write_all(&bytes[..bytes.len() / 2]).unwrap();
         }
-        self.effect(|| self.inner.create_only(path, bytes))
+        self.effect("create_only", path, || self.inner.create_only(path, bytes))
     }
 
     fn write_new_file(&self, path: &str) -> Result<Box<dyn DurableFile>> {
-        let inner = self.effect(|| self.inner.write_new_file(path))?;
-        Ok(Box::new(FaultyFile { inner, life: Arc::clone(&self.life) }))
+        let inner = self.effect("write_new_file", path, || self.inner.write_new_file(path))?;
+        Ok(Box::new(FaultyFile { inner, path: path.to_owned(), life: Arc::clone(&self.life) }))
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
@@ -160,23 +174,23 @@ impl Store for Faulty {
     }
 
     fn rename_no_replace(&self, from: &str, to: &str) -> Result<Renamed> {
-        self.effect(|| self.inner.rename_no_replace(from, to))
+        self.effect("rename to", to, || self.inner.rename_no_replace(from, to))
     }
 
     fn remove(&self, path: &str) -> Result<bool> {
-        self.effect(|| self.inner.remove(path))
+        self.effect("remove", path, || self.inner.remove(path))
     }
 
     fn remove_empty_dir(&self, dir: &str) -> Result<bool> {
-        self.effect(|| self.inner.remove_empty_dir(dir))
+        self.effect("remove_empty_dir", dir, || self.inner.remove_empty_dir(dir))
     }
 
     fn create_dirs(&self, dir: &str) -> Result<()> {
-        self.effect(|| self.inner.create_dirs(dir))
+        self.effect("create_dirs", dir, || self.inner.create_dirs(dir))
     }
 
     fn sync_dir(&self, dir: &str) -> Result<()> {
-        self.effect(|| self.inner.sync_dir(dir))
+        self.effect("sync_dir", dir, || self.inner.sync_dir(dir))
     }
 
     fn same_filesystem(&self, a: &str, b: &str) -> Result<bool> {
