@@ -59,9 +59,8 @@ impl Checkpoint {
         let (lowest, needed, tail, newest) = {
             let head = lock(&self.head);
             let Some(last) = &head.last else { return Ok(0) };
-            // The commit before the last may still be published by this process, and by the next one after a crash.
-            let pending = lock(&self.progress).pending.len() as u64;
-            (head.lowest, head.needed.saturating_sub(pending), head.tail.slot, last.wall_time)
+            let needed = head.recent.front().map_or(head.lowest, |(_, slot)| *slot);
+            (head.lowest, needed, head.tail.slot, last.wall_time)
         };
         let kept = self.retention;
         // Slots below `end` can go.

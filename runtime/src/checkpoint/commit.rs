@@ -19,12 +19,7 @@ impl Checkpoint {
     /// If a newer instance has taken over, or the log cannot be written.
     pub fn record_starts(&self, starts: Value) -> Result<()> {
         let mut head = self.head()?;
-        let first = head.last.is_none();
-        self.append(&mut head, &Record::Start(Start { starts }))?;
-        if first {
-            head.needed = head.tail.slot;
-        }
-        Ok(())
+        self.append(&mut head, &Record::Start(Start { starts }))
     }
 
     /// Makes an epoch true. The files it names are written and synced; their folders are synced here.
@@ -75,7 +70,9 @@ impl Checkpoint {
         self.append(&mut head, &record)?;
         if let Record::Commit(commit) = record {
             let commit = Arc::new(*commit);
-            head.needed = head.tail.slot;
+            let slot = head.tail.slot;
+            head.recent.retain(|(epoch, _)| commit.published_through.is_none_or(|through| *epoch > through));
+            head.recent.push_back((commit.epoch, slot));
             head.last = Some(Arc::clone(&commit));
             lock(&self.progress).pending.push_back(commit);
         }

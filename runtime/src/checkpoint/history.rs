@@ -21,6 +21,8 @@ pub(super) struct History {
     pub(super) listing: Listing,
     pub(super) tail: Tail,
     pub(super) last: Option<Last>,
+    /// The oldest epoch seen on the way back.
+    pub(super) oldest: Option<u64>,
     /// Commits whose files may not all be published, the oldest first.
     pub(super) unpublished: Vec<(u64, Commit)>,
     /// All epochs up to this one are known to be published.
@@ -87,6 +89,12 @@ impl Log {
             after = Some(slot);
         }
         history.unpublished.reverse();
+        if let Some((slot, first)) = history.unpublished.first()
+            && first.epoch != history.published.map_or(1, |epoch| epoch + 1)
+        {
+            // Never collected while it is needed, so somebody else deleted it.
+            return Err(self.missing(slot - 1));
+        }
         Ok(history)
     }
 
@@ -115,9 +123,7 @@ impl History {
             let fingerprint = slot.header.fingerprint.clone();
             self.last = Some(Last { slot: number, fingerprint, commit: commit.clone() });
         }
-        if let Some((_, newer)) = self.unpublished.last()
-            && newer.epoch != commit.epoch + 1
-        {
+        if self.oldest.replace(commit.epoch).is_some_and(|newer| newer != commit.epoch + 1) {
             return false;
         }
         if self.published.is_none_or(|published| commit.epoch > published) {

@@ -1,7 +1,6 @@
 //! Who a checkpoint belongs to, and who writes to it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +9,8 @@ use crate::error::{Error, Kind, Result};
 use crate::store::{Created, Store, join, safe_part};
 
 const PIPELINE: &str = "PIPELINE.json";
-const PLAN: &str = "plan";
+/// The folder of the descriptions.
+pub(super) const PLAN: &str = "plan";
 const FORMAT_VERSION: u32 = 1;
 /// The number of key groups of a new checkpoint.
 pub const KEY_GROUPS: u16 = 128;
@@ -49,8 +49,7 @@ impl Instance {
     /// This process.
     #[must_use]
     pub fn here(build: impl Into<String>) -> Self {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started = i64::try_from(started.as_micros()).unwrap_or(i64::MAX);
+        let started = crate::clock::now().micros();
         Self {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pid: std::process::id(),
@@ -139,7 +138,7 @@ fn pretty(value: &impl Serialize) -> Result<Vec<u8>> {
 
 /// Random bits of the operating system, by way of the keys that it gives to hash tables. Unique is all they have to be.
 pub(super) fn random() -> u128 {
-    let half = |salt: u8| u128::from(RandomState::new().hash_one((std::process::id(), SystemTime::now(), salt)));
+    let half = |salt: u8| u128::from(RandomState::new().hash_one((std::process::id(), crate::clock::now(), salt)));
     half(0) << 64 | half(1)
 }
 

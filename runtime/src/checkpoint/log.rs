@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::frame::{self, Fault};
 use super::record::{Header, Record};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Created, Store, digest_of, join};
+use crate::store::{Created, Store, digest_of};
 
 /// The folder of the slots.
 pub(super) const LOG: &str = "log";
@@ -66,8 +66,6 @@ pub struct Listing {
     pub floor: u64,
     /// Slots and markers that a collection did not come to delete.
     pub collected: Vec<String>,
-    /// Temporary files of processes that died.
-    pub temporary: Vec<String>,
 }
 
 impl Log {
@@ -87,11 +85,8 @@ impl Log {
         let mut slots = Vec::new();
         // The slots first: one that is deleted meanwhile is then at or below a marker that we see.
         for entry in self.store.list(LOG)? {
-            match entry.name.strip_suffix(".rec").and_then(number) {
-                Some(slot) => slots.push(slot),
-                None if entry.name.starts_with(".tmp-") => found.temporary.push(join(LOG, &entry.name)),
-                None => {}
-            }
+            // Temporary files of processes that died lie here too.
+            slots.extend(entry.name.strip_suffix(".rec").and_then(number));
         }
         let floors: Vec<u64> = self.store.list(FLOOR)?.iter().filter_map(|entry| number(&entry.name)).collect();
         found.floor = floors.iter().copied().max().unwrap_or(0);
@@ -142,7 +137,7 @@ impl Log {
         }
     }
 
-    fn missing(&self, slot: u64) -> Error {
+    pub(super) fn missing(&self, slot: u64) -> Error {
         let path = self.store.describe(&slot_path(slot));
         Error::new(
             Kind::Io,

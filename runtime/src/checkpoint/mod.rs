@@ -19,7 +19,7 @@
 //! ```
 //!
 //! [`Checkpoint::open`] is the door. Two instances never both append after one slot: the older one finds its next slot
-//! taken and ends with [`Kind::Fenced`](crate::error::Kind::Fenced). What an error leaves behind is settled by the next
+//! taken and ends with [`Kind::Fenced`]. What an error leaves behind is settled by the next
 //! start; after an error of [`Checkpoint::commit`] or [`Checkpoint::publish`] this instance is finished.
 
 mod collect;
@@ -48,6 +48,7 @@ use serde_json::Value;
 pub use collect::Collected;
 pub use identity::{Identity, Instance, KEY_GROUPS};
 pub use log::Log;
+pub use open::last_descriptor;
 pub use options::{OpenOptions, Place, Retention, SinkRoot};
 pub use publish::Published;
 pub use record::{
@@ -105,8 +106,9 @@ struct Head {
     tail: Tail,
     lowest: u64,
     last: Option<Arc<Commit>>,
-    /// The oldest slot that a start needs: the last commit, or the start positions before the first one.
-    needed: u64,
+    /// Epoch and slot of the commits that a start reads: the last one, and those before it that it does not call
+    /// published.
+    recent: VecDeque<(u64, u64)>,
     /// Why nothing can be appended any more.
     ended: Option<String>,
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::history::History;
-use super::identity::{Identity, read_plan, write_plan};
+use super::identity::{Identity, PLAN, read_plan, write_plan};
 use super::log::{Author, Claimed, FLOOR, LOG, Log, Tail};
 use super::options::SinkRoot;
 use super::record::{Close, Open, Record, Writer};
@@ -36,7 +36,7 @@ impl Checkpoint {
         options.check_places()?;
         let store = options.open_root()?;
         let held = super::lock::take(store.as_ref(), &options.instance)?;
-        for dir in [LOG, FLOOR, "plan", STATE] {
+        for dir in [LOG, FLOOR, PLAN, STATE] {
             store.create_dirs(dir)?;
         }
         // A process may have died between making these and syncing their names. `log` is synced by the claim.
@@ -63,6 +63,21 @@ impl Checkpoint {
         Err(Error::new(Kind::AlreadyRunning, format!("other instances keep starting on the checkpoint `{root}`"))
             .help("start only one"))
     }
+}
+
+/// The description of the pipeline that made the last commit in a folder of the local disk; `None` when there is none.
+/// Writes nothing.
+///
+/// # Errors
+///
+/// If the log or the description cannot be read.
+pub fn last_descriptor(root: &std::path::Path) -> Result<Option<Value>> {
+    if !root.is_dir() {
+        return Ok(None);
+    }
+    let store = super::Place::Local(root.to_owned()).open(crate::store::Durability::ProcessCrash)?;
+    let history = Log::new(Arc::clone(&store)).history()?;
+    history.last.map(|last| read_plan(store.as_ref(), &last.fingerprint)).transpose()
 }
 
 /// What this start and the last commit have to do with each other.
@@ -160,11 +175,13 @@ fn finish(
             return Err(error);
         }
     };
-    let last = history.last.map(|last| (last.slot, Arc::new(last.commit)));
-    let starts_slot = history.starts.as_ref().map(|(slot, _)| *slot);
-    let needed = last.as_ref().map(|(slot, _)| *slot).or(starts_slot).unwrap_or(claim.tail.slot);
-    let through = last.as_ref().map(|(_, last)| last.epoch);
-    let last = last.map(|(_, last)| last);
+    // They are published now, but the log does not say so before the next commit.
+    let mut recent: VecDeque<_> = history.unpublished.iter().map(|(slot, commit)| (commit.epoch, *slot)).collect();
+    if let (Some(last), true) = (&history.last, recent.is_empty()) {
+        recent.push_back((last.commit.epoch, last.slot));
+    }
+    let last = history.last.map(|last| Arc::new(last.commit));
+    let through = last.as_ref().map(|last| last.epoch);
     let checkpoint = Checkpoint {
         store,
         log,
@@ -177,7 +194,7 @@ fn finish(
             lowest: history.listing.slots.start,
             tail: claim.tail,
             last: last.clone(),
-            needed,
+            recent,
             ended: None,
         }),
         progress: Mutex::new(Progress { through, pending: VecDeque::new() }),
@@ -199,8 +216,8 @@ fn redo(store: &dyn Store, history: &History, claim: &Claim) -> Result<Published
         published.present += one.present;
     }
     claim.sinks.values().try_for_each(|sink| stage::clean(sink, claim.author.generation))?;
-    for left in history.listing.temporary.iter().chain(&history.listing.collected) {
-        store.remove(left)?;
-    }
+    history.listing.collected.iter().try_for_each(|left| store.remove(left).map(drop))?;
+    // A process that died, or one that we have fenced, made these: none of them can become a name any more that counts.
+    ["", LOG, FLOOR, PLAN].into_iter().try_for_each(|dir| stage::clean_temporary(store, dir))?;
     Ok(published)
 }

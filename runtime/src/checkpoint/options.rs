@@ -72,13 +72,7 @@ impl OpenOptions {
     }
 
     pub(super) fn open_root(&self) -> Result<Arc<dyn Store>> {
-        match &self.root {
-            Place::Local(path) => {
-                let options = LocalOptions { durability: self.durability, private: true };
-                Ok(Arc::new(LocalStore::open(path, options)?))
-            }
-            Place::Store(store, _) => Ok(Arc::clone(store)),
-        }
+        self.root.open(self.durability)
     }
 
     /// Refuses folders that would get into each other's way. Touches nothing.
@@ -118,6 +112,13 @@ impl Place {
         match self {
             Self::Local(path) => Ok(absolute(path)?.display().to_string()),
             Self::Store(store, dir) => Ok(store.describe(dir)),
+        }
+    }
+
+    pub(super) fn open(&self, durability: Durability) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::Local(path) => Ok(Arc::new(LocalStore::open(path, LocalOptions { durability, private: true })?)),
+            Self::Store(store, _) => Ok(Arc::clone(store)),
         }
     }
 

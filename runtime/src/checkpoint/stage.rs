@@ -105,6 +105,14 @@ pub(super) fn clean(sink: &SinkRoot, generation: u64) -> Result<()> {
             remove_tree(sink.store.as_ref(), &join(&sink.stage, &entry.name))?;
         }
     }
+    clean_temporary(sink.store.as_ref(), &sink.stage)
+}
+
+/// Deletes what a process left that died while it made a small file.
+pub(super) fn clean_temporary(store: &dyn Store, dir: &str) -> Result<()> {
+    for entry in store.list(dir)?.iter().filter(|entry| !entry.is_dir && entry.name.starts_with(".tmp-")) {
+        store.remove(&join(dir, &entry.name))?;
+    }
     Ok(())
 }
 

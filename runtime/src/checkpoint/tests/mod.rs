@@ -1,1 +1,244 @@
+mod chain;
+mod collect;
+mod cost;
+mod crash;
+mod faulty;
+mod fence;
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::*;
+use crate::store::{Digest, Durability, Store};
+
+/// A checkpoint and one output in a folder of their own.
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("ckpt")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    fn options(&self) -> OpenOptions {
+        let mut options = OpenOptions::new(self.root(), "f1", json!({"plan": 1}), Instance::here("build 1"));
+        options.durability = Durability::ProcessCrash;
+        options.sink("files", self.out())
+    }
+
+    fn open(&self) -> Result<Opened> {
+        Checkpoint::open(self.options(), |_, _| Ok(()))
+    }
+
+    fn slot(&self, slot: u64) -> PathBuf {
+        self.root().join(log::slot_path(slot))
+    }
+
+    /// All rows a reader of the output sees, by file name.
+    fn rows(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        read_tree(&self.out(), &mut rows);
+        rows
+    }
+
+    fn staged(&self) -> BTreeMap<String, String> {
+        let mut rows = BTreeMap::new();
+        read_tree(&self.dir.path().join("out.stage"), &mut rows);
+        rows.retain(|path, _| !path.ends_with("OWNER"));
+        rows
+    }
+}
+
+fn read_tree(dir: &Path, rows: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_tree(&path, rows);
+        } else {
+            rows.insert(path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+fn write(store: &dyn Store, path: &str, content: &str) -> Result<Digest> {
+    let mut file = store.write_new_file(path)?;
+    file.write_all(content.as_bytes()).map_err(|e| Error::io("writing", e))?;
+    file.sync_and_close()?;
+    Ok(Digest::of(content.as_bytes()))
+}
+
+/// Prepares an epoch as a pipeline would: two output files in two folders, one changelog.
+fn prepare(checkpoint: &Checkpoint, epoch: u64) -> Result<Commit> {
+    let stage = checkpoint.stage_dir("files", epoch)?;
+    let mut files = Vec::new();
+    for part in 0..2 {
+        let name = format!("{part}.parquet");
+        let Digest { len, xxh3 } = write(stage.store().as_ref(), &stage.path(&name), &format!("row {epoch}.{part}"))?;
+        let path = format!("part={part}/e{epoch:010}-w000-{part:03}.parquet");
+        files.push(OutputFile { stage: stage.recorded(&name), path, len, xxh3, rows: 1, ..OutputFile::default() });
+    }
+    let path = checkpoint.state_path("per_country", StateKind::Changelog, 0, 127, epoch)?;
+    let Digest { len, xxh3 } = write(checkpoint.store().as_ref(), &path, &format!("change {epoch}"))?;
+    let change = StateFile { lo: 0, hi: 127, epoch, path, len, xxh3, rows: 1 };
+    let mut changelogs = lock(&checkpoint.head).last.as_ref().map(|l| l.operators["per_country"].changelogs.clone());
+    changelogs.get_or_insert_default().push(change);
+    let operator = OperatorFiles { changelogs: changelogs.unwrap(), ..OperatorFiles::default() };
+    Ok(Commit {
+        epoch,
+        // Long after the starts, so that slots are old enough to be collected.
+        wall_time: i64::MAX / 2 + i64::try_from(epoch).unwrap(),
+        sinks: BTreeMap::from([("files".to_owned(), files)]),
+        operators: BTreeMap::from([("per_country".to_owned(), operator)]),
+        ..Commit::default()
+    })
+}
+
+fn run(checkpoint: &Checkpoint, epoch: u64) -> Result<()> {
+    checkpoint.commit(prepare(checkpoint, epoch)?)?;
+    checkpoint.publish(epoch)?;
+    Ok(())
+}
+
+#[test]
+fn a_pipeline_goes_on_where_it_ended() {
+    let world = World::new();
+    let opened = world.open().unwrap();
+    assert!(opened.last.is_none() && opened.previous.is_none() && opened.starts.is_none());
+    let checkpoint = opened.checkpoint;
+    let id = checkpoint.pipeline_id().to_owned();
+    assert_eq!((checkpoint.generation(), id.len(), id.as_bytes()[14]), (1, 36, b'7'));
+    checkpoint.record_starts(json!({"in": {"at": 17}})).unwrap();
+    drop(checkpoint);
+
+    let opened = world.open().unwrap();
+    assert_eq!(opened.starts, Some(json!({"in": {"at": 17}})), "durable before any commit");
+    let checkpoint = opened.checkpoint;
+    run(&checkpoint, 1).unwrap();
+    run(&checkpoint, 2).unwrap();
+    checkpoint.close().unwrap();
+    assert!(checkpoint.commit(Commit { epoch: 3, ..Commit::default() }).is_err());
+    drop(checkpoint);
+
+    let opened = world.open().unwrap();
+    let last = opened.last.unwrap();
+    assert_eq!((last.epoch, last.generation, last.published_through), (2, 2, Some(1)));
+    assert_eq!((opened.previous, opened.starts), (Some(json!({"plan": 1})), None));
+    assert_eq!(opened.published, Published::default(), "after a close nothing is checked again");
+    assert_eq!((opened.checkpoint.generation(), opened.checkpoint.pipeline_id()), (3, id.as_str()));
+    assert_eq!(world.rows().len(), 4);
+}
+
+#[test]
+fn the_commit_of_one_epoch_overlaps_the_publish_of_the_one_before() {
+    let world = World::new();
+    let checkpoint = world.open().unwrap().checkpoint;
+    checkpoint.commit(prepare(&checkpoint, 1).unwrap()).unwrap();
+    checkpoint.commit(prepare(&checkpoint, 2).unwrap()).unwrap();
+    assert_eq!(world.rows().len(), 0);
+    let third = prepare(&checkpoint, 3).unwrap();
+    assert_eq!(checkpoint.commit(third.clone()).unwrap_err().kind(), Kind::Internal);
+    assert_eq!(checkpoint.publish(2).unwrap_err().kind(), Kind::Internal, "in order");
+    checkpoint.publish(1).unwrap();
+    checkpoint.commit(third).unwrap();
+    assert_eq!(checkpoint.published_through(), Some(1));
+    drop(checkpoint);
+    assert_eq!(world.open().unwrap().published, Published { moved: 4, present: 0 });
+    assert_eq!(world.rows().len(), 6);
+}
+
+#[test]
+fn a_refused_comparison_writes_nothing() {
+    let world = World::new();
+    run(&world.open().unwrap().checkpoint, 1).unwrap();
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    read_tree_bytes(&world.root(), &mut before);
+    let mut options = world.options();
+    options.fingerprint = "f2".to_owned();
+    options.descriptor = json!({"plan": 2});
+    let error = Checkpoint::open(options.clone(), |old, new| {
+        assert_eq!((old, new), (&json!({"plan": 1}), &json!({"plan": 2})));
+        Err(Error::new(Kind::Config, "E0412 another key"))
+    })
+    .unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    read_tree_bytes(&world.root(), &mut after);
+    assert_eq!(before, after);
+    let opened = Checkpoint::open(options, |_, _| Ok(())).unwrap();
+    assert_eq!(opened.previous, Some(json!({"plan": 1})));
+}
+
+/// All but the lock, whose text is of no consequence.
+fn read_tree_bytes(dir: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_tree_bytes(&path, into);
+        } else if !path.ends_with("LOCK") {
+            into.insert(path.display().to_string(), std::fs::read(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn folders_that_get_into_each_others_way_are_refused() {
+    let world = World::new();
+    let refuse = |options: OpenOptions, text: &str| {
+        let error = Checkpoint::open(options, |_, _| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        assert!(error.to_string().contains(text), "{error}");
+    };
+    refuse(world.options().sink("b", world.out()), "write to one folder");
+    refuse(world.options().sink("b", world.root()), "lie in each other");
+    refuse(world.options().sink("b", world.dir.path()), "lie in each other");
+    refuse(world.options().sink("b", world.root().join("out")), "lie in each other");
+
+    drop(world.open().unwrap());
+    let mut copy = world.options();
+    copy.root = Place::Local(world.dir.path().join("another"));
+    refuse(copy, "belongs to the pipeline");
+}
+
+#[test]
+fn an_output_cannot_change_while_files_wait_for_it() {
+    let world = World::new();
+    let checkpoint = world.open().unwrap().checkpoint;
+    checkpoint.commit(prepare(&checkpoint, 1).unwrap()).unwrap();
+    drop(checkpoint);
+    let mut moved = world.options();
+    moved.sinks.insert("files".to_owned(), Place::Local(world.dir.path().join("elsewhere")));
+    let error = Checkpoint::open(moved, |_, _| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("epoch 1 is committed with 2 files for"), "{error}");
+    let mut gone = world.options();
+    gone.sinks.clear();
+    assert!(Checkpoint::open(gone, |_, _| Ok(())).unwrap_err().to_string().contains("not in the pipeline"));
+}
+
+#[test]
+fn a_committed_file_that_is_gone_stops_the_start() {
+    let world = World::new();
+    let checkpoint = world.open().unwrap().checkpoint;
+    checkpoint.commit(prepare(&checkpoint, 1).unwrap()).unwrap();
+    drop(checkpoint);
+    std::fs::remove_file(world.dir.path().join("out.stage/g1/e0000000001/1.parquet")).unwrap();
+    for _ in 0..2 {
+        let error = world.open().unwrap_err();
+        assert_eq!(error.kind(), Kind::Io);
+        assert!(error.to_string().contains("(1 rows) is neither there nor at"), "{error}");
+        assert!(error.to_string().contains("--drop-epoch-files 1"), "{error}");
+    }
+    std::fs::write(world.out().join("part=1/e0000000001-w000-001.parquet"), "row 1.1").unwrap();
+    drop(world.open().unwrap());
+    assert_eq!(world.rows().len(), 2);
+}

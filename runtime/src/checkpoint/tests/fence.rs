@@ -1,0 +1,122 @@
+//! Two instances at once.
+
+use super::faulty::{Death, Faulty};
+use super::*;
+
+impl World {
+    fn open_unlocked(&self, host: &str) -> Result<Opened> {
+        let mut options = self.options();
+        let store = Faulty::new(&self.root(), Death::Never).without_locks();
+        options.root = Place::Store(Arc::new(store), String::new());
+        options.instance.host = host.to_owned();
+        options.ignore_crash_loop = true;
+        Checkpoint::open(options, |_, _| Ok(()))
+    }
+}
+
+#[test]
+fn the_lock_turns_a_second_instance_away() {
+    let world = World::new();
+    let first = world.open().unwrap();
+    let error = world.open().unwrap_err();
+    assert_eq!(error.kind(), Kind::AlreadyRunning);
+    let pid = std::process::id();
+    assert!(error.to_string().contains(&format!("is already running: pid {pid} on host ")), "{error}");
+    assert!(error.to_string().contains(" since 20"), "{error}");
+    drop(first);
+    world.open().unwrap();
+}
+
+#[test]
+fn without_the_lock_the_log_decides() {
+    let world = World::new();
+    let zombie = world.open_unlocked("a").unwrap().checkpoint;
+    run(&zombie, 1).unwrap();
+    zombie.commit(prepare(&zombie, 2).unwrap()).unwrap();
+    let late = prepare(&zombie, 3).unwrap();
+
+    let newer = world.open_unlocked("b").unwrap();
+    assert_eq!(newer.last.unwrap().epoch, 2);
+    assert_eq!(newer.published.moved, 2, "it publishes what the zombie committed");
+    let newer = newer.checkpoint;
+    run(&newer, 3).unwrap();
+
+    // The zombie wakes up. Publishing again what it committed does no harm; anything else is refused.
+    assert_eq!(zombie.publish(2).unwrap(), Published { moved: 0, present: 2 });
+    let error = zombie.record_starts(json!(1)).unwrap_err();
+    assert_eq!((error.kind(), error.kind().exit_code()), (Kind::Fenced, 76));
+    assert!(error.to_string().contains("fenced by generation 2 (host b, pid "), "{error}");
+    assert_eq!(zombie.commit(late).unwrap_err().kind(), Kind::Internal, "it stays refused");
+    run(&newer, 4).unwrap();
+    assert_eq!(world.rows().len(), 8);
+}
+
+#[test]
+fn a_zombies_commit_is_refused() {
+    let world = World::new();
+    let zombie = world.open_unlocked("a").unwrap().checkpoint;
+    let empty = |epoch| Commit { epoch, ..Commit::default() };
+    zombie.commit(empty(1)).unwrap();
+    let _newer = world.open_unlocked("b").unwrap();
+    assert_eq!(zombie.commit(empty(2)).unwrap_err().kind(), Kind::Fenced);
+}
+
+#[test]
+fn one_of_many_at_once_stays() {
+    let world = World::new();
+    run(&world.open_unlocked("a").unwrap().checkpoint, 1).unwrap();
+    let opened: Vec<Checkpoint> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..6).map(|_| scope.spawn(|| world.open_unlocked("b").unwrap().checkpoint)).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let generations: BTreeSet<u64> = opened.iter().map(Checkpoint::generation).collect();
+    assert_eq!(generations.len(), 6, "no two share a generation");
+    let empty = Commit { epoch: 2, ..Commit::default() };
+    let won: Vec<u64> = opened.iter().filter(|c| c.commit(empty.clone()).is_ok()).map(Checkpoint::generation).collect();
+    assert_eq!(won, [*generations.last().unwrap()], "the last to claim stays");
+}
+
+#[test]
+fn a_slot_made_again_after_its_collection_fences_its_writer() {
+    let world = World::new();
+    let zombie = world.open_unlocked("a").unwrap().checkpoint;
+    let mut options = world.options();
+    options.root = Place::Store(Arc::new(Faulty::new(&world.root(), Death::Never).without_locks()), String::new());
+    options.retention = Retention { slots: 4, micros: 0, batch: 1 };
+    let newer = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
+    for epoch in 1..=30 {
+        run(&newer, epoch).unwrap();
+    }
+    assert!(newer.collect_garbage(&BTreeSet::new()).unwrap().slots > 2);
+    assert!(!world.slot(2).exists());
+    let error = zombie.commit(Commit { epoch: 1, ..Commit::default() }).unwrap_err();
+    assert_eq!(error.kind(), Kind::Fenced);
+    assert!(world.slot(2).exists(), "it made the slot again");
+    run(&newer, 31).unwrap();
+    drop((zombie, newer));
+    assert_eq!(world.open().unwrap().last.unwrap().epoch, 31, "and no reader minds");
+    assert!(!world.slot(2).exists());
+}
+
+#[test]
+fn starts_that_lead_nowhere_end() {
+    let world = World::new();
+    run(&world.open().unwrap().checkpoint, 1).unwrap();
+    for _ in 0..4 {
+        drop(world.open().unwrap());
+    }
+    let opened = world.open().unwrap().checkpoint;
+    opened.fail(&Error::new(Kind::Data, "row 17 is bad")).unwrap();
+    drop(opened);
+    let error = world.open().unwrap_err();
+    assert_eq!((error.kind(), error.kind().exit_code()), (Kind::CrashLoop, 77));
+    assert!(error.to_string().contains("5 starts on the checkpoint"), "{error}");
+    assert!(error.to_string().contains("since epoch 1; the last error was: row 17 is bad"), "{error}");
+    let mut options = world.options();
+    options.instance.build = "build 2".to_owned();
+    drop(Checkpoint::open(options, |_, _| Ok(())).unwrap());
+    let mut options = world.options();
+    options.ignore_crash_loop = true;
+    Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint.close().unwrap();
+    drop(world.open().unwrap());
+}
