@@ -3,12 +3,14 @@
 //! * [`column`]: what a column is: an owned type, its borrowed `Copy` view, its Arrow array.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
+//! * [`extend`]: a schema's row with columns added, replaced and left out.
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`]: the columns of Rust's own types.
 
 pub mod cell;
 pub mod column;
+pub mod extend;
 pub mod kind;
 pub mod optional;
 pub mod primitive;

@@ -1,0 +1,518 @@
+//! The row at each edge of the chain, and the closures that are written along it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+
+use crate::columns::{ColumnUse, walk};
+use crate::connector::plain;
+use crate::diag::{Diags, did_you_mean, one_of};
+use crate::{paths, words};
+
+/// An identifier of ours; no identifier of the user's can be the same.
+pub(crate) fn ours(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// An identifier of ours, blamed on the user's token: rustc joins the spans of an expression, and would otherwise blame
+/// the whole pipeline.
+pub(crate) fn ours_at(name: &str, at: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(at))
+}
+
+/// What rows are at a place in the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Records of the source.
+    Records,
+    /// Decoded rows.
+    Rows,
+    /// Groups whose window has closed.
+    Groups,
+}
+
+/// The columns whose names only rustc knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    /// The variable that holds them.
+    pub(crate) var: &'static str,
+    /// Whether they are a schema's, of which the unused are not read.
+    pub(crate) schema: bool,
+}
+
+/// The columns at an edge: those made by stages, then those of the base.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Row {
+    pub(crate) base: Option<Base>,
+    /// The number of the struct that holds the named columns; `None` when there are none.
+    pub(crate) number: Option<usize>,
+    pub(crate) named: Vec<Ident>,
+    /// Columns of the base that were taken away.
+    pub(crate) dropped: Vec<Ident>,
+    /// The stage that the named columns are after.
+    pub(crate) after: String,
+    /// Whether nothing is known, because a stage is broken: no further fault is reported.
+    pub(crate) unknown: bool,
+}
+
+/// Where the event time of a row comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// There is none.
+    None,
+    /// `watermark` has set it.
+    Watermark,
+    /// It is that of the window which `agg` has closed; the column's name.
+    Window(Ident),
+}
+
+/// A row's struct.
+#[derive(Debug, Clone)]
+struct RowStruct {
+    names: Vec<Ident>,
+    /// Whether it is written to a sink.
+    written: bool,
+}
+
+/// A block under construction; it is left by `break 'label`.
+#[derive(Debug, Clone)]
+struct Frame {
+    head: TokenStream,
+    label: TokenStream,
+    body: TokenStream,
+}
+
+/// A group under construction: between `group_by` and `agg`.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    /// Keys and, where `None`, the window.
+    pub(crate) columns: Vec<(Ident, Option<Ident>)>,
+    pub(crate) window: Ident,
+    pub(crate) spec: TokenStream,
+    pub(crate) name: String,
+}
+
+/// Everything known and written so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) row: Row,
+    pub(crate) phase: Phase,
+    pub(crate) time: Time,
+    pub(crate) pending: Option<Pending>,
+    /// Whether a `decode` is still to come.
+    pub(crate) decodes: bool,
+    /// Whether the whole schema is used.
+    pub(crate) rest: bool,
+    /// Whether the field marked `event_time` is used.
+    pub(crate) event_time: bool,
+    used: Vec<String>,
+    rows: Vec<RowStruct>,
+    items: TokenStream,
+    frames: Vec<Frame>,
+    labels: usize,
+    numbers: usize,
+    captures: Vec<(Ident, TokenStream)>,
+    next_capture: usize,
+    /// The captures of the closure under construction.
+    cloned: Vec<Ident>,
+    /// `from(..).decode(..)`, up to the closure under construction.
+    chain: TokenStream,
+    lines: Vec<String>,
+    /// Whether the chain has its sink.
+    sunk: bool,
+    /// What was whole when a stage turned out to be broken; everything after that is written for its faults only.
+    frozen: Option<TokenStream>,
+    /// The tokens of what is left out.
+    raw: Vec<TokenStream>,
+}
+
+impl Plan {
+    pub(crate) fn new(decodes: bool) -> Self {
+        let mut plan = Self {
+            row: Row { unknown: true, ..Row::default() },
+            phase: Phase::Records,
+            time: Time::None,
+            pending: None,
+            decodes,
+            rest: false,
+            event_time: false,
+            used: Vec::new(),
+            rows: Vec::new(),
+            items: TokenStream::new(),
+            frames: Vec::new(),
+            labels: 0,
+            numbers: 0,
+            captures: Vec::new(),
+            next_capture: 0,
+            cloned: Vec::new(),
+            chain: TokenStream::new(),
+            lines: Vec::new(),
+            sunk: false,
+            frozen: None,
+            raw: Vec::new(),
+        };
+        plan.open(TokenStream::new());
+        plan
+    }
+
+    /// Goes on with the chain: `.decode::<T, P, _>(..)`.
+    pub(crate) fn chain(&mut self, tokens: TokenStream) {
+        self.chain.extend(tokens);
+    }
+
+    /// Ends the chain.
+    pub(crate) fn sink(&mut self, sink: &TokenStream) {
+        self.chain(quote! { .sink(#sink) });
+        self.sunk = true;
+    }
+
+    /// A line of `explain`.
+    pub(crate) fn line(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// Writes a statement of the closure.
+    pub(crate) fn statement(&mut self, tokens: TokenStream) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.body.extend(tokens);
+        }
+    }
+
+    /// Begins a block for each row of `head`, such as a loop.
+    pub(crate) fn open(&mut self, head: TokenStream) {
+        let label = syn::Lifetime::new(&format!("'__row{}", self.labels), Span::mixed_site()).into_token_stream();
+        self.labels += 1;
+        self.frames.push(Frame { head, label, body: TokenStream::new() });
+    }
+
+    /// Leaves the row.
+    pub(crate) fn leave(&self) -> TokenStream {
+        let label = self.frames.last().map(|frame| &frame.label);
+        quote! { break #label; }
+    }
+
+    /// A number for a variable.
+    pub(crate) fn number(&mut self) -> usize {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn fold(&mut self) -> TokenStream {
+        let mut inner = TokenStream::new();
+        while let Some(Frame { head, label, body }) = self.frames.pop() {
+            inner = quote! { #label: { #body #inner } };
+            if !head.is_empty() {
+                inner = quote! { #head { #inner } };
+            }
+        }
+        inner
+    }
+
+    /// Ends the closure: `.keyed(spec, move |record, input, out| { .. })`.
+    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream) {
+        let body = self.fold();
+        let lines = std::mem::take(&mut self.lines);
+        let clone = paths::clone();
+        let clones = std::mem::take(&mut self.cloned);
+        let (item, input, out) = (ours("__item"), ours("__input"), ours("__out"));
+        let method = ours(method);
+        self.chain.extend(quote! {
+            #(.stage(#lines))*
+            .#method(#before {
+                #(let #clones = #clone(&#clones);)*
+                move |#item, #input, #out| { #body }
+            })
+        });
+        self.phase = Phase::Groups;
+        self.labels = 0;
+        self.open(TokenStream::new());
+    }
+
+    /// An expression over the row, its columns and values replaced.
+    pub(crate) fn expression(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let (row, phase, decoded) = (&self.row, self.phase, self.phase == Phase::Rows);
+        let mut resolve = |ident: &Ident| row.resolve(ident, phase, diags);
+        let found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        for capture in found.captures {
+            self.cloned.push(capture.ident.clone());
+            self.captures.push((capture.ident, capture.tokens));
+        }
+        if decoded {
+            for ColumnUse { ident, path } in found.used {
+                self.mark_used(&ident, &path.join("."));
+            }
+        }
+        found.tokens
+    }
+
+    fn mark_used(&mut self, column: &Ident, path: &str) {
+        let schema = self.row.base.as_ref().is_some_and(|base| base.schema);
+        if schema
+            && column != words::RECORD
+            && !self.row.named.contains(column)
+            && !self.used.iter().any(|used| used == path)
+        {
+            self.used.push(path.to_owned());
+        }
+    }
+
+    /// One column of the row.
+    pub(crate) fn column(&mut self, column: &Ident, diags: &mut Diags) -> TokenStream {
+        match self.row.resolve(column, self.phase, diags) {
+            Some(tokens) => {
+                if self.phase == Phase::Rows {
+                    self.mark_used(column, &plain(column));
+                }
+                tokens
+            }
+            None => quote! { #column },
+        }
+    }
+
+    /// A new row of named columns, besides the base if the row keeps it.
+    pub(crate) fn shape(&mut self, columns: Vec<(Ident, TokenStream)>, after: &str) {
+        let number = self.rows.len() + 1;
+        let (var, name) = (row_var(number, Span::mixed_site()), paths::row_struct(number));
+        let (names, values): (Vec<Ident>, Vec<TokenStream>) = columns.into_iter().unzip();
+        self.statement(quote! { let #var = #name { #(#names: #values),* }; });
+        self.rows.push(RowStruct { names: names.clone(), written: false });
+        self.row.named = names;
+        self.row.number = Some(number);
+        after.clone_into(&mut self.row.after);
+    }
+
+    /// The named columns and the tokens for each.
+    pub(crate) fn kept(&self) -> Vec<(Ident, TokenStream)> {
+        let Some(number) = self.row.number else { return Vec::new() };
+        let named = self.row.named.iter();
+        named
+            .map(|name| {
+                let var = row_var(number, name.span());
+                (name.clone(), quote! { #var.#name })
+            })
+            .collect()
+    }
+
+    /// The variable of the named columns, which will be written to a sink.
+    pub(crate) fn written(&mut self, at: Span) -> Option<Ident> {
+        let number = self.row.number?;
+        if let Some(row) = self.rows.get_mut(number - 1) {
+            row.written = true;
+        }
+        Some(row_var(number, at))
+    }
+
+    /// Adds an item before the chain.
+    pub(crate) fn item(&mut self, tokens: TokenStream) {
+        self.items.extend(tokens);
+    }
+
+    /// Forgets the event time of a group whose window is no longer a column.
+    pub(crate) fn forget_window(&mut self) {
+        if matches!(&self.time, Time::Window(column) if !self.row.named.contains(column)) {
+            self.time = Time::None;
+        }
+    }
+
+    /// This plan, with what another has frozen and left out.
+    pub(crate) fn with_frozen_of(mut self, other: &Self) -> Self {
+        self.frozen.clone_from(&other.frozen);
+        self.raw.clone_from(&other.raw);
+        self
+    }
+
+    /// Keeps tokens that are left out of the expansion where an editor finds them.
+    pub(crate) fn raw(&mut self, tokens: TokenStream) {
+        self.raw.push(tokens);
+    }
+
+    /// Ends the chain here: what follows a broken stage cannot be checked by rustc.
+    pub(crate) fn freeze(&mut self) {
+        if self.frozen.is_none() {
+            let mut whole = self.clone();
+            whole.frozen = Some(TokenStream::new());
+            if !whole.chain.is_empty() && !whole.sunk {
+                let (out, empty) = (ours("__out"), paths::empty());
+                whole.statement(quote! { #out.emit(#empty); });
+                whole.end_closure("rows", TokenStream::new());
+            }
+            let items = whole.before_chain();
+            let chain = whole.chain;
+            self.frozen = Some(if chain.is_empty() {
+                items
+            } else {
+                quote! { #items let _ = #chain; }
+            });
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// What stands before the chain: rows, the projection, Rust values.
+    fn before_chain(&self) -> TokenStream {
+        let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
+        let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
+        let (used_type, items) = (ours_used(), &self.items);
+        let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
+            // A name is moved into the pipeline once, however often it stands in it.
+            let same = |(_, other): &&(Ident, TokenStream)| is_name(value) && other.to_string() == value.to_string();
+            match self.captures.iter().take(index).find(same) {
+                Some((first, _)) => {
+                    let clone = paths::clone();
+                    quote! { let #ident = #clone(&#first); }
+                }
+                None => {
+                    let capture = paths::capture();
+                    quote! { let #ident = #capture(#value); }
+                }
+            }
+        });
+        quote! {
+            #(#rows)*
+            #items
+            #[allow(dead_code)]
+            struct #used_type;
+            impl #projection for #used_type {
+                const NAMES: &'static [&'static str] = &[#(#used),*];
+                const REST: bool = #rest;
+                const EVENT_TIME: bool = #event_time;
+            }
+            #(#captures)*
+        }
+    }
+
+    /// The whole expansion without faults.
+    pub(crate) fn finish(self) -> TokenStream {
+        let items = self.before_chain();
+        let (chain, pipeline) = (&self.chain, ours("__pipeline"));
+        quote! {
+            {
+                #items
+                #[allow(unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
+                let #pipeline = #chain;
+                #pipeline
+            }
+        }
+    }
+
+    /// The expansion with faults: what is whole is type-checked, what is not is kept for editors, and the value is a
+    /// pipeline all the same.
+    pub(crate) fn finish_broken(mut self, faults: TokenStream) -> TokenStream {
+        self.freeze();
+        let (whole, raw, editor, broken) = (self.frozen, self.raw, paths::editor(), paths::broken());
+        quote! {
+            {
+                #faults
+                #[allow(unused, unexpected_cfgs, clippy::all)]
+                {
+                    #whole
+                    #(#[cfg(rust_analyzer)] #editor { #raw })*
+                }
+                #broken
+            }
+        }
+    }
+}
+
+/// Whether the tokens are one name.
+fn is_name(tokens: &TokenStream) -> bool {
+    let mut tokens = tokens.clone().into_iter();
+    matches!((tokens.next(), tokens.next()), (Some(proc_macro2::TokenTree::Ident(_)), None))
+}
+
+/// The type that says which fields are used.
+pub(crate) fn ours_used() -> Ident {
+    ours("__Used")
+}
+
+fn row_var(number: usize, at: Span) -> Ident {
+    ours_at(&format!("__row{number}"), at)
+}
+
+impl RowStruct {
+    fn emit(&self, number: usize) -> TokenStream {
+        let name = paths::row_struct(number);
+        let (names, row) = (&self.names, paths::row());
+        let types: Vec<Ident> = (0..names.len()).map(|index| format_ident!("C{index}")).collect();
+        let written = self.written.then(|| {
+            let builders = format_ident!("{name}Builders");
+            quote! { #row(#builders, #name { #(#names: #types),* }); }
+        });
+        quote! {
+            #[allow(dead_code)]
+            #[derive(Clone, Copy)]
+            struct #name<#(#types),*> { #(#names: #types),* }
+            #written
+        }
+    }
+}
+
+impl Row {
+    /// The tokens for a column; a fault if there is no such column.
+    pub(crate) fn resolve(&self, column: &Ident, phase: Phase, diags: &mut Diags) -> Option<TokenStream> {
+        if self.unknown {
+            return Some(quote! { #column });
+        }
+        if let Some(number) = self.number
+            && self.named.contains(column)
+        {
+            let var = row_var(number, column.span());
+            return Some(quote! { #var.#column });
+        }
+        if column == words::RECORD {
+            if phase == Phase::Groups {
+                diags.push(
+                    column,
+                    "`record` is not known after `agg`: a group has many records",
+                    "take it along as a key or an aggregate: `last_shard = last(record.shard_id)`",
+                );
+                return None;
+            }
+            let record = ours_at("__item", column.span());
+            return Some(quote! { #record });
+        }
+        if self.dropped.contains(column) {
+            diags.push(
+                column,
+                format!("column `{column}` was dropped"),
+                format!("leave it out of `drop {{ {column} }}`"),
+            );
+            return None;
+        }
+        match &self.base {
+            Some(base) => {
+                let var = ours_at(base.var, column.span());
+                Some(quote! { #var.#column })
+            }
+            None => {
+                self.no_column(column, diags);
+                None
+            }
+        }
+    }
+
+    fn no_column(&self, column: &Ident, diags: &mut Diags) {
+        let names: Vec<String> = self.named.iter().map(plain).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let after = &self.after;
+        match did_you_mean(&plain(column), &names) {
+            Some(near) => diags.push(
+                column,
+                format!("no column `{column}` after `{after}`; did you mean `{near}`?"),
+                format!(
+                    "the columns are {}; a Rust value is written `{{{column}}}`",
+                    one_of(&names).replace(" or ", " and ")
+                ),
+            ),
+            None => diags.push(
+                column,
+                format!("no column `{column}` after `{after}`"),
+                format!(
+                    "the columns are {}; a Rust value is written `{{{column}}}`",
+                    one_of(&names).replace(" or ", " and ")
+                ),
+            ),
+        }
+    }
+}

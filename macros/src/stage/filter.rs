@@ -1,0 +1,38 @@
+//! `filter EXPR`: rows for which it holds stay. `bool`, or `Option<bool>` of which `None` is no.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+use super::Stage;
+use crate::diag::Diags;
+use crate::expression::expression;
+use crate::paths;
+use crate::plan::{Phase, Plan, ours};
+use crate::tokens::Cursor;
+
+#[derive(Debug)]
+pub(crate) struct Filter {
+    condition: TokenStream,
+}
+
+pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Filter> {
+    let condition = expression(cursor.rest(), word, "filter temperature > 20.0", diags)?;
+    Some(Filter { condition })
+}
+
+impl Filter {
+    pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
+        plan.line(stage.text());
+        let condition = plan.expression(&self.condition, diags);
+        let (predicate, input, leave) = (paths::predicate(), ours("__input"), plan.leave());
+        // A record that never gets to `decode` is a row all the same.
+        let count = (plan.phase == Phase::Records && plan.decodes).then(|| quote! { #input.undecoded(); });
+        plan.statement(quote! {
+            if !#predicate(#condition) {
+                #count
+                #input.filtered();
+                #leave
+            }
+        });
+    }
+}
