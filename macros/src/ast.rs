@@ -37,45 +37,65 @@ fn chain(text: ChainText, diags: &mut Diags) -> Chain {
     Chain { name, stages }
 }
 
-/// The chain that makes the pipeline: the one with an output, the streams it goes on from put before it.
-pub(crate) fn join(mut chains: Vec<Chain>, diags: &mut Diags) -> Vec<Stage> {
-    let outputs = chains.iter().filter(|chain| chain.name.is_none()).count();
+/// One chain of several.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    /// The chain that makes the pipeline: the one with an output, the stream it goes on from put before it.
+    pub(crate) stages: Vec<Stage>,
+    /// The names of streams, where they are given and where they are used.
+    pub(crate) names: Vec<Ident>,
+    /// The tokens of stages that are left out.
+    pub(crate) left: Vec<TokenStream>,
+}
+
+/// Puts chains together.
+pub(crate) fn join(chains: Vec<Chain>, diags: &mut Diags) -> Joined {
+    let mut joined = Joined::default();
     let mut named: Vec<(Ident, Vec<Stage>)> = Vec::new();
-    let mut output: Vec<Stage> = Vec::new();
-    let only = chains.len() == 1;
-    for chain in chains.drain(..) {
+    let mut output = false;
+    for chain in chains {
         let mut stages = chain.stages;
         let continued = match stages.first().map(|stage| &stage.kind) {
-            Some(Kind::From(from)) => from.stream().and_then(|name| named.iter().position(|(given, _)| given == name)),
+            Some(Kind::From(from)) => from.stream().cloned(),
             _ => None,
         };
-        if let Some(index) = continued {
+        if let Some(name) = continued
+            && let Some(index) = named.iter().position(|(given, _)| *given == name)
+        {
             let (_, earlier) = named.remove(index);
             stages.splice(..1, earlier);
+            joined.names.push(name);
         }
         match chain.name {
-            Some(name) if only => {
-                diags.push(
-                    &name,
-                    format!("stream `{name}` goes nowhere"),
-                    format!("go on with `; from {name} | sink ..`"),
-                );
-                output = stages;
+            Some(name) => {
+                joined.names.push(name.clone());
+                named.push((name, stages));
             }
-            Some(name) => named.push((name, stages)),
-            None if output.is_empty() => output = stages,
+            None if !output => {
+                output = true;
+                joined.stages = stages;
+            }
             None => {
                 if let Some(stage) = stages.first() {
                     diags.push(
                         &stage.word,
                         "several outputs in one pipeline are not supported yet",
-                        format!("write a `pipeline!` for each of the {outputs} chains"),
+                        "write a `pipeline!` for each of them",
                     );
                 }
+                joined.left.extend(stages.into_iter().map(|stage| stage.raw));
             }
         }
     }
-    output
+    for (name, stages) in named {
+        diags.push(
+            &name,
+            format!("stream `{name}` goes nowhere"),
+            format!("go on with `; from {name} | sink console()`"),
+        );
+        joined.left.extend(stages.into_iter().map(|stage| stage.raw));
+    }
+    joined
 }
 
 /// `{ .., a, b = EXPR }`.

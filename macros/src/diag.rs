@@ -45,12 +45,6 @@ impl Diags {
         self.faults.is_empty()
     }
 
-    /// The text of each fault.
-    #[cfg(test)]
-    pub(crate) fn texts(&self) -> Vec<&str> {
-        self.faults.iter().map(|fault| fault.text.as_str()).collect()
-    }
-
     /// One `compile_error!` for each fault; `None` when there are none.
     pub(crate) fn finish(self) -> Option<TokenStream> {
         (!self.faults.is_empty()).then(|| self.faults.iter().flat_map(Fault::tokens).collect())

@@ -2,25 +2,33 @@
 
 use proc_macro2::TokenStream;
 
+use crate::ast::Joined;
 use crate::diag::Diags;
-use crate::plan::{Plan, Row};
+use crate::plan::Plan;
+use crate::row::Row;
 use crate::stage::{Kind, Stage};
 use crate::{ast, check, paths, split, words};
 
 /// The pipeline of a text; whatever is wrong with it, an expression of type `Pipeline`.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut diags = Diags::default();
-    let empty = input.is_empty();
     let everything = input.clone();
     let chains = ast::chains(split::split(input), &mut diags);
-    let stages = ast::join(chains, &mut diags);
+    let Joined { stages, names, left } = ast::join(chains, &mut diags);
     if stages.is_empty() && diags.is_empty() {
-        let at = if empty { TokenStream::new() } else { everything.clone() };
-        diags.push(at, "the pipeline is empty", "write `from SOURCE(..) | decode json as Reading | sink SINK(..)`");
+        diags.push(
+            &everything,
+            "the pipeline is empty",
+            "write `from SOURCE(..) | decode json as Reading | sink SINK(..)`",
+        );
     }
     check::all(&stages, &mut diags);
-    let decodes = stages.iter().any(|stage| stage.is(words::DECODE));
-    let mut plan = Plan::new(decodes);
+    let mut plan = Plan::new(stages.iter().any(|stage| stage.is(words::DECODE)));
+    plan.streams(&names);
+    left.into_iter().for_each(|tokens| plan.raw(tokens));
+    if !stages.first().is_some_and(|stage| stage.is(words::FROM)) {
+        plan.freeze();
+    }
     for stage in &stages {
         write(stage, &mut plan, &mut diags);
     }
@@ -53,10 +61,6 @@ fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.raw(stage.raw.clone());
     }
     if stage.keeps_row() {
-        plan.time = if stage.is(words::FILTER) { after.time } else { crate::plan::Time::Watermark };
-        if !stage.is(words::FILTER) {
-            plan.freeze();
-        }
         return;
     }
     plan.freeze();

@@ -14,6 +14,7 @@ mod literal;
 mod paths;
 mod plan;
 mod recover;
+mod row;
 mod schema;
 mod split;
 mod stage;

@@ -73,6 +73,10 @@ pub(crate) fn replace(tokens: TokenStream, diags: &mut Diags) -> TokenStream {
 fn replace_one(token: TokenTree, diags: &mut Diags) -> TokenStream {
     match token {
         TokenTree::Group(group) => {
+            if !has_literal_of_ours(group.stream()) {
+                // A new group would lose the spans of its delimiters.
+                return TokenTree::Group(group).into();
+            }
             let mut inner = Group::new(group.delimiter(), replace(group.stream(), diags));
             inner.set_span(group.span());
             TokenTree::Group(inner).into()
@@ -92,6 +96,14 @@ fn replace_one(token: TokenTree, diags: &mut Diags) -> TokenStream {
         },
         other => other.into(),
     }
+}
+
+fn has_literal_of_ours(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => has_literal_of_ours(group.stream()),
+        TokenTree::Literal(literal) => !matches!(unit(&literal), Unit::Rust),
+        _ => false,
+    })
 }
 
 fn wrong(literal: &Literal, what: &str, diags: &mut Diags) {

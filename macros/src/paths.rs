@@ -54,6 +54,7 @@ paths! {
     broken => [::millstream::__private::broken()]
     editor => [::millstream::__private::editor!]
     some => [::std::option::Option::Some]
+    default => [::std::default::Default::default()]
     clone => [::std::clone::Clone::clone]
 }
 

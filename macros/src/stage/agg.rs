@@ -10,7 +10,8 @@ use crate::connector::plain;
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::{self, Room};
-use crate::plan::{Pending, Plan, Row, Time, ours, ours_at};
+use crate::plan::{Pending, Plan, Time};
+use crate::row::{Row, ours, ours_at};
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 
@@ -72,7 +73,7 @@ fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggr
 
 impl Agg {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
-        let Some(Pending { columns, window, spec, name: at }) = plan.pending.take() else { return };
+        let Some(Pending { columns, window, spec, at, .. }) = plan.pending.take() else { return };
         plan.line(stage.text());
         let mut updates = Vec::new();
         for (number, item) in self.items.iter().enumerate() {

@@ -10,7 +10,8 @@ use crate::ast::nothing_left;
 use crate::connector::Connector;
 use crate::diag::{Diags, did_you_mean, one_of};
 use crate::paths::{self, Room};
-use crate::plan::{Base, Phase, Plan, Row, ours, ours_used};
+use crate::plan::{Plan, ours_used};
+use crate::row::{Base, Phase, Row, ours};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 

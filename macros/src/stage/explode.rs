@@ -7,7 +7,8 @@ use super::{Stage, first_or};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
-use crate::plan::{Plan, ours};
+use crate::plan::Plan;
+use crate::row::ours;
 use crate::tokens::{Cursor, is_lone};
 use crate::words;
 

@@ -7,7 +7,8 @@ use super::Stage;
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
-use crate::plan::{Phase, Plan, ours};
+use crate::plan::Plan;
+use crate::row::{Phase, ours};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use crate::ast::nothing_left;
 use crate::connector::Connector;
 use crate::diag::Diags;
 use crate::paths::{self, Room};
-use crate::plan::{Base, Plan, Row};
+use crate::plan::Plan;
+use crate::row::{Base, Row};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ impl From {
         plan.chain(quote! { #from(#source) });
         if !plan.decodes {
             plan.chain(quote! { .undecoded() });
-            let input = crate::plan::ours("__input");
+            let input = crate::row::ours("__input");
             plan.statement(quote! { #input.undecoded(); });
         }
         plan.row = Row { base: Some(Base { var: "__item", schema: false }), ..Row::default() };

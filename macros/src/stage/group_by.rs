@@ -10,7 +10,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::literal::{Length, length};
 use crate::paths;
-use crate::plan::{Pending, Phase, Plan, Time, ours, ours_at};
+use crate::plan::{Pending, Plan, Time};
+use crate::row::{Phase, ours, ours_at};
 use crate::tokens::{Cursor, inside, is_lone, split_commas, stream, text};
 use crate::words;
 
@@ -188,7 +189,8 @@ impl GroupBy {
             columns: pending,
             window,
             spec: quote! { window_name: #text, keys: &[#(#keys),*], window: #spec, name: #name.to_owned(), },
-            name: format!("__at{number}"),
+            at: format!("__at{number}"),
+            raw: stage.raw.clone(),
         });
     }
 }
@@ -219,7 +221,8 @@ impl Window {
                         format!("name the column, as in `{}(ts, ..)`, or keep the window", self.word),
                     );
                 }
-                TokenStream::new()
+                // Without a watermark it has been said that there is none; what follows is still checked.
+                paths::default()
             }
         };
         plan.statement(quote! { let #at = #time; });

@@ -7,7 +7,8 @@ use super::Stage;
 use super::sink::{Declared, declared};
 use crate::ast::{columns, nothing_left};
 use crate::diag::Diags;
-use crate::plan::{Plan, ours};
+use crate::plan::Plan;
+use crate::row::ours;
 use crate::tokens::Cursor;
 use crate::words;
 

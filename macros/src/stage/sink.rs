@@ -8,7 +8,8 @@ use crate::ast::nothing_left;
 use crate::connector::Connector;
 use crate::diag::{Diags, one_of};
 use crate::paths::{self, Room};
-use crate::plan::{Plan, ours, ours_at};
+use crate::plan::Plan;
+use crate::row::{ours, ours_at};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 

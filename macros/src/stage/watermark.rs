@@ -8,7 +8,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::literal::{Length, length};
 use crate::paths;
-use crate::plan::{Phase, Plan, Time, ours, ours_at};
+use crate::plan::{Plan, Time};
+use crate::row::{Phase, ours, ours_at};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
