@@ -10,6 +10,7 @@ use quote::{quote, quote_spanned};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::Room;
+use crate::row::place;
 use crate::tokens::{Cursor, inside, is_lone, is_punct, split_commas, stream};
 
 /// A source, format or sink.
@@ -143,14 +144,15 @@ impl Call {
     fn emit(&self) -> TokenStream {
         let import = self.room.import();
         let path = &self.path;
+        let at = place(path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()));
         let callee = match self.single {
-            Some(_) => quote! { ({ #import #path }) },
+            Some(_) => quote_spanned! { at => ({ #import #path }) },
             None => path.clone(),
         };
         let Some(args) = &self.args else {
             // A format's name calls it; a bare sink is a value, such as the handle of `collect`.
             return if self.room == Room::Decode {
-                quote! { #callee() }
+                quote_spanned! { at => #callee() }
             } else {
                 callee
             };
@@ -167,7 +169,7 @@ impl Call {
                 Some(quote_spanned! { name.span() => .#name(#value) })
             }
         });
-        quote! { #callee(#(#positional),*) #(#methods)* }
+        quote_spanned! { at => #callee(#(#positional),*) #(#methods)* }
     }
 
     fn value(&self, value: &Value) -> TokenStream {

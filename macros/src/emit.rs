@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use crate::ast::Joined;
 use crate::diag::Diags;
 use crate::plan::Plan;
-use crate::row::Row;
+use crate::row::{Phase, Row};
 use crate::stage::{Kind, Stage};
 use crate::{ast, check, paths, split, words};
 
@@ -23,7 +23,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         );
     }
     check::all(&stages, &mut diags);
-    let mut plan = Plan::new(stages.iter().any(|stage| stage.is(words::DECODE)));
+    let mut plan = Plan::new(decodes(&stages));
     plan.streams(&names);
     left.into_iter().for_each(|tokens| plan.raw(tokens));
     if !stages.first().is_some_and(|stage| stage.is(words::FROM)) {
@@ -43,11 +43,27 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
 }
 
+/// Whether there is a `decode` in its place.
+fn decodes(stages: &[Stage]) -> bool {
+    let head = stages.iter().take_while(|stage| !stage.is(words::GROUP_BY) && !stage.is(words::SINK));
+    head.into_iter().any(|stage| stage.is(words::DECODE))
+}
+
 /// Writes one stage. A broken one is left out; if it would have changed the row, the chain that rustc checks ends before
 /// it, and the stages after it are looked at for their own faults only.
 fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
     if plan.is_frozen() {
         plan.raw(stage.raw.clone());
+    }
+    if misplaced(stage, plan) {
+        // It has been said; nothing is known of the rows after it.
+        if !plan.is_frozen() {
+            plan.raw(stage.raw.clone());
+            plan.freeze();
+        }
+        plan.row = Row { unknown: true, ..Row::default() };
+        plan.pending = None;
+        return;
     }
     let before = diags.len();
     let saved = plan.clone();
@@ -71,6 +87,19 @@ fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         // The names are known, if not the types.
         let frozen = after.with_frozen_of(plan);
         *plan = frozen;
+    }
+}
+
+/// Whether the plan has no place for a stage.
+fn misplaced(stage: &Stage, plan: &Plan) -> bool {
+    let grouped = plan.pending.is_some();
+    match &stage.kind {
+        Kind::Broken => false,
+        _ if plan.is_sunk() => true,
+        Kind::From(_) => plan.is_begun(),
+        Kind::Decode(_) => grouped || plan.phase != Phase::Records,
+        Kind::Agg(_) => !grouped && !plan.row.unknown,
+        _ => grouped,
     }
 }
 

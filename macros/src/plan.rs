@@ -1,12 +1,12 @@
 //! The row at each edge of the chain, and the closures that are written along it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::columns::{ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
-use crate::row::{Phase, Row, ours, row_var};
+use crate::row::{Phase, Row, ours, ours_at, place, row_var};
 use crate::{paths, words};
 
 /// Where the event time of a row comes from.
@@ -45,7 +45,9 @@ pub(crate) struct Pending {
     pub(crate) spec: TokenStream,
     /// The variable that holds the row's event time.
     pub(crate) at: String,
-    /// The tokens of `group_by`.
+    /// The place of the word `group_by`.
+    pub(crate) word: Span,
+    /// Its tokens.
     pub(crate) raw: TokenStream,
 }
 
@@ -213,6 +215,13 @@ impl Plan {
         }
     }
 
+    /// An expression over the row as the value of a column.
+    pub(crate) fn value(&mut self, name: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let value = self.expression(tokens, diags);
+        let input = ours_at("__input", name.span());
+        quote_spanned! { place(name.span()) => #input.settle(#value) }
+    }
+
     /// One column of the row.
     pub(crate) fn column(&mut self, column: &Ident, diags: &mut Diags) -> TokenStream {
         match self.row.resolve(column, self.phase, diags) {
@@ -310,6 +319,16 @@ impl Plan {
                 quote! { #items let _ = #chain; }
             });
         }
+    }
+
+    /// Whether the chain has its source.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.chain.is_empty()
+    }
+
+    /// Whether the chain has its sink.
+    pub(crate) fn is_sunk(&self) -> bool {
+        self.sunk
     }
 
     pub(crate) fn is_frozen(&self) -> bool {

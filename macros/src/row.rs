@@ -18,6 +18,11 @@ pub(crate) fn ours_at(name: &str, at: Span) -> Ident {
     Ident::new(name, Span::mixed_site().located_at(at))
 }
 
+/// The place of our tokens that rustc may blame: at the user's token, resolved where ours are.
+pub(crate) fn place(at: Span) -> Span {
+    Span::mixed_site().located_at(at)
+}
+
 /// What rows are at a place in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {

@@ -2,7 +2,7 @@
 //! then the aggregates.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::Stage;
 use crate::ast::{columns, nothing_left};
@@ -11,7 +11,7 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::{self, Room};
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Row, ours, ours_at};
+use crate::row::{Row, ours, ours_at, place};
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 
@@ -73,7 +73,7 @@ fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggr
 
 impl Agg {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
-        let Some(Pending { columns, window, spec, at, .. }) = plan.pending.take() else { return };
+        let Some(Pending { columns, window, spec, at, word, .. }) = plan.pending.take() else { return };
         plan.line(stage.text());
         let mut updates = Vec::new();
         for (number, item) in self.items.iter().enumerate() {
@@ -87,8 +87,9 @@ impl Agg {
             updates.push(item.emit(number, plan, diags));
         }
         let keys = columns.iter().filter_map(|(_, key)| key.as_ref());
-        let (out, at) = (ours("__out"), ours(&at));
-        plan.statement(quote! { #out.update((#(#keys,)*), #at, (#(#updates,)*)); });
+        let (out, at) = (ours_at("__out", stage.word.span()), ours(&at));
+        let keys = quote_spanned! { place(word) => (#(#keys,)*) };
+        plan.statement(quote_spanned! { place(stage.word.span()) => #out.update(#keys, #at, (#(#updates,)*)); });
         let values: Vec<String> = self.items.iter().map(|item| plain(&item.name)).collect();
         let keyed_spec = paths::keyed_spec();
         plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, });
@@ -135,10 +136,11 @@ impl Aggregate {
             args.push(name);
         }
         let path = &self.path;
+        let span = place(path.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span()));
         if !self.single {
-            return quote! { #path(#(#args),*) };
+            return quote_spanned! { span => #path(#(#args),*) };
         }
         let import = Room::Agg.import();
-        quote! { { #import #path(#(#args),*) } }
+        quote_spanned! { span => { #import #path(#(#args),*) } }
     }
 }

@@ -3,7 +3,7 @@
 //! The payload is the column `data` of the row so far.
 
 use proc_macro2::{Delimiter, Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Stage, first_or};
 use crate::ast::nothing_left;
@@ -11,7 +11,7 @@ use crate::connector::Connector;
 use crate::diag::{Diags, did_you_mean, one_of};
 use crate::paths::{self, Room};
 use crate::plan::{Plan, ours_used};
-use crate::row::{Base, Phase, Row, ours};
+use crate::row::{Base, Phase, Row, ours, place};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 
@@ -81,15 +81,19 @@ fn policy(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Po
 }
 
 impl Decode {
-    pub(super) fn emit(&self, _stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
+    pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         let format = self.format.emit();
         let data = plan.column(&Ident::new(words::DATA, proc_macro2::Span::mixed_site()), diags);
         plan.chain(match &self.schema {
             Some(schema) => {
                 let used = ours_used();
-                quote! { .decode::<#schema, #used, _>(#format) }
+                let at = place(stage.word.span());
+                quote_spanned! { at => .decode::<#schema, #used, _>(#format) }
             }
-            None => quote! { .decode_plain(#format) },
+            None => {
+                let at = place(stage.word.span());
+                quote_spanned! { at => .decode_plain(#format) }
+            }
         });
         plan.chain(match &self.policy {
             None => TokenStream::new(),

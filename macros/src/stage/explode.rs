@@ -1,14 +1,14 @@
 //! `explode NAME = EXPR`: one row for each item of a list; `explode outer` keeps rows without items.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Stage, first_or};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
 use crate::plan::Plan;
-use crate::row::ours;
+use crate::row::{ours, ours_at, place};
 use crate::tokens::{Cursor, is_lone};
 use crate::words;
 
@@ -41,10 +41,13 @@ impl Explode {
         let list = plan.expression(&self.list, diags);
         let items = if self.outer { paths::explode_outer() } else { paths::explode() };
         let number = plan.number();
-        let (one, input) = (ours(&format!("__one{number}")), ours("__input"));
-        plan.open(quote! { for #one in #items(#list) });
+        let (one, input) = (ours(&format!("__one{number}")), ours_at("__input", self.name.span()));
+        let place = place(self.name.span());
+        let items = paths::at(items, stage.word.span());
+        let items = quote_spanned! { crate::row::place(stage.word.span()) => #items(#list) };
+        plan.open(quote! { for #one in #items });
         let mut row = plan.kept();
-        let value = quote! { #input.settle(#one) };
+        let value = quote_spanned! { place => #input.settle(#one) };
         match row.iter_mut().find(|(given, _)| *given == self.name) {
             Some((_, kept)) => *kept = value,
             None => row.push((self.name.clone(), value)),

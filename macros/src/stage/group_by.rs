@@ -1,7 +1,7 @@
 //! `group_by { k, a = EXPR, w = tumbling([COL,] 1min) } [name ".."]`: the keys and the window of the `agg` after it.
 
 use proc_macro2::{Delimiter, Ident, Literal, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Stage, first_or};
 use crate::ast::{columns, nothing_left};
@@ -11,7 +11,7 @@ use crate::expression::expression;
 use crate::literal::{Length, length};
 use crate::paths;
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Phase, ours, ours_at};
+use crate::row::{Phase, ours, ours_at, place};
 use crate::tokens::{Cursor, inside, is_lone, split_commas, stream, text};
 use crate::words;
 
@@ -151,16 +151,12 @@ impl GroupBy {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.line(stage.text());
         let number = plan.number();
-        let input = ours("__input");
         let (mut pending, mut keys, mut words) = (Vec::new(), Vec::new(), Vec::new());
         let (mut window_name, mut spec) = (None, TokenStream::new());
         for (name, column) in &self.columns {
             let value = match column {
                 Column::Taken => plan.column(name, diags),
-                Column::Value(value) => {
-                    let value = plan.expression(value, diags);
-                    quote! { #input.settle(#value) }
-                }
+                Column::Value(value) => plan.value(name, value, diags),
                 Column::Window(window) => {
                     window.emit(number, plan, diags);
                     spec = window.spec();
@@ -190,6 +186,7 @@ impl GroupBy {
             window,
             spec: quote! { window_name: #text, keys: &[#(#keys),*], window: #spec, name: #name.to_owned(), },
             at: format!("__at{number}"),
+            word: stage.word.span(),
             raw: stage.raw.clone(),
         });
     }
@@ -198,11 +195,12 @@ impl GroupBy {
 impl Window {
     /// The row's place in time: `let __at1 = ..;`
     fn emit(&self, number: usize, plan: &mut Plan, diags: &mut Diags) {
-        let (at, input) = (ours(&format!("__at{number}")), ours("__input"));
+        let (at, input) = (ours(&format!("__at{number}")), ours_at("__input", self.word.span()));
+        let place = place(self.word.span());
         let time = match (&self.column, &plan.time) {
             (Some(column), _) => {
                 let column = plan.expression(column, diags);
-                quote! { #input.time(#column) }
+                quote_spanned! { place => #input.time(#column) }
             }
             (None, Time::Watermark) => {
                 let at = ours("__at");

@@ -120,13 +120,21 @@ fn unknown(word: &Ident, text: &str, cursor: &mut Cursor<'_>, diags: &mut Diags)
     } else if is_punct(cursor.peek(), '|') {
         diags.push(word, "`||` does not end a stage", "write one `|`");
     } else {
-        match did_you_mean(text, words::STAGES) {
+        match meant(text) {
             Some(near) => {
                 diags.push(word, format!("unknown stage `{word}`; did you mean `{near}`?"), format!("write `{near}`"));
             }
             None => diags.push(word, format!("unknown stage `{word}`"), format!("the stages are {all}")),
         }
     }
+}
+
+/// The stage that a misspelt word, or one of another dialect, stands for.
+fn meant(word: &str) -> Option<&'static str> {
+    let aliases = words::ALIASES.iter().map(|(alias, _)| *alias);
+    let known: Vec<&'static str> = words::STAGES.iter().copied().chain(aliases).collect();
+    let near = did_you_mean(word, &known)?;
+    Some(words::ALIASES.iter().find(|(alias, _)| *alias == near).map_or(near, |(_, ours)| *ours))
 }
 
 impl Stage {
@@ -143,8 +151,7 @@ impl Stage {
     /// Whether `word` was probably meant.
     pub(crate) fn stands_for(&self, word: &str) -> bool {
         let text = self.word.to_string();
-        words::ALIASES.iter().any(|(alias, ours)| *alias == text && *ours == word)
-            || (!words::STAGES.contains(&text.as_str()) && did_you_mean(&text, words::STAGES) == Some(word))
+        !words::STAGES.contains(&text.as_str()) && meant(&text) == Some(word)
     }
 
     /// Whether this is the stage `word`, broken or not.

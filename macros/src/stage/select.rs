@@ -1,14 +1,12 @@
 //! `select { .., a, b = EXPR }`: a new row. `..` keeps the other columns; a name given again replaces its column in place.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
 
 use super::Stage;
 use super::sink::{Declared, declared};
 use crate::ast::{columns, nothing_left};
 use crate::diag::Diags;
 use crate::plan::Plan;
-use crate::row::ours;
 use crate::tokens::Cursor;
 use crate::words;
 
@@ -40,11 +38,7 @@ impl Select {
         for (name, value) in &self.items {
             let value = match value {
                 None => plan.column(name, diags),
-                Some(value) => {
-                    let value = plan.expression(value, diags);
-                    let input = ours("__input");
-                    quote! { #input.settle(#value) }
-                }
+                Some(value) => plan.value(name, value, diags),
             };
             match row.iter_mut().find(|(given, _)| given == name) {
                 Some((_, kept)) => *kept = value,

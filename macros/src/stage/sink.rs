@@ -1,7 +1,7 @@
 //! `sink SINK(..) [as Out] [mode = append]`: where rows go.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Stage, first_or};
 use crate::ast::nothing_left;
@@ -9,7 +9,7 @@ use crate::connector::Connector;
 use crate::diag::{Diags, one_of};
 use crate::paths::{self, Room};
 use crate::plan::Plan;
-use crate::row::{ours, ours_at};
+use crate::row::{ours, ours_at, place};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 
@@ -73,11 +73,13 @@ impl Declared {
                 let names = kept.iter().map(|(name, _)| name);
                 let checks = kept.iter().enumerate().map(|(index, (name, value))| {
                     let field = ours_at(&format!("__field{index}"), name.span());
-                    quote! { #fits(#field, #value); }
+                    let fits = paths::at(fits.clone(), name.span());
+                    quote_spanned! { place(name.span()) => #fits(#field, #value); }
                 });
                 let fields =
                     kept.iter().enumerate().map(|(index, (name, _))| ours_at(&format!("__field{index}"), name.span()));
-                plan.statement(quote! {
+                let at = schema.clone().into_iter().next().map_or_else(|| whose.span(), |token| token.span());
+                plan.statement(quote_spanned! { place(at) =>
                     if let #some(#schema { #(#names: #fields),* }) = #nothing::<&#schema>() { #(#checks)* }
                 });
             }
@@ -103,8 +105,9 @@ impl Sink {
             for column in columns {
                 let value = plan.column(column, diags);
                 let check = if key == words::PARTITION_BY {
-                    let partition_key = paths::partition_key();
-                    quote! { #partition_key(#value); }
+                    let partition_key = paths::at(paths::partition_key(), column.span());
+                    let at = place(column.span());
+                    quote_spanned! { at => #partition_key(#value); }
                 } else {
                     quote! { let _ = &#value; }
                 };
@@ -114,9 +117,9 @@ impl Sink {
         if let Some(declared) = &self.declared {
             declared.check(plan, &TokenTree::Ident(stage.word.clone()), diags);
         }
-        let out = ours("__out");
+        let (at, out) = (place(stage.word.span()), ours_at("__out", stage.word.span()));
         let row = row(plan, stage);
-        plan.statement(quote! { #out.emit(#row); });
+        plan.statement(quote_spanned! { at => #out.emit(#row); });
         plan.end_closure("rows", TokenStream::new());
         let sink = self.sink.emit();
         plan.sink(&sink);
@@ -145,5 +148,6 @@ fn row(plan: &mut Plan, stage: &Stage) -> TokenStream {
         struct #dropped;
         impl #left_out for #dropped { const NAMES: &'static [&'static str] = &[#(#names),*]; }
     });
-    quote! { #extended::<_, _, #dropped>::new(#base, #named) }
+    let extended = paths::at(extended, stage.word.span());
+    quote_spanned! { place(stage.word.span()) => #extended::<_, _, #dropped>::new(#base, #named) }
 }

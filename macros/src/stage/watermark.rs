@@ -1,7 +1,7 @@
 //! `watermark [COL] D`: event time, and how late a row may be.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::Stage;
 use crate::diag::Diags;
@@ -9,7 +9,7 @@ use crate::expression::expression;
 use crate::literal::{Length, length};
 use crate::paths;
 use crate::plan::{Plan, Time};
-use crate::row::{Phase, ours, ours_at};
+use crate::row::{Phase, ours, ours_at, place};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
@@ -33,9 +33,11 @@ impl Watermark {
             Some(column) => plan.expression(column, diags),
             None => match &plan.row.base {
                 Some(base) => {
-                    let (event_time, row) = (paths::event_time(), ours_at(base.var, stage.word.span()));
+                    let (event_time, row) =
+                        (paths::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
                     plan.event_time = true;
-                    quote! { #event_time(&#row) }
+                    let at = place(stage.word.span());
+                    quote_spanned! { at => #event_time(&#row) }
                 }
                 None if plan.row.unknown => TokenStream::new(),
                 None => {
@@ -53,9 +55,10 @@ impl Watermark {
         if plan.phase == Phase::Groups {
             return;
         }
-        let (at, input) = (ours("__at"), ours("__input"));
+        let (at, input) = (ours("__at"), ours_at("__input", stage.word.span()));
+        let place = place(stage.word.span());
         plan.chain(quote! { .watermark(#delay) });
-        plan.statement(quote! { let #at = #input.watermark(#time); });
+        plan.statement(quote_spanned! { place => let #at = #input.watermark(#time); });
         plan.time = Time::Watermark;
     }
 }
