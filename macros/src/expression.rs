@@ -129,11 +129,9 @@ fn word_of_dialect(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut
         {
             diags.push(word, format!("`{word}` is spelt `!` here"), format!("write `!{}`", text(index + 1)));
         }
-        "null" if !is_member(tokens, index) => {
-            // After `is` it has been said.
-            if !index.checked_sub(1).map(text).is_some_and(|before| before == "is" || before == "not") {
-                diags.push(word, "there is no `null` here: what may be missing is an `Option`", "write `None`");
-            }
+        // After `is` it has been said.
+        "null" if !is_member(tokens, index) && !matches!(column.as_str(), "is" | "not") => {
+            diags.push(word, "there is no `null` here: what may be missing is an `Option`", "write `None`");
         }
         _ => {}
     }

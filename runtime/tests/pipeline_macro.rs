@@ -1,4 +1,5 @@
 //! Pipelines of every shape compile, and their rows have the columns they should have.
+#![deny(warnings)] // What the macro writes must not warn.
 #![allow(missing_docs)]
 
 mod shared;
