@@ -80,7 +80,11 @@ impl Fault {
 pub(crate) fn did_you_mean<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
     let near = names.iter().map(|name| (distance(typed, name), *name)).min_by_key(|(distance, _)| *distance)?;
     let longest = typed.chars().count().max(near.1.chars().count());
-    (near.0 * 3 <= longest).then_some(near.1)
+    if near.0 * 3 <= longest {
+        return Some(near.1);
+    }
+    // A word that goes on where a name ends: `deny_unknown_fields`.
+    names.iter().find(|name| name.len() > 4 && typed.starts_with(**name)).copied()
 }
 
 /// The number of letters to insert, remove, replace or swap with their neighbour.
