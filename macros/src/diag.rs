@@ -1,62 +1,118 @@
-//! Faults in the user's text, collected as values so that one compile reports all of them.
+//! Faults of the user's text: gathered, never thrown, and reported together.
 
-use proc_macro2::TokenStream;
+use std::fmt::Display;
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The faults found so far.
-#[derive(Default)]
-pub(crate) struct Diags(Option<syn::Error>);
+#[derive(Debug, Default)]
+pub(crate) struct Diags {
+    faults: Vec<Fault>,
+}
+
+#[derive(Debug)]
+struct Fault {
+    start: Span,
+    end: Span,
+    text: String,
+}
 
 impl Diags {
-    /// Adds a fault at `tokens`: what is wrong, in lower case and naming the user's token, and what to write instead.
-    pub(crate) fn push(&mut self, tokens: impl ToTokens, message: impl AsRef<str>, help: impl AsRef<str>) {
-        let error = syn::Error::new_spanned(tokens, format!("{}\nhelp: {}", message.as_ref(), help.as_ref()));
-        match &mut self.0 {
-            Some(first) => first.combine(error),
-            none => *none = Some(error),
-        }
+    /// A fault at these tokens: lower case, the user's own token in backticks, no final period. The help can be typed.
+    pub(crate) fn push(&mut self, at: impl ToTokens, message: impl Display, help: impl Display) {
+        let mut spans = at.into_token_stream().into_iter().map(|token| token.span());
+        let start = spans.next().unwrap_or_else(Span::call_site);
+        self.fault(start, spans.last().unwrap_or(start), message, help);
     }
 
-    /// The faults as `compile_error!`s; `None` when there are none.
+    /// A fault at a span.
+    pub(crate) fn push_at(&mut self, at: Span, message: impl Display, help: impl Display) {
+        self.fault(at, at, message, help);
+    }
+
+    fn fault(&mut self, start: Span, end: Span, message: impl Display, help: impl Display) {
+        self.faults.push(Fault { start, end, text: format!("{message}\nhelp: {help}") });
+    }
+
+    /// The number of faults; a stage that adds to it is left out of the expansion.
+    pub(crate) fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// One `compile_error!` for each fault; `None` when there are none.
     pub(crate) fn finish(self) -> Option<TokenStream> {
-        self.0.map(|error| error.to_compile_error())
+        (!self.faults.is_empty()).then(|| self.faults.iter().flat_map(Fault::tokens).collect())
     }
 }
 
-/// The candidate that `word` was probably meant to be.
-pub(crate) fn did_you_mean<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let near = |candidate: &&&str| {
-        let longest = word.chars().count().max(candidate.chars().count());
-        // A third of the letters may be wrong; or the word goes on where the candidate ends (`deny_unknown_fields`).
-        distance(word, candidate) <= (longest / 3).max(1) || (candidate.len() > 4 && word.starts_with(**candidate))
-    };
-    candidates.iter().filter(near).min_by_key(|candidate| distance(word, candidate)).copied()
+impl Fault {
+    /// `::core::compile_error! { "text" }`, from the first to the last token of the place: rustc joins the spans.
+    fn tokens(&self) -> Vec<TokenTree> {
+        let punct = |char, spacing, span| {
+            let mut punct = Punct::new(char, spacing);
+            punct.set_span(span);
+            TokenTree::Punct(punct)
+        };
+        let mut text = Literal::string(&self.text);
+        text.set_span(self.end);
+        let mut body = Group::new(Delimiter::Brace, TokenTree::Literal(text).into());
+        body.set_span(self.end);
+        vec![
+            punct(':', Spacing::Joint, self.start),
+            punct(':', Spacing::Alone, self.start),
+            TokenTree::Ident(Ident::new("core", self.start)),
+            punct(':', Spacing::Joint, self.start),
+            punct(':', Spacing::Alone, self.start),
+            TokenTree::Ident(Ident::new("compile_error", self.start)),
+            punct('!', Spacing::Alone, self.start),
+            TokenTree::Group(body),
+        ]
+    }
+}
+
+/// The name that was probably meant: the closest, if it is close.
+pub(crate) fn did_you_mean<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
+    let near = names.iter().map(|name| (distance(typed, name), *name)).min_by_key(|(distance, _)| *distance)?;
+    let longest = typed.chars().count().max(near.1.chars().count());
+    if near.0 * 3 <= longest {
+        return Some(near.1);
+    }
+    // A word that goes on where a name ends: `deny_unknown_fields`.
+    names.iter().find(|name| name.len() > 4 && typed.starts_with(**name)).copied()
+}
+
+/// The number of letters to insert, remove, replace or swap with their neighbour.
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in to.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let mut least = (at(&above, j) + usize::from(a != b)).min(at(&above, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && from.get(i - 1) == Some(b) && to.get(j - 1) == Some(a);
+            if swapped {
+                least = least.min(at(&before, j - 1) + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above.last().copied().unwrap_or(0)
 }
 
 /// A list for a sentence: `` `a`, `b` or `c` ``.
 pub(crate) fn one_of(words: &[&str]) -> String {
-    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         _ => quoted.concat(),
     }
-}
-
-/// The number of letters to insert, delete or replace to get from one word to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    // One row of the usual table: the distance of what was seen of `from` to each prefix of `to`.
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, letter) in from.chars().enumerate() {
-        let (mut diagonal, mut left) = (index, index + 1);
-        for (cell, other) in row.iter_mut().skip(1).zip(&to) {
-            let best = (diagonal + usize::from(letter != *other)).min(left + 1).min(*cell + 1);
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

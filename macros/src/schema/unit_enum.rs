@@ -84,6 +84,9 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
+            impl #rt::PartitionKey for #own #bound {}
+
+            #[automatically_derived]
             impl #rt::Cell for #own #bound {
                 type Column = Self;
                 #[inline]

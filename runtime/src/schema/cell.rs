@@ -83,6 +83,15 @@ impl<'a, T: Copy + 'a> Value<'a> for Vec<T> {
     }
 }
 
+/// What iterators over a list give: the item itself.
+impl<'a, V: Value<'a> + Copy> Value<'a> for &V {
+    type View = V::View;
+    #[inline]
+    fn settle(self, arena: &'a Bump) -> V::View {
+        (*self).settle(arena)
+    }
+}
+
 impl<'a, V: Value<'a>> Value<'a> for Option<V> {
     type View = Option<V::View>;
     #[inline]

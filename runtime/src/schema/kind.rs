@@ -1,7 +1,7 @@
 //! Rules on the types of columns, each with a sentence for the user. Concrete implementations only: a blanket one would
 //! make rustc speak of an inner bound instead.
 
-use crate::time::Timestamp;
+use crate::time::{Date, Timestamp};
 
 /// What `filter` takes: `bool`, or `Option<bool>` of which `None` is no.
 #[diagnostic::on_unimplemented(
@@ -67,3 +67,23 @@ pub trait UnitEnum: Copy + Eq + std::hash::Hash + Send + Sync + 'static {}
 // With the attribute rustc speaks of `UnitEnum`, not of the first derive that is missing.
 #[diagnostic::do_not_recommend]
 impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> UnitEnum for T {}
+/// A column that can name a folder of a partitioned output: `partition_by = [date]`.
+#[diagnostic::on_unimplemented(
+    message = "a column of type `{Self}` cannot name a folder",
+    label = "this is a `{Self}`",
+    note = "`partition_by` takes text, integers, bool, Date, Timestamp and Option of these: make one, as in `select {{ .., date = ts.date() }}`"
+)]
+pub trait PartitionKey: Copy {}
+
+/// Checks that a column can name a folder; what `pipeline!` writes for each column of `partition_by`.
+pub fn partition_key<T: PartitionKey>(_column: T) {}
+
+macro_rules! partition_key {
+    ($($type:ty),*) => {$(
+        impl PartitionKey for $type {}
+    )*};
+}
+
+partition_key!(bool, i8, i16, i32, i64, u8, u16, u32, u64, &str, Date, Timestamp);
+
+impl<T: PartitionKey> PartitionKey for Option<T> {}

@@ -4,6 +4,7 @@
 //! * [`batch`]: rows of a struct from Arrow batches.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
+//! * [`extend`]: a schema's row with columns added, replaced and left out.
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`format`]: how a field is written where its type alone does not say it.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
@@ -14,6 +15,7 @@ pub mod batch;
 pub mod cell;
 pub mod column;
 pub mod format;
+pub mod extend;
 pub mod kind;
 pub mod list;
 pub mod map;

@@ -23,6 +23,10 @@ pub trait RowBuilder: Default + Send + 'static {
 }
 
 /// A row that can be written to a sink: the view of a schema, or what `select` and `agg` make.
+#[diagnostic::on_unimplemented(
+    message = "the rows `{Self}` cannot be written to a sink as a whole",
+    note = "name their columns: `select {{ a, b = EXPR }}`"
+)]
 pub trait Row {
     /// The builders of its columns.
     type Builders: RowBuilder;

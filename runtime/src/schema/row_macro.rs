@@ -31,11 +31,12 @@ macro_rules! row {
         impl<$($param: $crate::schema::Stored),*> $crate::schema::RowBuilder for $builders<$($param),*> {
             fn schema() -> $crate::__private::arrow::datatypes::SchemaRef {
                 use $crate::__private::arrow::datatypes::{Field, Fields};
-                $crate::schema::row::schema_of(Fields::from(::std::vec![$(Field::new(
+                let fields: ::std::vec::Vec<Field> = ::std::vec![$(Field::new(
                     $crate::schema::row::plain_name(::std::stringify!($name)),
                     <$param as $crate::schema::Stored>::data_type(),
                     <$param as $crate::schema::Stored>::NULLABLE,
-                )),*]))
+                )),*];
+                $crate::schema::row::schema_of(Fields::from(fields))
             }
             fn len(&self) -> usize {
                 self.len

@@ -101,11 +101,7 @@ impl TestRun {
     /// # Errors
     /// `T` has other columns.
     pub fn rows<T: StreamSchema>(&mut self) -> Result<Vec<T>> {
-        let mut rows = Vec::new();
-        for batch in self.batches() {
-            rows.extend(read_rows::<T>(&batch)?);
-        }
-        Ok(rows)
+        read_rows::<T>(&self.batches())
     }
 
     /// Takes the rows that have reached the sink, as record batches.

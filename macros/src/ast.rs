@@ -1,0 +1,205 @@
+//! The text as stages and lists of columns. Parsing never fails: what is wrong is reported and left out.
+
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+
+use crate::diag::Diags;
+use crate::expression::expression;
+use crate::split::ChainText;
+use crate::stage::{self, Kind, Stage};
+use crate::tokens::{Cursor, inside, is_lone, is_punct, split_commas, stream};
+use crate::words;
+
+/// A chain of stages.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// The name of a stream: `let NAME = CHAIN;`.
+    pub(crate) name: Option<Ident>,
+    pub(crate) stages: Vec<Stage>,
+}
+
+/// Parses every chain.
+pub(crate) fn chains(texts: Vec<ChainText>, diags: &mut Diags) -> Vec<Chain> {
+    texts.into_iter().map(|text| chain(text, diags)).collect()
+}
+
+fn chain(text: ChainText, diags: &mut Diags) -> Chain {
+    let mut slices = text.slices;
+    let mut name = None;
+    if let Some(first) = slices.first_mut()
+        && let [TokenTree::Ident(word), TokenTree::Ident(given), equals, ..] = first.tokens.as_slice()
+        && word == words::LET
+        && is_punct(Some(equals), '=')
+    {
+        name = Some(given.clone());
+        first.tokens.drain(..3);
+    }
+    let stages = slices.into_iter().filter_map(|slice| stage::parse(slice, diags)).collect();
+    Chain { name, stages }
+}
+
+/// One chain of several.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    /// The chain that makes the pipeline: the one with an output, the stream it goes on from put before it.
+    pub(crate) stages: Vec<Stage>,
+    /// The names of streams, where they are given and where they are used.
+    pub(crate) names: Vec<Ident>,
+    /// The tokens of stages that are left out.
+    pub(crate) left: Vec<TokenStream>,
+}
+
+/// Puts chains together.
+pub(crate) fn join(chains: Vec<Chain>, diags: &mut Diags) -> Joined {
+    let mut joined = Joined::default();
+    let mut named: Vec<(Ident, Vec<Stage>)> = Vec::new();
+    let mut output = false;
+    for chain in chains {
+        let mut stages = chain.stages;
+        let continued = match stages.first().map(|stage| &stage.kind) {
+            Some(Kind::From(from)) => from.stream().cloned(),
+            _ => None,
+        };
+        if let Some(name) = continued
+            && let Some(index) = named.iter().position(|(given, _)| *given == name)
+        {
+            let (_, earlier) = named.remove(index);
+            stages.splice(..1, earlier);
+            joined.names.push(name);
+        }
+        match chain.name {
+            Some(name) => {
+                joined.names.push(name.clone());
+                named.push((name, stages));
+            }
+            None if !output => {
+                output = true;
+                joined.stages = stages;
+            }
+            None => {
+                if let Some(stage) = stages.first() {
+                    diags.push(
+                        &stage.word,
+                        "several outputs in one pipeline are not supported yet",
+                        "write a `pipeline!` for each of them",
+                    );
+                }
+                joined.left.extend(stages.into_iter().map(|stage| stage.raw));
+            }
+        }
+    }
+    for (name, stages) in named {
+        diags.push(
+            &name,
+            format!("stream `{name}` goes nowhere"),
+            format!("go on with `; from {name} | sink console()`"),
+        );
+        joined.left.extend(stages.into_iter().map(|stage| stage.raw));
+    }
+    joined
+}
+
+/// `{ .., a, b = EXPR }`.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    /// Whether it begins with `..`.
+    pub(crate) rest: bool,
+    pub(crate) items: Vec<Item>,
+}
+
+/// `a` or `b = EXPR`.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) name: Ident,
+    /// The raw tokens after `=`; none for a column taken as it is.
+    pub(crate) value: Option<Vec<TokenTree>>,
+}
+
+/// Takes a list of columns. The example is for the help.
+pub(crate) fn columns(cursor: &mut Cursor<'_>, whose: &Ident, example: &str, diags: &mut Diags) -> Option<Columns> {
+    let before = diags.len();
+    if is_punct(cursor.peek(), '*') {
+        diags.push(cursor.next(), "all columns are written `..`", format!("write `{whose} {{ .. }}`"));
+        return None;
+    }
+    let Some(group) = cursor.group(Delimiter::Brace) else {
+        let at = cursor.peek().cloned().unwrap_or_else(|| TokenTree::Ident(whose.clone()));
+        diags.push(at, format!("`{whose}` needs a list of columns in braces"), format!("write `{example}`"));
+        return None;
+    };
+    let tokens = inside(group);
+    let mut list = Columns { rest: false, items: Vec::new() };
+    for (index, piece) in split_commas(&tokens).into_iter().enumerate() {
+        let mut cursor = Cursor::new(piece);
+        if cursor.dots() {
+            if index > 0 {
+                diags.push(stream(piece), "`..` comes first in a list of columns", "write `{ .., a, b = EXPR }`");
+            }
+            if !cursor.is_empty() {
+                diags.push(stream(cursor.rest()), "nothing follows `..` but a comma", "write `{ .., a, b = EXPR }`");
+            }
+            list.rest = true;
+            continue;
+        }
+        list.items.extend(item(piece, whose, diags));
+    }
+    let mut seen: Vec<&Ident> = Vec::new();
+    for Item { name, .. } in &list.items {
+        if seen.contains(&name) {
+            diags.push(name, format!("column `{name}` is named twice"), "give one of the two another name");
+        }
+        seen.push(name);
+    }
+    if list.items.is_empty() && !list.rest && diags.len() == before {
+        diags.push(group, format!("`{whose}` needs at least one column"), format!("write `{example}`"));
+    }
+    (diags.len() == before).then_some(list)
+}
+
+fn item(piece: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<Item> {
+    match piece {
+        [] => {
+            diags.push(whose, format!("an item of `{whose}` is missing"), "take one of the commas away");
+            None
+        }
+        [TokenTree::Ident(name)] => Some(Item { name: name.clone(), value: None }),
+        [TokenTree::Ident(name), rest @ ..] if is_lone(rest.first(), rest.get(1), '=') => {
+            let value = rest.get(1..).unwrap_or_default();
+            if value.is_empty() {
+                diags.push(name, format!("`{name}` has no value"), format!("write `{name} = EXPR`"));
+                return None;
+            }
+            Some(Item { name: name.clone(), value: Some(value.to_vec()) })
+        }
+        [.., as_word, TokenTree::Ident(alias)] if as_word.to_string() == words::AS => {
+            let value = stream(piece.get(..piece.len() - 2).unwrap_or_default());
+            diags.push(stream(piece), "a name comes before its value", format!("write `{alias} = {value}`"));
+            None
+        }
+        _ => {
+            let text = crate::tokens::text(&stream(piece));
+            diags.push(stream(piece), "this column has no name", format!("write `NAME = {text}`"));
+            None
+        }
+    }
+}
+
+impl Item {
+    /// The value as an expression; `None` for a column taken as it is.
+    pub(crate) fn expression(&self, diags: &mut Diags) -> Option<Option<TokenStream>> {
+        match &self.value {
+            None => Some(None),
+            Some(tokens) => expression(tokens, &self.name, "a = EXPR", diags).map(Some),
+        }
+    }
+}
+
+/// Reports tokens after the end of a stage.
+pub(crate) fn nothing_left(cursor: &mut Cursor<'_>, whose: &Ident, diags: &mut Diags) {
+    if !cursor.is_empty() {
+        diags.push(
+            stream(cursor.rest()),
+            format!("`{whose}` ends before this"),
+            "stages are separated by `|`; take this away or put a `|` before it",
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! From stages to the expansion.
+
+use proc_macro2::TokenStream;
+
+use crate::ast::Joined;
+use crate::diag::Diags;
+use crate::plan::Plan;
+use crate::row::{Phase, Row};
+use crate::stage::{Kind, Stage};
+use crate::{ast, check, paths, split, words};
+
+/// The pipeline of a text; whatever is wrong with it, an expression of type `Pipeline`.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut diags = Diags::default();
+    let everything = input.clone();
+    let chains = ast::chains(split::split(input), &mut diags);
+    let Joined { stages, names, left } = ast::join(chains, &mut diags);
+    if stages.is_empty() && diags.is_empty() {
+        diags.push(
+            &everything,
+            "the pipeline is empty",
+            "write `from SOURCE(..) | decode json as Reading | sink SINK(..)`",
+        );
+    }
+    check::all(&stages, &mut diags);
+    let mut plan = Plan::new(decodes(&stages));
+    plan.streams(&names);
+    left.into_iter().for_each(|tokens| plan.raw(tokens));
+    if !stages.first().is_some_and(|stage| stage.is(words::FROM)) {
+        plan.freeze();
+    }
+    for stage in &stages {
+        write(stage, &mut plan, &mut diags);
+    }
+    match diags.finish() {
+        None => plan.finish(),
+        Some(faults) => {
+            if stages.is_empty() {
+                plan.raw(everything);
+            }
+            plan.finish_broken(faults)
+        }
+    }
+}
+
+/// Whether there is a `decode` in its place.
+fn decodes(stages: &[Stage]) -> bool {
+    let head = stages.iter().take_while(|stage| !stage.is(words::GROUP_BY) && !stage.is(words::SINK));
+    head.into_iter().any(|stage| stage.is(words::DECODE))
+}
+
+/// Writes one stage. A broken one is left out; if it would have changed the row, the chain that rustc checks ends before
+/// it, and the stages after it are looked at for their own faults only.
+fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
+    if plan.is_frozen() {
+        plan.raw(stage.raw.clone());
+    }
+    if misplaced(stage, plan) {
+        // It has been said; nothing is known of the rows after it.
+        if !plan.is_frozen() {
+            plan.raw(stage.raw.clone());
+            plan.freeze();
+        }
+        plan.row = Row { unknown: true, ..Row::default() };
+        plan.pending = None;
+        return;
+    }
+    let before = diags.len();
+    let saved = plan.clone();
+    stage.emit(plan, diags);
+    let broken = matches!(stage.kind, Kind::Broken);
+    if !broken && diags.len() == before {
+        return;
+    }
+    let after = std::mem::replace(plan, saved);
+    if !plan.is_frozen() {
+        plan.raw(stage.raw.clone());
+    }
+    if stage.keeps_row() {
+        return;
+    }
+    plan.freeze();
+    if broken {
+        plan.row = Row { unknown: true, ..Row::default() };
+        plan.pending = None;
+    } else {
+        // The names are known, if not the types.
+        let frozen = after.with_frozen_of(plan);
+        *plan = frozen;
+    }
+}
+
+/// Whether the plan has no place for a stage.
+fn misplaced(stage: &Stage, plan: &Plan) -> bool {
+    let grouped = plan.pending.is_some();
+    match &stage.kind {
+        Kind::Broken => false,
+        _ if plan.is_sunk() => true,
+        Kind::From(_) => plan.is_begun(),
+        Kind::Decode(_) => grouped || plan.phase != Phase::Records,
+        Kind::Agg(_) => !grouped && !plan.row.unknown,
+        _ => grouped,
+    }
+}
+
+/// The value of a pipeline after a fault of ours.
+pub(crate) fn fallback() -> TokenStream {
+    paths::broken()
+}

@@ -1,0 +1,431 @@
+//! The row at each edge of the chain, and the closures that are written along it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+
+use crate::columns::{ColumnUse, walk};
+use crate::connector::plain;
+use crate::diag::Diags;
+use crate::row::{Phase, Row, ours, ours_at, place, row_var};
+use crate::{paths, words};
+
+/// Where the event time of a row comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// There is none.
+    None,
+    /// `watermark` has set it.
+    Watermark,
+    /// It is that of the window which `agg` has closed; the column's name.
+    Window(Ident),
+}
+
+/// A row's struct.
+#[derive(Debug, Clone)]
+struct RowStruct {
+    names: Vec<Ident>,
+    /// Whether it is written to a sink.
+    written: bool,
+}
+
+/// A block under construction; it is left by `break 'label`.
+#[derive(Debug, Clone)]
+struct Frame {
+    head: TokenStream,
+    label: TokenStream,
+    body: TokenStream,
+}
+
+/// A group under construction: between `group_by` and `agg`.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    /// Keys and, where `None`, the window.
+    pub(crate) columns: Vec<(Ident, Option<Ident>)>,
+    pub(crate) window: Ident,
+    pub(crate) spec: TokenStream,
+    /// The variable that holds the row's event time.
+    pub(crate) at: String,
+    /// The place of the word `group_by`.
+    pub(crate) word: Span,
+    /// Its tokens.
+    pub(crate) raw: TokenStream,
+}
+
+/// Everything known and written so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) row: Row,
+    pub(crate) phase: Phase,
+    pub(crate) time: Time,
+    pub(crate) pending: Option<Pending>,
+    /// Whether a `decode` is still to come.
+    pub(crate) decodes: bool,
+    /// Whether the whole schema is used.
+    pub(crate) rest: bool,
+    /// Whether the field marked `event_time` is used.
+    pub(crate) event_time: bool,
+    used: Vec<String>,
+    rows: Vec<RowStruct>,
+    items: TokenStream,
+    frames: Vec<Frame>,
+    labels: usize,
+    numbers: usize,
+    captures: Vec<(Ident, TokenStream)>,
+    next_capture: usize,
+    /// The captures of the closure under construction.
+    cloned: Vec<Ident>,
+    /// `from(..).decode(..)`, up to the closure under construction.
+    chain: TokenStream,
+    lines: Vec<String>,
+    /// Whether the chain has its sink.
+    sunk: bool,
+    /// What was whole when a stage turned out to be broken; everything after that is written for its faults only.
+    frozen: Option<TokenStream>,
+    /// The tokens of what is left out.
+    raw: Vec<TokenStream>,
+}
+
+impl Plan {
+    pub(crate) fn new(decodes: bool) -> Self {
+        let mut plan = Self {
+            row: Row { unknown: true, ..Row::default() },
+            phase: Phase::Records,
+            time: Time::None,
+            pending: None,
+            decodes,
+            rest: false,
+            event_time: false,
+            used: Vec::new(),
+            rows: Vec::new(),
+            items: TokenStream::new(),
+            frames: Vec::new(),
+            labels: 0,
+            numbers: 0,
+            captures: Vec::new(),
+            next_capture: 0,
+            cloned: Vec::new(),
+            chain: TokenStream::new(),
+            lines: Vec::new(),
+            sunk: false,
+            frozen: None,
+            raw: Vec::new(),
+        };
+        plan.open(TokenStream::new());
+        plan
+    }
+
+    /// Goes on with the chain: `.decode::<T, P, _>(..)`.
+    pub(crate) fn chain(&mut self, tokens: TokenStream) {
+        self.chain.extend(tokens);
+    }
+
+    /// Ends the chain.
+    pub(crate) fn sink(&mut self, sink: &TokenStream) {
+        self.chain(quote! { .sink(#sink) });
+        self.sunk = true;
+    }
+
+    /// A line of `explain`.
+    pub(crate) fn line(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// Writes a statement of the closure.
+    pub(crate) fn statement(&mut self, tokens: TokenStream) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.body.extend(tokens);
+        }
+    }
+
+    /// Begins a block for each row of `head`, such as a loop.
+    pub(crate) fn open(&mut self, head: TokenStream) {
+        let label = syn::Lifetime::new(&format!("'__row{}", self.labels), Span::mixed_site()).into_token_stream();
+        self.labels += 1;
+        self.frames.push(Frame { head, label, body: TokenStream::new() });
+    }
+
+    /// Leaves the row.
+    pub(crate) fn leave(&self) -> TokenStream {
+        let label = self.frames.last().map(|frame| &frame.label);
+        quote! { break #label; }
+    }
+
+    /// A number for a variable.
+    pub(crate) fn number(&mut self) -> usize {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn fold(&mut self) -> TokenStream {
+        let mut inner = TokenStream::new();
+        while let Some(Frame { head, label, body }) = self.frames.pop() {
+            inner = quote! { #label: { #body #inner } };
+            if !head.is_empty() {
+                inner = quote! { #head { #inner } };
+            }
+        }
+        inner
+    }
+
+    /// Ends the closure: `.keyed(spec, move |record, input, out| { .. })`.
+    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream) {
+        let body = self.fold();
+        let lines = std::mem::take(&mut self.lines);
+        let clone = paths::clone();
+        let clones = std::mem::take(&mut self.cloned);
+        let (item, input, out) = (ours("__item"), ours("__input"), ours("__out"));
+        let method = ours(method);
+        self.chain.extend(quote! {
+            #(.stage(#lines))*
+            .#method(#before {
+                #(let #clones = #clone(&#clones);)*
+                move |#item, #input, #out| { #body }
+            })
+        });
+        self.phase = Phase::Groups;
+        self.labels = 0;
+        self.open(TokenStream::new());
+    }
+
+    /// An expression over the row, its columns and values replaced.
+    pub(crate) fn expression(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let (row, phase, decoded) = (&self.row, self.phase, self.phase == Phase::Rows);
+        let mut resolve = |ident: &Ident| row.resolve(ident, phase, diags);
+        let found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        for capture in found.captures {
+            self.cloned.push(capture.ident.clone());
+            self.captures.push((capture.ident, capture.tokens));
+        }
+        if decoded {
+            for ColumnUse { ident, path } in found.used {
+                self.mark_used(&ident, &path.join("."));
+            }
+        }
+        found.tokens
+    }
+
+    fn mark_used(&mut self, column: &Ident, path: &str) {
+        let schema = self.row.base.as_ref().is_some_and(|base| base.schema);
+        if schema
+            && column != words::RECORD
+            && !self.row.named.contains(column)
+            && !self.used.iter().any(|used| used == path)
+        {
+            self.used.push(path.to_owned());
+        }
+    }
+
+    /// An expression over the row as the value of a column.
+    pub(crate) fn value(&mut self, name: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let value = self.expression(tokens, diags);
+        let input = ours_at("__input", name.span());
+        quote_spanned! { place(name.span()) => #input.settle(#value) }
+    }
+
+    /// One column of the row.
+    pub(crate) fn column(&mut self, column: &Ident, diags: &mut Diags) -> TokenStream {
+        match self.row.resolve(column, self.phase, diags) {
+            Some(tokens) => {
+                if self.phase == Phase::Rows {
+                    self.mark_used(column, &plain(column));
+                }
+                tokens
+            }
+            None => quote! { #column },
+        }
+    }
+
+    /// A new row of named columns, besides the base if the row keeps it.
+    pub(crate) fn shape(&mut self, columns: Vec<(Ident, TokenStream)>, after: &str) {
+        let number = self.rows.len() + 1;
+        let (var, name) = (row_var(number, Span::mixed_site()), paths::row_struct(number));
+        let (names, values): (Vec<Ident>, Vec<TokenStream>) = columns.into_iter().unzip();
+        self.statement(quote! { let #var = #name { #(#names: #values),* }; });
+        self.rows.push(RowStruct { names: names.clone(), written: false });
+        self.row.named = names;
+        self.row.number = Some(number);
+        after.clone_into(&mut self.row.after);
+    }
+
+    /// The named columns and the tokens for each.
+    pub(crate) fn kept(&self) -> Vec<(Ident, TokenStream)> {
+        let Some(number) = self.row.number else { return Vec::new() };
+        let named = self.row.named.iter();
+        named
+            .map(|name| {
+                let var = row_var(number, name.span());
+                (name.clone(), quote! { #var.#name })
+            })
+            .collect()
+    }
+
+    /// The variable of the named columns, which will be written to a sink.
+    pub(crate) fn written(&mut self, at: Span) -> Option<Ident> {
+        let number = self.row.number?;
+        if let Some(row) = self.rows.get_mut(number - 1) {
+            row.written = true;
+        }
+        Some(row_var(number, at))
+    }
+
+    /// Adds an item before the chain.
+    pub(crate) fn item(&mut self, tokens: TokenStream) {
+        self.items.extend(tokens);
+    }
+
+    /// Keeps the names of streams, which stand for nothing in Rust, where an editor finds them.
+    pub(crate) fn streams(&mut self, names: &[Ident]) {
+        if !names.is_empty() {
+            let (given, used) = (names.iter(), names.iter());
+            self.item(quote! { { #(#[allow(unused_variables)] let #given = ();)* #(let _ = #used;)* } });
+        }
+    }
+
+    /// Forgets the event time of a group whose window is no longer a column.
+    pub(crate) fn forget_window(&mut self) {
+        if matches!(&self.time, Time::Window(column) if !self.row.named.contains(column)) {
+            self.time = Time::None;
+        }
+    }
+
+    /// This plan, with what another has frozen and left out.
+    pub(crate) fn with_frozen_of(mut self, other: &Self) -> Self {
+        self.frozen.clone_from(&other.frozen);
+        self.raw.clone_from(&other.raw);
+        self
+    }
+
+    /// Keeps tokens that are left out of the expansion where an editor finds them.
+    pub(crate) fn raw(&mut self, tokens: TokenStream) {
+        self.raw.push(tokens);
+    }
+
+    /// Ends the chain here: what follows a broken stage cannot be checked by rustc.
+    pub(crate) fn freeze(&mut self) {
+        if self.frozen.is_none() {
+            self.raw.extend(self.pending.as_ref().map(|pending| pending.raw.clone()));
+            let mut whole = self.clone();
+            whole.frozen = Some(TokenStream::new());
+            if !whole.chain.is_empty() && !whole.sunk {
+                let (out, empty) = (ours("__out"), paths::empty());
+                whole.statement(quote! { #out.emit(#empty); });
+                whole.end_closure("rows", TokenStream::new());
+            }
+            let items = whole.before_chain();
+            let chain = whole.chain;
+            self.frozen = Some(if chain.is_empty() {
+                items
+            } else {
+                quote! { #items let _ = #chain; }
+            });
+        }
+    }
+
+    /// Whether the chain has its source.
+    pub(crate) fn is_begun(&self) -> bool {
+        !self.chain.is_empty()
+    }
+
+    /// Whether the chain has its sink.
+    pub(crate) fn is_sunk(&self) -> bool {
+        self.sunk
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// What stands before the chain: rows, the projection, Rust values.
+    fn before_chain(&self) -> TokenStream {
+        let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
+        let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
+        let (used_type, items) = (ours_used(), &self.items);
+        let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
+            // A name is moved into the pipeline once, however often it stands in it.
+            let same = |(_, other): &&(Ident, TokenStream)| is_name(value) && other.to_string() == value.to_string();
+            match self.captures.iter().take(index).find(same) {
+                Some((first, _)) => {
+                    let clone = paths::clone();
+                    quote! { let #ident = #clone(&#first); }
+                }
+                None => {
+                    let capture = paths::capture();
+                    quote! { let #ident = #capture(#value); }
+                }
+            }
+        });
+        quote! {
+            #(#rows)*
+            #items
+            #[allow(dead_code)]
+            struct #used_type;
+            impl #projection for #used_type {
+                const NAMES: &'static [&'static str] = &[#(#used),*];
+                const REST: bool = #rest;
+                const EVENT_TIME: bool = #event_time;
+            }
+            #(#captures)*
+        }
+    }
+
+    /// The whole expansion without faults.
+    pub(crate) fn finish(self) -> TokenStream {
+        let items = self.before_chain();
+        let (chain, pipeline) = (&self.chain, ours("__pipeline"));
+        quote! {
+            {
+                #items
+                #[allow(unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
+                let #pipeline = #chain;
+                #pipeline
+            }
+        }
+    }
+
+    /// The expansion with faults: what is whole is type-checked, what is not is kept for editors, and the value is a
+    /// pipeline all the same.
+    pub(crate) fn finish_broken(mut self, faults: TokenStream) -> TokenStream {
+        self.freeze();
+        let (whole, raw, editor, broken) = (self.frozen, self.raw, paths::editor(), paths::broken());
+        quote! {
+            {
+                #faults
+                #[allow(unused, unexpected_cfgs, clippy::all)]
+                {
+                    #whole
+                    #(#[cfg(rust_analyzer)] #editor { #raw })*
+                }
+                #broken
+            }
+        }
+    }
+}
+
+/// Whether the tokens are one name.
+fn is_name(tokens: &TokenStream) -> bool {
+    let mut tokens = tokens.clone().into_iter();
+    matches!((tokens.next(), tokens.next()), (Some(proc_macro2::TokenTree::Ident(_)), None))
+}
+
+/// The type that says which fields are used.
+pub(crate) fn ours_used() -> Ident {
+    ours("__Used")
+}
+
+impl RowStruct {
+    fn emit(&self, number: usize) -> TokenStream {
+        let name = paths::row_struct(number);
+        let (names, row) = (&self.names, paths::row());
+        let types: Vec<Ident> = (0..names.len()).map(|index| format_ident!("C{index}")).collect();
+        let written = self.written.then(|| {
+            let builders = format_ident!("{name}Builders");
+            quote! { #row(#builders, #name { #(#names: #types),* }); }
+        });
+        quote! {
+            #[allow(dead_code)]
+            #[derive(Clone, Copy)]
+            struct #name<#(#types),*> { #(#names: #types),* }
+            #written
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `watermark [COL] D`: event time, and how late a row may be.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::Stage;
+use crate::diag::Diags;
+use crate::expression::expression;
+use crate::literal::{Length, length};
+use crate::paths;
+use crate::plan::{Plan, Time};
+use crate::row::{Phase, ours, ours_at, place};
+use crate::tokens::Cursor;
+
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    column: Option<TokenStream>,
+    delay: Length,
+}
+
+pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Watermark> {
+    let tokens = cursor.rest();
+    let (column, delay) = tokens.split_at(tokens.len().saturating_sub(1));
+    let delay = length(delay, word, "watermark 10s", diags)?;
+    let column = if column.is_empty() { None } else { Some(expression(column, word, "watermark ts 10s", diags)?) };
+    Some(Watermark { column, delay })
+}
+
+impl Watermark {
+    pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
+        plan.line(stage.text());
+        let time = match &self.column {
+            Some(column) => plan.expression(column, diags),
+            None => match &plan.row.base {
+                Some(base) => {
+                    let (event_time, row) =
+                        (paths::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
+                    plan.event_time = true;
+                    let at = place(stage.word.span());
+                    quote_spanned! { at => #event_time(&#row) }
+                }
+                None if plan.row.unknown => TokenStream::new(),
+                None => {
+                    let after = &plan.row.after;
+                    diags.push(
+                        &stage.word,
+                        format!("`watermark` does not know the event time after `{after}`"),
+                        "name the column, as in `watermark ts 10s`, or move `watermark` up",
+                    );
+                    TokenStream::new()
+                }
+            },
+        };
+        let delay = &self.delay.tokens;
+        if plan.phase == Phase::Groups {
+            return;
+        }
+        let (at, input) = (ours("__at"), ours_at("__input", stage.word.span()));
+        let place = place(stage.word.span());
+        plan.chain(quote! { .watermark(#delay) });
+        plan.statement(quote_spanned! { place => let #at = #input.watermark(#time); });
+        plan.time = Time::Watermark;
+    }
+}

@@ -1,0 +1,67 @@
+//! Tests on tokens only: what a text expands to, and what is said about it.
+
+mod errors;
+mod truncate;
+
+use proc_macro2::{TokenStream, TokenTree};
+
+use crate::emit::expand;
+
+/// Pipelines that use every stage.
+const EXAMPLES: &[&str] = &[
+    r#"from kinesis("iot-readings", region = "us-west-2", start = latest, at = at("x"), period = 400ms, role = {role})
+    | decode json(strict, lines) as schema::Reading else dead_letter(parquet("out/bad"))
+    | filter status == Status::Ok && temperature > {threshold}
+    | watermark 10s
+    | group_by { device_id, window = tumbling(1min) } name "per_device"
+    | agg { n = count(), avg_temp = avg(temperature), hottest = my::max(temperature) }
+    | select { .., date = window.start.date() }
+    | sink parquet("out/readings", partition_by = [date], size = 64mib)"#,
+    r#"let readings = from memory(["a", "b"]) | filter data.len() > 3 | decode text;
+    from readings | explode outer word = line.split(' ') | drop { line } | select { word, n = (1 | 2) } as Out
+    | sink rows.clone() mode = append"#,
+    r#"from {source} | select { data, index } | decode bytes | watermark ts {delay}
+    | group_by { k = if a { b } else { c }, w = sliding(ts, 10min, every = 1min) } | agg { n = count_if(x > 1) }
+    | group_by { w = tumbling(1h) } | agg { n = sum(n) } | filter matches!(n, 1 | 2) | sink {rows}"#,
+];
+
+fn tokens(text: &str) -> TokenStream {
+    text.parse().unwrap_or_default()
+}
+
+/// The words of an expansion, in all depths.
+fn words_of(tokens: TokenStream, into: &mut Vec<String>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => words_of(group.stream(), into),
+            TokenTree::Ident(word) => into.push(word.to_string()),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the expansion is one expression of Rust.
+fn is_expression(expansion: &TokenStream) -> bool {
+    syn::parse2::<syn::Expr>(expansion.clone()).is_ok()
+}
+
+#[test]
+fn whole_texts_have_no_fault() {
+    for example in EXAMPLES {
+        let expansion = expand(tokens(example));
+        assert!(is_expression(&expansion), "{expansion}");
+        assert!(!expansion.to_string().contains("compile_error"), "{expansion}");
+    }
+}
+
+#[test]
+fn used_columns_are_collected() {
+    let text = r#"from memory(x) | decode json as T | filter location.lat > 1.0 && record.index > 1 && name.len() > 2
+        | select { .., a = b } | filter a > c | watermark 1s | group_by { k, w = tumbling(1s) } | agg { n = sum(d) } | sink s"#;
+    let expansion = expand(tokens(text)).to_string();
+    assert!(expansion.contains(r#"& ["location.lat" , "name" , "b" , "c" , "k" , "d"]"#), "{expansion}");
+    assert!(expansion.contains("REST : bool = false"), "{expansion}");
+    assert!(expansion.contains("EVENT_TIME : bool = true"), "{expansion}");
+    let whole = expand(tokens("from memory(x) | decode json as T | select { .., a = b } | sink s")).to_string();
+    assert!(whole.contains("REST : bool = true"), "{whole}");
+}

@@ -1,0 +1,8 @@
+//! What a user reads when a pipeline is wrong: `tests/ui/pipeline`, one fault a file.
+#![allow(missing_docs)]
+
+#[test]
+fn faults() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("../tests/ui/pipeline/*.rs");
+}
