@@ -1,5 +1,5 @@
 //! Whole pipelines, written by hand, from memory to memory.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use millstream::agg::{avg, count, last};
 use millstream::operator::WindowSpec;

@@ -34,6 +34,7 @@ const _: () = {
 
     /// The builders of the columns of [`Reading`].
     #[derive(Default)]
+    #[allow(unreachable_pub)]
     pub struct ReadingBuilders {
         device_id: <String as Stored>::Builder,
         ts: <Timestamp as Stored>::Builder,

@@ -1,6 +1,6 @@
 //! Pipelines of every shape compile, and their rows have the columns they should have.
 #![deny(warnings)] // What the macro writes must not warn.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod shared;
 

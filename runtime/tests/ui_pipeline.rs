@@ -1,5 +1,5 @@
 //! What a user reads when a pipeline is wrong: `tests/ui/pipeline`, one fault a file.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[test]
 fn faults() {

@@ -28,7 +28,7 @@ pub use extreme::{max, min};
 pub use first_last::{first, last};
 pub use number::Number;
 pub use stddev::stddev;
-pub use sum::sum;
+pub use sum::{AddTo, sum};
 
 use crate::Result;
 use crate::schema::At;

@@ -9,9 +9,12 @@ use crate::schema::At;
 
 /// The sum: `i64` of signed integers, `u64` of unsigned ones, `f64` of floats; null when all values were. An integer sum
 /// out of range is an error, never a wrapped number; a sum of floats depends on the order by no more than the last bits.
-pub fn sum<T: Number>(value: T) -> Add<<T::Sum as Total>::Addend, Sum<T::Sum, T::Nullness>> {
+pub fn sum<T: Number>(value: T) -> AddTo<T> {
     Add::new(value.addend())
 }
+
+/// The update of [`sum`] by a column of type `T`.
+pub type AddTo<T> = Add<<<T as Number>::Sum as Total>::Addend, Sum<<T as Number>::Sum, <T as Number>::Nullness>>;
 
 accumulator! {
     /// The accumulator of [`sum`].

@@ -128,9 +128,10 @@ impl Ledger {
     }
 
     /// Makes the resolved start of the source durable.
+    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn starts(&mut self, starts: &Value, identity: Value) -> Result<()> {
         match &mut self.log {
-            Log::None { .. } => Ok(drop(identity)),
+            Log::None { .. } => Ok(()),
             #[cfg(feature = "parquet")]
             Log::Book(book) => book.starts(starts, identity),
         }

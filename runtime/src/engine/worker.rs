@@ -58,7 +58,6 @@ pub(crate) struct Sealed {
     pub future: u64,
     /// The latest event time of each partition.
     pub event_times: Vec<(u32, Timestamp)>,
-    pub min_event_time: Option<Timestamp>,
     pub dead_letters: Vec<DeadLetter>,
 }
 

@@ -54,8 +54,11 @@ pub struct Keyed<K, A> {
 
 /// The partial aggregates of an epoch for one worker: by pane, key group, and key.
 pub(super) struct Partial<K, A> {
-    pub(super) panes: Vec<(i64, Vec<(u16, K, A)>)>,
+    pub(super) panes: Vec<(i64, Grouped<K, A>)>,
 }
+
+/// Keys with their key groups and accumulators.
+type Grouped<K, A> = Vec<(u16, K, A)>;
 
 impl<K: Key, A: Finish> Keyed<K, A> {
     pub(crate) fn new(window: WindowSpec) -> Self {
@@ -142,7 +145,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
         let mut canonical = Vec::new();
         for (pane, mut table) in std::mem::take(&mut self.panes) {
-            let mut split: Vec<Vec<(u16, K, A)>> =
+            let mut split: Vec<Grouped<K, A>> =
                 (0..workers).map(|_| Vec::with_capacity(table.len() / workers + 1)).collect();
             for entry in table.drain() {
                 canonical.clear();

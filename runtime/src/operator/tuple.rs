@@ -59,6 +59,7 @@ macro_rules! tuple {
                 let fields = types.into_iter().enumerate();
                 DataType::Struct(fields.map(|(index, of)| Field::new(index.to_string(), of, true)).collect())
             }
+            #[allow(clippy::unused_unit)]
             fn view<'a>(&'a self, _arena: &'a Bump) -> Self::View<'a> {
                 ($(self.$index.view(_arena),)*)
             }
@@ -102,6 +103,7 @@ macro_rules! tuple {
         impl<$($name: Key),*> Key for ($($name,)*) {
             type Ref<'a> = ($($name::Ref<'a>,)*);
             #[inline]
+            #[allow(clippy::unused_unit)]
             fn key_ref(&self) -> Self::Ref<'_> {
                 ($(self.$index.key_ref(),)*)
             }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind};
 
 /// The parts of a pipeline that a checkpoint depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Descriptor {
+pub(crate) struct Descriptor {
     /// The kind of the source.
     pub source: String,
     /// What it reads.
@@ -30,7 +30,7 @@ pub struct Descriptor {
 
 /// A keyed stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyedDescriptor {
+pub(crate) struct KeyedDescriptor {
     /// Its identity.
     pub name: String,
     /// Its window.
@@ -43,7 +43,7 @@ pub struct KeyedDescriptor {
 
 /// A sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SinkDescriptor {
+pub(crate) struct SinkDescriptor {
     /// The kind.
     pub kind: String,
     /// Where it writes to.

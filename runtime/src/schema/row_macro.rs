@@ -17,6 +17,7 @@
 macro_rules! row {
     ($builders:ident, $row:ident { $($name:ident: $param:ident),* $(,)? }) => {
         #[doc(hidden)]
+        #[allow(unreachable_pub)]
         pub struct $builders<$($param: $crate::schema::Stored),*> {
             $($name: <$param as $crate::schema::Stored>::Builder,)*
             len: usize,

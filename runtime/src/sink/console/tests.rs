@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cloned_ref_to_slice_refs)]
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 

@@ -37,7 +37,7 @@ impl Stored for Total {
     fn data_type() -> DataType {
         DataType::Struct(Self::fields())
     }
-    fn view(&self) -> Self::View<'_> {
+    fn view<'a>(&'a self, _arena: &'a bumpalo::Bump) -> Self::View<'a> {
         (&self.country, self.n)
     }
     fn own((country, n): Self::View<'_>) -> Self {
