@@ -156,12 +156,6 @@ impl KinesisFeed {
                     shard.pages.push_back(page);
                 }
             }
-            Event::Gone(number) => {
-                if let Some(shard) = self.shards.get_mut(number) {
-                    shard.drain(Instant::now());
-                }
-                self.poke.notify_one();
-            }
             Event::Listed(list, asked, permit) => {
                 self.update(list, Origin::TrimHorizon, asked)?;
                 drop(permit);

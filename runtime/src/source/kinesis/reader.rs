@@ -24,8 +24,6 @@ use crate::source::order_of;
 pub(super) enum Event {
     /// More of a shard.
     Page(u32, Page),
-    /// The shard is gone with what was not read of it, and the policy is to go on.
-    Gone(u32),
     /// All shards there are, as of a call that began at the time. The permit allows the next list.
     Listed(Vec<Listed>, Instant, OwnedSemaphorePermit),
     /// The source cannot go on.
@@ -44,9 +42,26 @@ pub(super) struct Page {
     /// The same in seconds since 1970.
     pub(super) asked_unix: i64,
     /// Room in the buffer, given back when the page has been handed out.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Option<OwnedSemaphorePermit>,
     /// The shard's right to have a page.
-    pub(super) _slot: OwnedSemaphorePermit,
+    pub(super) _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Page {
+    /// The end of a shard that is gone with what was not read of it, when the policy is to go on.
+    fn end() -> Self {
+        let now = Instant::now();
+        Self {
+            records: VecDeque::new(),
+            behind: 0,
+            ended: true,
+            asked: now,
+            answered: now,
+            asked_unix: unix_time(),
+            _room: None,
+            _slot: None,
+        }
+    }
 }
 
 /// Figures for the progress document, counted since the last was written.
@@ -191,7 +206,16 @@ impl Reader {
                         self.caught_up = Some(asked_unix);
                     }
                     self.iterator = answer.next_shard_iterator;
-                    let page = Page { records, behind, ended, asked, answered, asked_unix, _room: room, _slot: slot };
+                    let page = Page {
+                        records,
+                        behind,
+                        ended,
+                        asked,
+                        answered,
+                        asked_unix,
+                        _room: Some(room),
+                        _slot: Some(slot),
+                    };
                     if events.send(Event::Page(self.number, page)).is_err() || ended {
                         return Ok(());
                     }
@@ -202,7 +226,7 @@ impl Reader {
                         Then::Again => {}
                         Then::Wait => tokio::time::sleep(self.backoff.next()).await,
                         Then::Leave => {
-                            let _ = events.send(Event::Gone(self.number));
+                            let _ = events.send(Event::Page(self.number, Page::end()));
                             return Ok(());
                         }
                     }

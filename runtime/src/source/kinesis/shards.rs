@@ -215,14 +215,18 @@ impl Shards {
                 None => new.push(entry),
             }
         }
-        // The youngest first: a shard is known to be drained by what is known of its children.
-        for entry in new.into_iter().rev() {
-            // A shard whose child was begun has been read to its end, even if it had been forgotten.
-            let begun =
-                |child: &Shard| child.state != State::Waiting && child.parents.iter().any(|parent| *parent == entry.id);
-            let drained = self.all.values().any(begun);
+        // A shard whose child was begun has been read to its end, even if it had been forgotten.
+        let begun = self.all.values().filter(|shard| shard.state != State::Waiting);
+        let mut ended: HashSet<String> = begun.flat_map(|shard| shard.parents.iter().cloned()).collect();
+        // The youngest first, since this holds for its parents as well.
+        for entry in new.iter().rev() {
+            if ended.contains(&entry.id) {
+                ended.extend(entry.parents.iter().cloned());
+            }
+        }
+        for entry in new {
             listed.insert(self.next);
-            let (position, state) = match drained {
+            let (position, state) = match ended.contains(&entry.id) {
                 true => (Position::default(), State::Drained),
                 false => (Position::start(origin), State::Waiting),
             };

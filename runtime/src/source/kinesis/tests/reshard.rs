@@ -119,8 +119,13 @@ fn the_shard_map_is_bounded() {
             server.put(STREAM, "k", text.as_str()).unwrap();
             expected.push(text);
             let child = server.merge(STREAM, &left, &right).unwrap();
-            while got.len() < expected.len() {
-                got.extend(reading.fetch(&eager()).await.1);
+            // Until only the last child is not drained.
+            let mut open = 0;
+            while got.len() < expected.len() || open != 1 {
+                let (fetched, more) = reading.fetch(&eager()).await;
+                got.extend(more);
+                let child_is_known = fetched.partitions.iter().any(|progress| progress.id == child);
+                open = fetched.partitions.iter().filter(|progress| !progress.drained || !child_is_known).count();
             }
             for old in [&shard, &left, &right] {
                 server.expire_shard(STREAM, old).unwrap();
