@@ -8,7 +8,7 @@ fn rows_are_exact_and_shared() {
         let mut reading = Reading::start(source(&server)).await;
         let mut all = 0;
         while all < 400 {
-            let limits = Limits { rows: Some(10), until: Instant::now() + Duration::from_millis(200), ..eager() };
+            let limits = Limits { rows: Some(10), until: Instant::now() + Duration::from_millis(60), ..eager() };
             let (fetched, got) = reading.fetch(&Limits { eager: false, ..limits }).await;
             for shard in 0..4 {
                 assert!(got.iter().filter(|got| got.shard == id(shard)).count() <= 3);

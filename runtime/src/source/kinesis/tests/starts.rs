@@ -111,3 +111,17 @@ fn each_record_once_over_restarts() {
         assert_eq!(reading.fetch(&eager()).await.1, []);
     });
 }
+
+/// The service refuses a start in its future: it is waited for.
+#[test]
+fn a_clock_of_the_service_that_is_behind() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.set_time(now() - 10_000);
+        let mut reading = Reading::start(source(&server).start(latest)).await;
+        assert_eq!(reading.fetch(&eager()).await.1, []);
+        server.set_time(now() + 10_000);
+        server.put(STREAM, "k", "x").unwrap();
+        assert_eq!(texts(&reading.take(1).await), ["x"]);
+    });
+}

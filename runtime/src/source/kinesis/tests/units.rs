@@ -67,3 +67,16 @@ fn names_and_secrets() {
         assert!(!local(endpoint), "{endpoint}");
     }
 }
+
+/// Everything for the real service is found without a call: what is given is not looked for.
+#[test]
+fn a_client_of_the_service() {
+    let source = kinesis("readings")
+        .region("eu-west-1")
+        .access_key(String::from("access"))
+        .secret_key(String::from("secret"))
+        .session_token(String::from("token"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(super::super::client::Client::new(&source)).unwrap();
+    assert_eq!(client.stream, "readings");
+}
