@@ -8,8 +8,9 @@ fn rows_are_exact_and_shared() {
         let mut reading = Reading::start(source(&server)).await;
         let mut all = 0;
         while all < 400 {
-            let limits = Limits { rows: Some(10), until: Instant::now() + Duration::from_millis(60), ..eager() };
-            let (fetched, got) = reading.fetch(&Limits { eager: false, ..limits }).await;
+            // Near the end some shards are empty, and a full epoch would not come.
+            let limits = Limits { rows: Some(10), eager: all > 250, ..patient() };
+            let (fetched, got) = reading.fetch(&limits).await;
             for shard in 0..4 {
                 assert!(got.iter().filter(|got| got.shard == id(shard)).count() <= 3);
             }
@@ -28,9 +29,9 @@ fn bytes_and_time() {
         server.create_stream(STREAM, 1).unwrap();
         server.put_all(STREAM, (0..100).map(|_| ("k", vec![b'x'; 1_000]))).unwrap();
         let mut reading = Reading::start(source(&server)).await;
-        let (fetched, got) = reading.fetch(&Limits { bytes: 10_000, ..eager() }).await;
+        let (fetched, got) = reading.fetch(&Limits { bytes: 10_000, ..patient() }).await;
         assert_eq!((got.len(), fetched.metrics["numProcessedBytes"]), (10, 10_000.0));
-        let (_, got) = reading.fetch(&Limits { bytes: 1, ..eager() }).await;
+        let (_, got) = reading.fetch(&Limits { bytes: 1, ..patient() }).await;
         assert_eq!(got.len(), 1);
         assert_eq!(reading.take(89).await.len(), 89);
         // Without records, a fetch takes as long as it may.
@@ -92,14 +93,19 @@ fn idle_is_caught_up_and_silent() {
         // Empty pages in the middle of a shard are no silence.
         server.faults().times("GetRecords", usize::MAX, Fault::EmptyPage);
         server.put_to_shard(STREAM, FIRST, "k", "z").unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        for _ in 0..5 {
-            reading.fetch(&eager()).await;
+        loop {
+            let (fetched, _) = reading.fetch(&eager()).await;
+            if fetched.metrics["maxMsBehindLatest"] > 0.0 && fetched.partitions[0].ms_behind > Some(0) {
+                assert!(!fetched.partitions[0].idle);
+                break;
+            }
+            assert!(Instant::now() < deadline);
         }
-        let (fetched, _) = reading.fetch(&eager()).await;
-        assert!(!fetched.partitions[0].idle && fetched.metrics["maxMsBehindLatest"] > 0.0);
         server.faults().clear();
-        assert!(texts(&reading.fetch(&eager()).await.1).contains(&"z"));
+        let mut got = Vec::new();
+        while !texts(&got).contains(&"z") {
+            got.extend(reading.fetch(&patient()).await.1);
+        }
     });
 }
 

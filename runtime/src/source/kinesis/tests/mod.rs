@@ -121,7 +121,7 @@ impl Reading {
         let mut all = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(20);
         while all.len() < count && Instant::now() < deadline {
-            all.extend(self.fetch(&eager()).await.1);
+            all.extend(self.fetch(&patient()).await.1);
         }
         assert_eq!(all.len(), count, "{:?}", all.iter().map(|got| &got.text).collect::<Vec<_>>());
         all
@@ -158,6 +158,11 @@ fn collect(chunk: &Chunk, got: &mut Vec<Got>) {
 /// Returns with the first records, or after a moment.
 fn eager() -> Limits {
     Limits { bytes: 1 << 30, rows: None, until: Instant::now() + Duration::from_millis(50), eager: true }
+}
+
+/// Returns with the first records, which must come.
+fn patient() -> Limits {
+    Limits { until: Instant::now() + Duration::from_secs(20), ..eager() }
 }
 
 fn texts(got: &[Got]) -> Vec<&str> {
