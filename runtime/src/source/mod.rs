@@ -22,6 +22,8 @@ use serde_json::Value;
 
 pub use self::chunk::Chunk;
 pub use self::file::file;
+#[cfg(feature = "kinesis")]
+pub use self::kinesis::kinesis;
 pub use self::memory::memory;
 pub use self::rate::rate;
 #[cfg(feature = "socket")]

@@ -1,0 +1,293 @@
+//! The calls to the service, one try each, and what their failures mean.
+
+use std::time::Duration;
+
+use aws_sdk_kinesis::Client as Sdk;
+use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
+use aws_sdk_kinesis::config::{BehaviorVersion, Config, Credentials, ProvideCredentials, Region};
+use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
+use aws_sdk_kinesis::primitives::DateTime;
+use aws_sdk_kinesis::types::ShardIteratorType;
+use aws_smithy_http_client::{Builder, tls};
+use serde_json::{Value, json};
+
+use super::options::Kinesis;
+use super::position::Origin;
+use super::shards::Listed;
+use crate::Result;
+use crate::error::{Error, Kind};
+
+/// The most bytes in an answer to GetRecords.
+pub(super) const LARGEST_PAGE: usize = 10 << 20;
+
+/// The answers to one ListShards hold at most this many shards.
+const SHARDS_PER_PAGE: i32 = 1_000;
+
+pub(super) struct Client {
+    sdk: Sdk,
+    name: Option<String>,
+    arn: Option<String>,
+    /// What errors call the stream.
+    pub(super) stream: String,
+}
+
+/// What to do about a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Too many calls: try again later, however often.
+    Throttled,
+    /// Try again for some time: the network, the service, an encryption key.
+    Transient,
+    /// The iterator or token is too old: get a new one.
+    Expired,
+    /// There is no such stream or shard.
+    Missing,
+    /// The request is not valid, such as a sequence number that is not known any more.
+    Invalid,
+    /// The credentials do not allow it.
+    Denied,
+    /// Not an answer: we found that records are gone.
+    Lost,
+}
+
+/// A call that failed.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) class: Class,
+    operation: &'static str,
+    message: String,
+}
+
+impl Trouble {
+    fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        let Some(service) = error.as_service_error() else {
+            let message = format!("{}", DisplayErrorContext(error));
+            return Self { class: Class::Transient, operation, message };
+        };
+        let code = service.code().unwrap_or_default();
+        let class = match code {
+            "ProvisionedThroughputExceededException"
+            | "LimitExceededException"
+            | "KMSThrottlingException"
+            | "ThrottlingException"
+            | "Throttling"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException" => Class::Throttled,
+            "ExpiredIteratorException" | "ExpiredNextTokenException" => Class::Expired,
+            "ResourceNotFoundException" => Class::Missing,
+            "InvalidArgumentException" => Class::Invalid,
+            "AccessDeniedException"
+            | "NotAuthorized"
+            | "OptInRequired"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationTokenException"
+            | "ExpiredTokenException"
+            | "ExpiredToken" => Class::Denied,
+            // What an encryption key says is for its owner, who may put it right: as if the service were away.
+            _ => Class::Transient,
+        };
+        let message = match service.message() {
+            Some(message) if !code.is_empty() => format!("{code}: {message}"),
+            _ if !code.is_empty() => code.to_owned(),
+            _ => format!("{}", DisplayErrorContext(error)),
+        };
+        Self { class, operation, message }
+    }
+
+    /// Records are gone that were not read.
+    pub(super) fn lost(message: String) -> Self {
+        Self { class: Class::Lost, operation: "GetRecords", message }
+    }
+
+    /// Whether it is where the iterator was to begin that the service refuses.
+    pub(super) fn is_about_start(&self) -> bool {
+        self.operation == "GetShardIterator"
+    }
+
+    /// The error of a source that gives up. `place` is the stream, and the shard if it is about one.
+    pub(super) fn error(&self, place: &str) -> Error {
+        let Self { class, operation, message } = self;
+        let error = |kind| Error::new(kind, format!("{operation} for {place}: {message}"));
+        match class {
+            Class::Denied => error(Kind::Config)
+                .help(format!("allow the IAM action kinesis:{operation} for the stream, or give other credentials")),
+            Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
+            Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),
+            _ if message.contains("KMS") => {
+                error(Kind::Unavailable).help("check the encryption key of the stream, and that the reader may use it")
+            }
+            _ => error(Kind::Unavailable)
+                .help("check the network and the state of Kinesis; a restart goes on where the last commit ended"),
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.operation, self.message)
+    }
+}
+
+/// Where an iterator begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At<'a> {
+    Origin(Origin),
+    Sequence(&'a str),
+    After(&'a str),
+}
+
+/// What DescribeStreamSummary says that we want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) arn: String,
+    /// Milliseconds since 1970.
+    pub(super) creation: i64,
+    pub(super) retention: Duration,
+}
+
+impl Summary {
+    /// What tells this stream from one of the same name that was made later.
+    pub(super) fn identity(&self) -> Value {
+        json!({ "stream_arn": self.arn, "creation": self.creation })
+    }
+}
+
+impl Client {
+    /// Connects nothing yet, but finds the region and the credentials.
+    pub(super) async fn new(options: &Kinesis) -> Result<Self> {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(Duration::from_secs(10))
+            .operation_timeout(Duration::from_secs(60))
+            .build();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .timeout_config(timeouts.clone())
+            // The SDK would try again on its own, at once in all readers and without a count.
+            .retry_config(RetryConfig::disabled());
+        let given = match (&options.access_key, &options.secret_key) {
+            (Some(access), Some(secret)) => {
+                let token = options.session_token.as_ref().map(|token| token.expose().to_owned());
+                Some(Credentials::new(access.expose(), secret.expose(), token, None, "millstream options"))
+            }
+            _ => None,
+        };
+        let region = options.region.as_deref().or(options.region_of_arn()).map(|region| Region::new(region.to_owned()));
+        if options.is_local() {
+            config = config
+                .region(region.unwrap_or(Region::from_static("us-east-1")))
+                .credentials_provider(given.unwrap_or_else(|| Credentials::new("test", "test", None, None, "local")))
+                .http_client(Builder::new().build_http());
+        } else {
+            let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+            let http = Builder::new().tls_provider(provider).build_https();
+            let mut loader =
+                aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(timeouts);
+            if let Some(region) = region {
+                loader = loader.region(region);
+            }
+            if let Some(profile) = &options.profile {
+                loader = loader.profile_name(profile);
+            }
+            if let Some(given) = given {
+                loader = loader.credentials_provider(given);
+            }
+            let shared = loader.load().await;
+            let wrong = |what: &str| Error::new(Kind::Config, format!("kinesis stream `{}`: {what}", options.stream));
+            let Some(region) = shared.region().cloned() else {
+                return Err(wrong("there is no region").help("set the option `region`, or AWS_REGION"));
+            };
+            let Some(credentials) = shared.credentials_provider() else {
+                return Err(wrong("there are no AWS credentials"));
+            };
+            if let Err(error) = credentials.provide_credentials().await {
+                let help =
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the option `profile`, or a role of the host";
+                return Err(wrong(&format!("there are no AWS credentials: {}", DisplayErrorContext(&error))).help(help));
+            }
+            config = config.region(region).credentials_provider(credentials).http_client(http);
+        }
+        if let Some(endpoint) = &options.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        let arn = options.arn().map(str::to_owned);
+        let name = if arn.is_none() { Some(options.stream.clone()) } else { None };
+        Ok(Self { sdk: Sdk::from_conf(config.build()), name, arn, stream: options.name().to_owned() })
+    }
+
+    pub(super) async fn describe(&self) -> Result<Summary, Trouble> {
+        let request = self.sdk.describe_stream_summary();
+        let answer = request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone()).send().await;
+        let answer = answer.map_err(|error| Trouble::new("DescribeStreamSummary", &error))?;
+        let Some(summary) = answer.stream_description_summary else {
+            let message = "the answer has no description".to_owned();
+            return Err(Trouble { class: Class::Transient, operation: "DescribeStreamSummary", message });
+        };
+        // The SDK reads the time as a float, so that it is a little off.
+        let creation = (summary.stream_creation_timestamp.as_nanos() + 500_000).div_euclid(1_000_000);
+        Ok(Summary {
+            arn: summary.stream_arn,
+            creation: i64::try_from(creation).unwrap_or_default(),
+            retention: Duration::from_secs(u64::from(summary.retention_period_hours.unsigned_abs()) * 3_600),
+        })
+    }
+
+    /// All shards there are: the open ones, and the closed ones whose records are not too old.
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, Trouble> {
+        let (mut shards, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let request = match token.take() {
+                // A token carries the stream and comes alone.
+                Some(token) => self.sdk.list_shards().next_token(token),
+                None => {
+                    let request = self.sdk.list_shards().max_results(SHARDS_PER_PAGE);
+                    request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone())
+                }
+            };
+            let page = request.send().await.map_err(|error| Trouble::new("ListShards", &error))?;
+            shards.extend(page.shards.unwrap_or_default().into_iter().map(Listed::new));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(shards);
+            }
+        }
+    }
+
+    pub(super) async fn iterator(&self, shard: &str, at: At<'_>) -> Result<String, Trouble> {
+        let request = self.sdk.get_shard_iterator().shard_id(shard);
+        let request = request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone());
+        let request = match at {
+            At::Origin(Origin::TrimHorizon) => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            At::Origin(Origin::At(time)) => request
+                .shard_iterator_type(ShardIteratorType::AtTimestamp)
+                .timestamp(DateTime::from_millis(time.millis())),
+            At::Sequence(number) => {
+                request.shard_iterator_type(ShardIteratorType::AtSequenceNumber).starting_sequence_number(number)
+            }
+            At::After(number) => {
+                request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(number)
+            }
+        };
+        let answer = request.send().await.map_err(|error| Trouble::new("GetShardIterator", &error))?;
+        answer.shard_iterator.ok_or_else(|| Trouble {
+            class: Class::Transient,
+            operation: "GetShardIterator",
+            message: "the answer has no iterator".to_owned(),
+        })
+    }
+
+    pub(super) async fn records(&self, iterator: &str, limit: u32) -> Result<GetRecordsOutput, Trouble> {
+        let request = self.sdk.get_records().shard_iterator(iterator).set_stream_arn(self.arn.clone());
+        let answer = request.limit(i32::try_from(limit).unwrap_or(10_000)).send().await;
+        answer.map_err(|error| Trouble::new("GetRecords", &error))
+    }
+}

@@ -1,0 +1,296 @@
+//! The shards of a stream: which there are, which can be read, which can be forgotten.
+//!
+//! ```text
+//!               parents drained in an earlier fetch          last record handed out
+//!   listed -> Waiting ------------------------------> Reading ---------------------> Drained -> forgotten
+//! ```
+//!
+//! A child is read from the fetch on that follows the one in which its last parent was drained. Fetches are committed in
+//! their order, so that a commit with a record of the child always comes after or with the one that says that its
+//! parents are drained, and each key keeps its order.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use aws_sdk_kinesis::types::Shard as Described;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::position::{Origin, Position};
+use super::reader::Page;
+use super::record::HashRange;
+use crate::source::{PartitionProgress, order_of};
+
+/// A shard as ListShards gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    pub(super) parents: Vec<String>,
+    pub(super) hash_range: Option<[String; 2]>,
+}
+
+impl Listed {
+    pub(super) fn new(shard: Described) -> Self {
+        let parents = [shard.parent_shard_id, shard.adjacent_parent_shard_id];
+        Self {
+            id: shard.shard_id,
+            parents: parents.into_iter().flatten().filter(|id| !id.is_empty()).collect(),
+            hash_range: shard.hash_key_range.map(|range| [range.starting_hash_key, range.ending_hash_key]),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not read yet: a parent has records left.
+    Waiting,
+    /// There is a reader for it.
+    Reading,
+    /// All of it was handed out.
+    Drained,
+}
+
+/// What is known of a shard.
+pub(super) struct Shard {
+    pub(super) id: Arc<str>,
+    pub(super) order: u32,
+    pub(super) parents: Vec<String>,
+    pub(super) hash_range: Option<[String; 2]>,
+    pub(super) range: Option<HashRange>,
+    pub(super) state: State,
+    /// After everything that was handed out.
+    pub(super) position: Position,
+    /// The position that the last fetch reported.
+    pub(super) reported: Value,
+    /// Whether the position comes from a checkpoint, so that what follows may have been lost meanwhile.
+    pub(super) resumed: bool,
+    /// Pages that wait to be handed out.
+    pub(super) pages: VecDeque<Page>,
+    pub(super) behind: Option<u64>,
+    /// Whether the last page was empty and the service says that there is nothing more.
+    pub(super) caught_up: bool,
+    /// Empty pages in a row at the end, asked for after the present was declared.
+    pub(super) ends_seen: u32,
+    /// When the last record was handed out.
+    pub(super) active: Instant,
+    /// All that was there at the present was handed out.
+    pub(super) done: bool,
+    /// User records handed out in this fetch.
+    pub(super) taken: u64,
+    /// When the service said that the shard is drained, in this run.
+    pub(super) drained_at: Option<Instant>,
+    /// Whether a fetch has said that it is drained.
+    pub(super) drained_reported: bool,
+    /// Since when it is not listed any more.
+    pub(super) unlisted: Option<Instant>,
+}
+
+impl Shard {
+    fn new(listed: Listed, position: Position, state: State) -> Self {
+        let range = listed.hash_range.as_ref().and_then(|[first, last]| first.parse().ok().zip(last.parse().ok()));
+        Self {
+            order: order_of(&listed.id),
+            id: listed.id.into(),
+            parents: listed.parents,
+            hash_range: listed.hash_range,
+            range,
+            state,
+            reported: position.value(),
+            position,
+            resumed: false,
+            pages: VecDeque::new(),
+            behind: None,
+            caught_up: false,
+            ends_seen: 0,
+            active: Instant::now(),
+            done: false,
+            taken: 0,
+            drained_at: None,
+            drained_reported: false,
+            unlisted: None,
+        }
+    }
+
+    /// All of it was handed out. Of a drained shard a checkpoint needs no more than that it is.
+    pub(super) fn drain(&mut self, at: Instant) {
+        self.state = State::Drained;
+        self.pages.clear();
+        self.drained_at = Some(at);
+    }
+
+    /// Whether more can come from it in this run.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Reading && !self.done
+    }
+
+    /// What the fetch that ends now says of it. Called once for each fetch.
+    pub(super) fn report(&mut self, partition: u32, idle_after: std::time::Duration) -> PartitionProgress {
+        let drained = self.state == State::Drained;
+        // There may be thousands in every commit that were drained long ago.
+        let brief = drained && self.drained_reported;
+        if brief {
+            self.position = Position::default();
+        }
+        self.drained_reported = drained;
+        let to = self.position.value();
+        let from = std::mem::replace(&mut self.reported, to.clone());
+        PartitionProgress {
+            partition,
+            id: self.id.to_string(),
+            from,
+            to,
+            drained,
+            idle: self.caught_up && self.pages.is_empty() && self.active.elapsed() >= idle_after,
+            ms_behind: self.behind.filter(|_| !drained),
+            parents: if brief { Vec::new() } else { self.parents.clone() },
+            hash_range: if brief { None } else { self.hash_range.clone() },
+        }
+    }
+}
+
+/// All shards that are known, by their number in this run.
+#[derive(Default)]
+pub(super) struct Shards {
+    all: BTreeMap<u32, Shard>,
+    numbers: HashMap<String, u32>,
+    next: u32,
+    /// When the last list was asked for.
+    listed: Option<Instant>,
+}
+
+impl Shards {
+    fn add(&mut self, shard: Shard) {
+        self.numbers.insert(shard.id.to_string(), self.next);
+        self.all.insert(self.next, shard);
+        self.next += 1;
+    }
+
+    /// A shard of a checkpoint. What it says of itself there is completed by the list.
+    pub(super) fn resume(&mut self, id: &str, position: Position, drained: bool, parents: Vec<String>) {
+        let listed = Listed { id: id.to_owned(), parents, hash_range: None };
+        let mut shard = Shard::new(listed, position, if drained { State::Drained } else { State::Waiting });
+        shard.resumed = shard.position.sequence_number.is_some();
+        shard.drained_reported = drained;
+        self.add(shard);
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Shard> {
+        self.all.get_mut(&number)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Shard)> {
+        self.all.iter().map(|(number, shard)| (*number, shard))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
+        self.all.iter_mut().map(|(number, shard)| (*number, shard))
+    }
+
+    /// The numbers of all shards, beginning with the first that is not below `turn`.
+    pub(super) fn in_turn(&self, turn: u32) -> Vec<u32> {
+        self.all.range(turn..).chain(self.all.range(..turn)).map(|(number, _)| *number).collect()
+    }
+
+    /// Takes over a list that was asked for at `asked`. New shards begin at `origin`. Gives the numbers of those that
+    /// are gone and were never read.
+    pub(super) fn update(&mut self, list: Vec<Listed>, origin: Origin, asked: Instant) -> Vec<u32> {
+        let mut listed = HashSet::with_capacity(list.len());
+        let mut new = Vec::new();
+        for entry in list {
+            match self.numbers.get(&entry.id) {
+                Some(number) => {
+                    listed.insert(*number);
+                    if let Some(shard) = self.all.get_mut(number) {
+                        // A position in a checkpoint does not have to know them.
+                        if shard.range.is_none() {
+                            let range = entry.hash_range.as_ref();
+                            shard.range = range.and_then(|[first, last]| first.parse().ok().zip(last.parse().ok()));
+                            shard.hash_range = entry.hash_range;
+                        }
+                        if shard.parents.is_empty() {
+                            shard.parents = entry.parents;
+                        }
+                    }
+                }
+                None => new.push(entry),
+            }
+        }
+        // A shard whose child was begun has been read to its end, even if it had been forgotten.
+        let begun = self.all.values().filter(|shard| shard.state != State::Waiting);
+        let mut ended: HashSet<String> = begun.flat_map(|shard| shard.parents.iter().cloned()).collect();
+        // The youngest first, since this holds for its parents as well.
+        for entry in new.iter().rev() {
+            if ended.contains(&entry.id) {
+                ended.extend(entry.parents.iter().cloned());
+            }
+        }
+        for entry in new {
+            listed.insert(self.next);
+            let (position, state) = match ended.contains(&entry.id) {
+                true => (Position::default(), State::Drained),
+                false => (Position::start(origin), State::Waiting),
+            };
+            self.add(Shard::new(entry, position, state));
+        }
+        self.listed = Some(asked);
+        let mut gone = Vec::new();
+        for (number, shard) in &mut self.all {
+            if listed.contains(number) {
+                shard.unlisted = None;
+            } else {
+                shard.unlisted.get_or_insert(asked);
+                if shard.state == State::Waiting {
+                    gone.push(*number);
+                }
+            }
+        }
+        gone
+    }
+
+    /// The shards that wait and whose parents were all drained in earlier fetches, or are not known any more.
+    pub(super) fn ready(&self) -> Vec<u32> {
+        let waiting = self.iter().filter(|(_, shard)| shard.state == State::Waiting);
+        waiting.filter(|(_, shard)| self.parents_drained(shard)).map(|(number, _)| number).collect()
+    }
+
+    fn parents_drained(&self, shard: &Shard) -> bool {
+        shard.parents.iter().all(|parent| {
+            let parent = self.numbers.get(parent).and_then(|number| self.all.get(number));
+            parent.is_none_or(|parent| parent.state == State::Drained)
+        })
+    }
+
+    /// Whether the children of a drained shard were in the last list.
+    pub(super) fn children_listed(&self, shard: &Shard) -> bool {
+        shard.drained_at.is_none_or(|drained| self.listed.is_some_and(|listed| listed >= drained))
+    }
+
+    /// Whether a drained shard should have children that no list has named yet.
+    pub(super) fn orphaned(&self, since: Instant) -> bool {
+        let recent = |shard: &&Shard| shard.drained_at.is_some_and(|drained| drained >= since);
+        let drained: Vec<&Shard> = self.all.values().filter(recent).collect();
+        if drained.is_empty() {
+            return false;
+        }
+        let parents: HashSet<&str> =
+            self.all.values().flat_map(|shard| shard.parents.iter().map(String::as_str)).collect();
+        drained.iter().any(|shard| !parents.contains(&*shard.id))
+    }
+
+    /// Forgets drained shards that the service does not know any more and no waiting child needs.
+    pub(super) fn forget(&mut self, memory: std::time::Duration) {
+        let forgettable = |shard: &Shard| {
+            shard.state == State::Drained
+                && shard.drained_reported
+                && shard.unlisted.is_some_and(|since| since.elapsed() >= memory)
+        };
+        if !self.all.values().any(forgettable) {
+            return;
+        }
+        let waiting = self.all.values().filter(|shard| shard.state == State::Waiting);
+        let needed: HashSet<String> = waiting.flat_map(|shard| shard.parents.iter().cloned()).collect();
+        self.all.retain(|_, shard| !forgettable(shard) || needed.contains(&*shard.id));
+        let all = &self.all;
+        self.numbers.retain(|_, number| all.contains_key(number));
+    }
+}

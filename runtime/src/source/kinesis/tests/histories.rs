@@ -1,0 +1,144 @@
+//! Random histories: puts, reshards, faults and crashes in any order.
+
+use super::*;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const HISTORIES: u32 = 200;
+const KEYS: u64 = 12;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+/// What was written and what was read of each key.
+#[derive(Default)]
+struct Model {
+    written: BTreeMap<String, u32>,
+    read: BTreeMap<String, Vec<u32>>,
+}
+
+impl Model {
+    fn put(&mut self, server: &Server, random: &mut Random) {
+        for _ in 0..random.below(40) {
+            let key = format!("k{}", random.below(KEYS));
+            let next = self.written.entry(key.clone()).or_default();
+            if random.below(10) == 0 {
+                let texts = [*next, *next + 1, *next + 2].map(|number| number.to_string());
+                let records: Vec<_> = texts.iter().map(|text| (key.as_str(), None, text.as_bytes())).collect();
+                server.put(STREAM, &key, kpl_aggregate_with_hash_keys(&records)).unwrap();
+                *next += 3;
+            } else {
+                server.put(STREAM, &key, next.to_string()).unwrap();
+                *next += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, got: Vec<Got>) {
+        for got in got {
+            self.read.entry(got.key).or_default().push(got.text.parse().unwrap());
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        let read = |key: &str| self.read.get(key).map_or(0, Vec::len);
+        self.written.iter().all(|(key, count)| read(key) >= *count as usize)
+    }
+}
+
+fn reshard(server: &Server, random: &mut Random) {
+    let mut open: Vec<_> = server.shards(STREAM).unwrap().into_iter().filter(|shard| shard.open).collect();
+    open.sort_by_key(|shard| shard.starting_hash_key);
+    let at = random.below(open.len() as u64) as usize;
+    match open.get(at + 1) {
+        Some(right) if random.below(2) == 0 || open.len() > 5 => {
+            server.merge(STREAM, &open[at].id, &right.id).unwrap();
+        }
+        _ if open.len() <= 5 => {
+            server.split(STREAM, &open[at].id).unwrap();
+        }
+        _ => {}
+    }
+}
+
+fn disturb(server: &Server, random: &mut Random) {
+    let faults = [
+        Fault::Throttle,
+        Fault::ExpiredIterator,
+        Fault::InternalFailure,
+        Fault::CutConnection,
+        Fault::CutAnswer,
+        Fault::EmptyPage,
+        Fault::LateEnd,
+        Fault::NoChildShards,
+    ];
+    let fault = faults[random.below(8) as usize].clone();
+    let operation = ["GetRecords", "GetRecords", "GetShardIterator", "ListShards"][random.below(4) as usize];
+    server.faults().times(operation, 1 + random.below(3) as usize, fault);
+}
+
+async fn history(seed: u64) {
+    let mut random = Random(seed);
+    let server = Server::start().unwrap();
+    server.create_stream(STREAM, 1 + random.below(3) as usize).unwrap();
+    let mut model = Model::default();
+    let pages = 1 + random.below(20) as u32;
+    let mut reading = Reading::start(source(&server).max_records_per_fetch(pages)).await;
+    for _ in 0..20 + random.below(20) {
+        match random.below(10) {
+            0..=2 => model.put(&server, &mut random),
+            3 => reshard(&server, &mut random),
+            4 => disturb(&server, &mut random),
+            5 => reading = reading.restart().await,
+            step => {
+                let rows = (random.below(2) == 0).then(|| 1 + random.below(20));
+                let until = Instant::now() + Duration::from_millis(1 + random.below(15));
+                let limits = Limits { rows, until, ..eager() };
+                let (fetched, got) = reading.peek(&limits).await.unwrap();
+                if step == 6 {
+                    // A crash between the fetch and its commit.
+                    reading = reading.restart().await;
+                } else {
+                    reading.commit(&fetched);
+                    model.take(got);
+                }
+            }
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !model.is_complete() && Instant::now() < deadline {
+        let (_, got) = reading.fetch(&eager()).await;
+        model.take(got);
+    }
+    let expected: BTreeMap<_, _> =
+        model.written.into_iter().map(|(key, count)| (key, (0..count).collect::<Vec<_>>())).collect();
+    assert_eq!(model.read, expected, "history {seed}");
+}
+
+#[test]
+fn each_record_once_and_each_key_in_order() {
+    let next = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= HISTORIES {
+                        break;
+                    }
+                    runtime.block_on(history(u64::from(seed)));
+                }
+            });
+        }
+    });
+}

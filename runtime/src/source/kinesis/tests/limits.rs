@@ -1,0 +1,142 @@
+use super::*;
+
+#[test]
+fn rows_are_exact_and_shared() {
+    run(async |server| {
+        server.create_stream(STREAM, 4).unwrap();
+        server.put_all(STREAM, (0..400).map(|index| (format!("k{index}"), index.to_string()))).unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        let mut all = 0;
+        while all < 400 {
+            // Near the end some shards are empty, and a full epoch would not come.
+            let limits = Limits { rows: Some(10), eager: all > 250, ..patient() };
+            let (fetched, got) = reading.fetch(&limits).await;
+            for shard in 0..4 {
+                assert!(got.iter().filter(|got| got.shard == id(shard)).count() <= 3);
+            }
+            assert!(got.len() <= 10);
+            assert!(all > 250 || got.len() == 10, "{} after {all}", got.len());
+            assert_eq!(fetched.metrics["numProcessedRecords"], got.len() as f64);
+            all += got.len();
+        }
+        assert_eq!(all, 400);
+    });
+}
+
+#[test]
+fn bytes_and_time() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put_all(STREAM, (0..100).map(|_| ("k", vec![b'x'; 1_000]))).unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        let (fetched, got) = reading.fetch(&Limits { bytes: 10_000, ..patient() }).await;
+        assert_eq!((got.len(), fetched.metrics["numProcessedBytes"]), (10, 10_000.0));
+        let (_, got) = reading.fetch(&Limits { bytes: 1, ..patient() }).await;
+        assert_eq!(got.len(), 1);
+        assert_eq!(reading.take(89).await.len(), 89);
+        // Without records, a fetch takes as long as it may.
+        let start = Instant::now();
+        let until = start + Duration::from_millis(80);
+        reading.fetch(&Limits { until, eager: false, ..eager() }).await;
+        assert!(Instant::now() >= until && start.elapsed() < Duration::from_secs(2));
+        reading.source = reading.source.max_fetch_duration(Duration::from_millis(10));
+        let mut reading = reading.restart().await;
+        let start = Instant::now();
+        reading.fetch(&Limits { until: start + Duration::from_secs(30), eager: false, ..eager() }).await;
+        assert!(start.elapsed() < Duration::from_secs(5));
+    });
+}
+
+/// Shards that are larger than the buffer allows at once.
+#[test]
+fn the_buffer_is_bounded_and_everyone_gets_a_turn() {
+    run(async |server| {
+        server.create_stream(STREAM, 6).unwrap();
+        for shard in 0..6 {
+            for index in 0..8 {
+                server.put_to_shard(STREAM, &id(shard), "k", vec![b'0' + index; 900_000]).unwrap();
+            }
+        }
+        let mut reading = Reading::start(source(&server).fetch_buffer_size(10 << 20).max_records_per_fetch(2)).await;
+        let mut counts = [0; 6];
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while counts.iter().sum::<usize>() < 48 && Instant::now() < deadline {
+            for got in reading.fetch(&Limits { bytes: 3_000_000, ..eager() }).await.1 {
+                let shard: usize = got.shard[8..].parse().unwrap();
+                assert_eq!(got.text.as_bytes()[0], b'0' + counts[shard] as u8);
+                counts[shard] += 1;
+            }
+        }
+        assert_eq!(counts, [8; 6]);
+    });
+}
+
+#[test]
+fn idle_is_caught_up_and_silent() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        server.put_to_shard(STREAM, FIRST, "k", "x").unwrap();
+        let mut reading = Reading::start(source(&server).idle_after(Duration::from_millis(100))).await;
+        let (fetched, _) = reading.fetch(&eager()).await;
+        assert!(fetched.partitions.iter().all(|progress| !progress.idle));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            // One shard is kept busy, the other falls silent.
+            server.put_to_shard(STREAM, &id(1), "k", "y").unwrap();
+            let (fetched, _) = reading.fetch(&eager()).await;
+            let idle: Vec<_> = fetched.partitions.iter().map(|progress| progress.idle).collect();
+            if idle == [true, false] {
+                break;
+            }
+            assert!(Instant::now() < deadline);
+        }
+        // Empty pages in the middle of a shard are no silence.
+        server.faults().times("GetRecords", usize::MAX, Fault::EmptyPage);
+        server.put_to_shard(STREAM, FIRST, "k", "z").unwrap();
+        loop {
+            let (fetched, _) = reading.fetch(&eager()).await;
+            if fetched.metrics["maxMsBehindLatest"] > 0.0 && fetched.partitions[0].ms_behind > Some(0) {
+                assert!(!fetched.partitions[0].idle);
+                break;
+            }
+            assert!(Instant::now() < deadline);
+        }
+        server.faults().clear();
+        let mut got = Vec::new();
+        while !texts(&got).contains(&"z") {
+            got.extend(reading.fetch(&patient()).await.1);
+        }
+    });
+}
+
+/// How fast it is; printed, not asserted.
+#[test]
+fn throughput() {
+    run(async |server| {
+        server.create_stream(STREAM, 4).unwrap();
+        let body = r#"{"user":"u-000017","page":"/a/page/of/the/shop","ms":1700000000123}"#;
+        let count = 200_000;
+        server.put_all(STREAM, (0..count).map(|index: u32| (format!("user-{}", index % 977), body))).unwrap();
+        let source = source(&server).min_fetch_period(Duration::ZERO);
+        let mut feed = source.open(Resume::default()).await.unwrap();
+        let start = Instant::now();
+        let mut records = 0;
+        while records < count as usize {
+            let (mut out, mut chunks) = ChunkSender::bounded(64 << 20);
+            let drain = async {
+                while let Some((chunk, _permit)) = chunks.recv().await {
+                    records += chunk.len();
+                }
+            };
+            let limits = eager();
+            let fetch = async {
+                let fetched = feed.fetch(&limits, &mut out).await;
+                drop(out);
+                fetched.unwrap();
+            };
+            tokio::join!(fetch, drain);
+        }
+        println!("{:.0} records/s", records as f64 / start.elapsed().as_secs_f64());
+        assert_eq!(records, count as usize);
+    });
+}

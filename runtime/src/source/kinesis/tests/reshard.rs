@@ -1,0 +1,167 @@
+use super::*;
+use std::collections::BTreeMap;
+
+/// The texts of each key, in the order they came in.
+fn by_key(got: &[Got]) -> BTreeMap<&str, Vec<&str>> {
+    let mut keys = BTreeMap::<&str, Vec<&str>>::new();
+    for got in got {
+        keys.entry(&got.key).or_default().push(&got.text);
+    }
+    keys
+}
+
+fn put_all_keys(server: &Server, text: &str) {
+    for key in 0..20 {
+        server.put(STREAM, &format!("k{key}"), text).unwrap();
+    }
+}
+
+fn assert_in_order(got: &[Got], expected: &[&str]) {
+    let keys = by_key(got);
+    assert_eq!(keys.len(), 20);
+    assert!(keys.values().all(|texts| texts == expected), "{keys:?}");
+}
+
+#[test]
+fn parents_come_before_children_that_are_full_already() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        put_all_keys(&server, "1");
+        let [a, b] = server.split(STREAM, FIRST).unwrap();
+        let [c, d] = server.split(STREAM, &id(1)).unwrap();
+        put_all_keys(&server, "2");
+        server.merge(STREAM, &b, &c).unwrap();
+        put_all_keys(&server, "3");
+        server.merge(STREAM, &a, &id(6)).unwrap();
+        server.merge(STREAM, &id(7), &d).unwrap();
+        put_all_keys(&server, "4");
+        for late in [false, true] {
+            if late {
+                server.faults().times("GetRecords", 1_000, Fault::LateEnd);
+            }
+            let mut reading = Reading::start(source(&server)).await;
+            let mut got = Vec::new();
+            while got.len() < 80 {
+                let limits = Limits { rows: Some(7), ..eager() };
+                let (fetched, more) = reading.fetch(&limits).await;
+                // A child gives nothing in a fetch in which a parent of it does.
+                for progress in &fetched.partitions {
+                    let gives = |shard: &str| more.iter().any(|got| got.shard == shard);
+                    assert!(!gives(&progress.id) || !progress.parents.iter().any(|parent| gives(parent)));
+                }
+                got.extend(more);
+                reading = reading.restart().await;
+            }
+            assert_in_order(&got, &["1", "2", "3", "4"]);
+        }
+    });
+}
+
+#[test]
+fn a_reshard_while_reading() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        put_all_keys(&server, "1");
+        let mut got = reading.take(20).await;
+        // Without names of children in the answers, the list tells.
+        server.faults().next("GetRecords", Fault::NoChildShards);
+        server.reshard(STREAM, 3).unwrap();
+        put_all_keys(&server, "2");
+        got.extend(reading.take(20).await);
+        server.reshard(STREAM, 1).unwrap();
+        put_all_keys(&server, "3");
+        got.extend(reading.take(20).await);
+        assert_in_order(&got, &["1", "2", "3"]);
+        let (fetched, _) = reading.fetch(&eager()).await;
+        let open: Vec<_> = fetched.partitions.iter().filter(|progress| !progress.drained).collect();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].hash_range, Some(["0".to_owned(), u128::MAX.to_string()]));
+        assert_eq!(open[0].parents.len(), 2);
+        assert_eq!(fetched.metrics["numTotalShards"] - fetched.metrics["numClosedShards"], 1.0);
+        // What is drained is short in the checkpoint, and not read again.
+        let drained = fetched.partitions.iter().find(|progress| progress.drained).unwrap();
+        assert_eq!((drained.to.to_string().as_str(), drained.parents.len()), ("{}", 0));
+        server.clear_log();
+        let mut reading = reading.restart().await;
+        assert_eq!(reading.fetch(&eager()).await.1, []);
+        let shards: std::collections::BTreeSet<_> = server.log().into_iter().filter_map(|call| call.shard).collect();
+        assert_eq!(shards.into_iter().collect::<Vec<_>>(), [open[0].id.clone()]);
+    });
+}
+
+#[test]
+fn a_parent_that_expired_holds_nothing_back() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put(STREAM, "k", "gone").unwrap();
+        server.split(STREAM, FIRST).unwrap();
+        server.put(STREAM, "k", "kept").unwrap();
+        server.expire_shard(STREAM, FIRST).unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        assert_eq!(texts(&reading.take(1).await), ["kept"]);
+    });
+}
+
+/// Drained shards are forgotten once the service has forgotten them, and not before.
+#[test]
+fn the_shard_map_is_bounded() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        let mut shard = FIRST.to_owned();
+        let mut expected = Vec::new();
+        let mut got = Vec::new();
+        let mut most = 0;
+        for round in 0..40 {
+            let [left, right] = server.split(STREAM, &shard).unwrap();
+            let text = format!("{round:03}");
+            server.put(STREAM, "k", text.as_str()).unwrap();
+            expected.push(text);
+            let child = server.merge(STREAM, &left, &right).unwrap();
+            // Until only the last child is not drained.
+            let mut open = 0;
+            while got.len() < expected.len() || open != 1 {
+                let (fetched, more) = reading.fetch(&eager()).await;
+                got.extend(more);
+                let child_is_known = fetched.partitions.iter().any(|progress| progress.id == child);
+                open = fetched.partitions.iter().filter(|progress| !progress.drained || !child_is_known).count();
+            }
+            for old in [&shard, &left, &right] {
+                server.expire_shard(STREAM, old).unwrap();
+            }
+            shard = child;
+            let (fetched, none) = reading.fetch(&eager()).await;
+            assert_eq!(none, []);
+            most = most.max(fetched.partitions.len());
+            if round % 10 == 0 {
+                reading = reading.restart().await;
+            }
+        }
+        assert_eq!(texts(&got), expected);
+        assert!(most <= 20, "{most}");
+    });
+}
+
+/// A checkpoint of ten thousand drained shards is below 1 MiB.
+#[test]
+fn a_drained_shard_is_short() {
+    let progress = serde_json::json!({ "to": {}, "drained": true, "parents": [] });
+    assert!((id(9_999).len() + 8 + progress.to_string().len()) * 10_000 < 1 << 20);
+}
+
+/// The list comes in pages, and its token may be too old by the time of the next.
+#[test]
+fn thousands_of_shards() {
+    run(async |server| {
+        server.create_stream(STREAM, 2_500).unwrap();
+        for code in ["LimitExceededException", "ExpiredNextTokenException"] {
+            server.faults().next("ListShards", Fault::Error { code: code.to_owned() });
+        }
+        let mut reading = Reading::start(source(&server)).await;
+        assert_eq!(server.calls("ListShards"), 5);
+        let (fetched, _) = reading.fetch(&eager()).await;
+        assert_eq!((fetched.partitions.len(), fetched.partitions[2_499].id.as_str()), (2_500, id(2_499).as_str()));
+        assert_eq!(fetched.partitions[0].to, serde_json::json!({ "start": "trim_horizon" }));
+    });
+}
