@@ -1,5 +1,5 @@
 //! An aggregate over the wrong type.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

@@ -1,5 +1,5 @@
 //! A filter that is no yes or no.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

@@ -1,5 +1,5 @@
 //! A float cannot be a key.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

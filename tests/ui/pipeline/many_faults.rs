@@ -1,5 +1,5 @@
 //! Every fault of a pipeline, in one compile: ours and what rustc says of the healthy stages.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

@@ -1,5 +1,5 @@
 //! Groups that append mode can never emit.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

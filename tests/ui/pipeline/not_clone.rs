@@ -1,5 +1,5 @@
 //! A Rust value that a pipeline cannot keep.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

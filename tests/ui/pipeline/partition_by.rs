@@ -1,5 +1,5 @@
 //! Columns that cannot name a folder.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

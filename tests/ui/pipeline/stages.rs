@@ -1,5 +1,5 @@
 //! Stages that are misspelt, misplaced or empty.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

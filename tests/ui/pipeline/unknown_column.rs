@@ -1,5 +1,5 @@
 //! A column that the schema does not have: rustc says it, at the column.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

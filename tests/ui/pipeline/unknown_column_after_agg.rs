@@ -1,5 +1,5 @@
 //! A column that is not there after `agg`.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

@@ -1,5 +1,5 @@
 //! Options and sources that do not exist.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

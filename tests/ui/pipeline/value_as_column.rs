@@ -1,5 +1,5 @@
 //! A value that cannot be a column.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;

@@ -1,5 +1,5 @@
 //! A window on a column that is no time.
-#[path = "../../../runtime/tests/shared/mod.rs"]
+#[path = "../shared/mod.rs"]
 mod shared;
 
 use millstream::pipeline;
