@@ -13,7 +13,6 @@ use millstream::schema::{All, EventTime, Projection, Row, RowBuilder, Rows, Stor
 
 #[allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::missing_errors_doc)]
 mod json_tree;
-mod quiet;
 use json_tree::Tree;
 
 /// Reads a whole record and owns it.
@@ -36,6 +35,8 @@ macro_rules! used {
         }
     };
 }
+
+mod quiet;
 
 /// A row of each kind of column.
 #[derive(StreamSchema, Debug, Clone, PartialEq)]
