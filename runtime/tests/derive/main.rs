@@ -36,7 +36,7 @@ macro_rules! used {
     };
 }
 
-mod quiet;
+pub mod quiet;
 
 /// A row of each kind of column.
 #[derive(StreamSchema, Debug, Clone, PartialEq)]
