@@ -29,7 +29,7 @@ fn a_second_instance_is_refused_even_if_the_first_is_frozen() {
     assert_eq!((code, errors.contains(&said)), (Some(75), true), "{errors}");
     assert_eq!(first.ended(), None);
 
-    first.signal(Signal::STOP);
+    first.freeze();
     let before = victim.everything();
     let (code, errors) = victim.start(start).end(LONG);
     assert_eq!((code, errors.contains(&said)), (Some(75), true), "{errors}");
@@ -40,6 +40,33 @@ fn a_second_instance_is_refused_even_if_the_first_is_frozen() {
     first.signal(Signal::TERM);
     let (code, errors) = first.end(LONG);
     assert_eq!(code, Some(0), "{errors}");
+}
+
+#[test]
+fn a_frozen_instance_that_was_replaced_is_fenced() {
+    let start = Start::new("windows");
+    let (mut victim, input, mut first) = at_work(start);
+    first.freeze();
+    // As on a file system without locks, or after somebody has "cleaned up".
+    std::fs::remove_file(victim.path("checkpoint/LOCK")).unwrap();
+    victim.read_log();
+    let mut second = victim.start(Start { follow: true, ..start });
+    assert!(second.wait_for(LONG, || victim.has_grown_by(5)), "{}", second.errors());
+    assert_eq!(second.ended(), None, "{}", second.errors());
+
+    // Whatever the first one was doing when it was frozen, it does it now.
+    first.signal(Signal::CONT);
+    let (code, errors) = first.end(LONG);
+    println!("{errors}");
+    assert_eq!((code, errors.contains("fenced by generation 2")), (Some(76), true), "{errors}");
+    second.signal(Signal::TERM);
+    let (code, errors) = second.end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+
+    let (code, errors) = victim.start(Start { epoch_rows: MOST_ROWS, ..start }).end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+    let seen = read_all(&victim.path("out")).len();
+    super::check(&mut victim, &input, "windows", seen);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use millstream::checkpoint::log::Slot;
 use millstream::checkpoint::{Commit, Log, Record};
 use millstream::store::{Durability, LocalOptions, LocalStore};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 use super::output::files;
@@ -169,6 +169,13 @@ impl Running {
 
     pub(super) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it for the time being, and waits until all its threads have stopped.
+    pub(super) fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let (_, status) = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
     }
 
     /// Waits until it is `ready`, it has ended, or `until` after its start. `false` when the time was over.
