@@ -127,8 +127,7 @@ impl Victim {
         let commits = slots.iter().filter(|slot| matches!(slot.record, Record::Commit(_))).count();
         let stage = |name: &str| files(&self.path(name)).len() > usize::from(self.path(name).join("OWNER").exists());
         let staged = stage("out.stage") || stage("bad.stage");
-        let temporary =
-            |path: PathBuf| files(&path).iter().any(|path| !path.extension().is_some_and(|end| end == "rec"));
+        let temporary = |path: PathBuf| files(&path).iter().any(|path| path.extension().is_none_or(|end| end != "rec"));
         let doing = match (slots.is_empty(), commits) {
             _ if self.last.as_ref().is_some_and(|last| !self.is_published(last)) => "publish",
             _ if temporary(self.path("checkpoint/log")) => "commit",
