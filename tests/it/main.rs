@@ -1,1 +1,4 @@
 //! Whole-feature tests.
+// Tests of real processes use signals.
+#[cfg(unix)]
+mod crash;
