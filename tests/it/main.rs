@@ -2,3 +2,4 @@
 // Tests of real processes use signals.
 #[cfg(unix)]
 mod crash;
+mod differential;
