@@ -1,3 +1,100 @@
-//! The program that the crash tests kill.
+//! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW`.
+//!
+//! It reads `FOLDER/in/*.ndjson` and writes `FOLDER/out` and `FOLDER/bad`, in epochs of ROWS rows. MODE is `rows`, a
+//! pipeline without state, or `windows`, one that aggregates windows of WINDOW seconds. FOLLOW is `yes` or `no`.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use millstream::prelude::*;
+use millstream::store::Durability;
+
+#[derive(StreamSchema)]
+struct Reading {
+    partition: i64,
+    n: i64,
+    device_id: String,
+    #[stream(event_time)]
+    ts: Timestamp,
+    value: f64,
+}
+
+struct Places {
+    input: String,
+    out: String,
+    bad: String,
+    follow: Option<Duration>,
+}
+
+fn rows(places: Places) -> Pipeline {
+    let Places { input, out, bad, follow } = places;
+    pipeline! {
+        from file({input}, follow = {follow})
+        | decode json as Reading else dead_letter(parquet({bad}))
+        | filter value >= 0.0
+        | watermark 30s
+        | select { partition, n, device_id, ts, value, date = ts.date() }
+        | sink parquet({out}, partition_by = [date])
+    }
+}
+
+fn windows(places: Places, size: Duration) -> Pipeline {
+    let Places { input, out, bad, follow } = places;
+    pipeline! {
+        from file({input}, follow = {follow})
+        | decode json as Reading else dead_letter(parquet({bad}))
+        | filter value >= 0.0
+        | watermark 30s
+        | group_by { device_id, window = tumbling({size}) } name "per device"
+        | agg { n = count(), total = sum(value), mean = avg(value), latest = last(n) }
+        | select { .., date = window.start.date() }
+        | sink parquet({out}, partition_by = [date])
+    }
+}
+
+/// The pipeline that the arguments describe; `None` if they describe none.
+fn pipeline() -> Option<Pipeline> {
+    let mut words = env::args().skip(1);
+    let mode = words.next()?;
+    let folder = words.next()?;
+    let workers = words.next()?.parse().ok()?;
+    let epoch = words.next()?.parse().ok()?;
+    let durability = match words.next()?.as_str() {
+        "power-loss" => Durability::PowerLoss,
+        "process-crash" => Durability::ProcessCrash,
+        _ => return None,
+    };
+    let size = Duration::from_secs(words.next()?.parse().ok()?);
+    let follow = (words.next()? == "yes").then_some(Duration::from_millis(50));
+    let places = Places {
+        input: format!("{folder}/in/*.ndjson"),
+        out: format!("{folder}/out"),
+        bad: format!("{folder}/bad"),
+        follow,
+    };
+    let pipeline = match mode.as_str() {
+        "rows" => rows(places),
+        "windows" => windows(places, size),
+        _ => return None,
+    };
+    let checkpoint = format!("{folder}/checkpoint");
+    Some(pipeline.checkpoint(checkpoint).workers(workers).max_rows_per_epoch(epoch).durability(durability))
+}
+
+fn main() -> ExitCode {
+    let Some(pipeline) = pipeline() else {
+        eprintln!("victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW");
+        return ExitCode::from(64);
+    };
+    match pipeline.run_blocking() {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

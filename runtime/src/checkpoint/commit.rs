@@ -116,15 +116,22 @@ impl Checkpoint {
         self.end(None)
     }
 
-    /// Ends this generation because of an error, which the next starts can then tell. Does nothing where the error has
+    /// Ends this generation because of an error, which the next starts can then tell. Writes nothing where the error has
     /// already made appending impossible.
     ///
     /// # Errors
     ///
-    /// If the log cannot be written.
+    /// If the log cannot be written, or a newer instance has taken over: then that is why, since it deletes what older
+    /// ones have staged.
     pub fn fail(&self, error: &Error) -> Result<()> {
-        if lock(&self.head).ended.is_some() || error.kind() == Kind::Fenced {
+        if error.kind() == Kind::Fenced {
             return Ok(());
+        }
+        {
+            let head = lock(&self.head);
+            if head.ended.is_some() {
+                return fence::check(&self.log, &head.tail, &self.author);
+            }
         }
         self.end(Some(error.to_string()))
     }

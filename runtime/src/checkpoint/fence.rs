@@ -1,6 +1,6 @@
 //! Two instances never both append after the same slot, whatever they believe of each other.
 
-use super::log::{Author, Claimed, Log, Slot, Tail};
+use super::log::{Author, Claimed, Log, Slot, Tail, parse, slot_path};
 use super::record::Record;
 use crate::error::{Error, Kind, Result};
 
@@ -9,6 +9,17 @@ pub(super) fn append(log: &Log, tail: &Tail, author: &Author, record: &Record) -
     match log.claim(tail, author, record)? {
         Claimed::Won(tail) => Ok(tail),
         Claimed::Lost(slot) => Err(fenced_by(log, &slot)),
+    }
+}
+
+/// Fails if a newer generation has begun. For one that cannot append any more, and so would not find out.
+pub(super) fn check(log: &Log, tail: &Tail, author: &Author) -> Result<()> {
+    let slot = tail.slot + 1;
+    let Some(bytes) = log.store.read(&slot_path(slot))? else { return Ok(()) };
+    match parse(slot, &bytes) {
+        // One's own is there when the answer to an append was lost.
+        Ok(slot) if slot.header.nonce != author.nonce => Err(fenced_by(log, &slot)),
+        _ => Ok(()),
     }
 }
 

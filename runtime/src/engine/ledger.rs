@@ -10,8 +10,8 @@ use serde_json::Value;
 #[cfg(feature = "parquet")]
 use super::book::Book;
 use super::commit::{EpochWork, Recovered};
-use super::dead_letters;
 use crate::error::{Error, Kind};
+use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
@@ -213,9 +213,11 @@ impl Ledger {
             #[cfg(feature = "parquet")]
             Log::Book(book) => book.close(error.as_ref()),
         };
-        match error {
-            Some(error) => Err(error),
-            None => closed.and(ended),
+        match (error, ended) {
+            // Whatever failed did so because a newer instance has taken over.
+            (Some(error), Err(fenced)) if fenced.kind() == Kind::Fenced => Err(fenced.caused_by(error)),
+            (Some(error), _) => Err(error),
+            (None, ended) => closed.and(ended),
         }
     }
 }

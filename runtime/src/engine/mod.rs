@@ -7,7 +7,6 @@
 #[cfg(feature = "parquet")]
 mod book;
 pub(crate) mod commit;
-pub(crate) mod dead_letters;
 pub(crate) mod driver;
 mod fetch;
 mod ledger;

@@ -4,6 +4,7 @@
 //! [`keyed`] run it. [`chain`] is how the engine sees all of them: typed inside, one dynamic call per chunk or table.
 
 pub mod chain;
+pub(crate) mod dead_letters;
 pub mod input;
 pub mod key;
 pub mod keyed;

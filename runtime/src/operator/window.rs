@@ -1,24 +1,7 @@
-//! Windows of event time.
+//! How event time is cut into windows.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, StructArray};
-use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Field, Fields};
-use bumpalo::Bump;
-
-use crate::schema::cell::{Cell, value_is_view};
-use crate::schema::{Builder, Stored};
+pub use crate::schema::Window;
 use crate::time::{Duration, Timestamp, micros};
-
-/// A window of event time: from `start`, up to but without `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Window {
-    /// The first instant that belongs to it.
-    pub start: Timestamp,
-    /// The first instant that no longer does.
-    pub end: Timestamp,
-}
 
 /// How event time is cut into windows.
 ///
@@ -91,65 +74,3 @@ impl std::fmt::Display for WindowSpec {
         }
     }
 }
-
-/// The builder of a column of windows: a struct of `start` and `end`.
-#[derive(Default)]
-pub struct WindowBuilder {
-    start: <Timestamp as Stored>::Builder,
-    end: <Timestamp as Stored>::Builder,
-}
-
-fn window_fields() -> Fields {
-    let time = <Timestamp as Stored>::data_type();
-    Fields::from(vec![Field::new("start", time.clone(), false), Field::new("end", time, false)])
-}
-
-impl Builder for WindowBuilder {
-    fn push_placeholder(&mut self) {
-        self.start.push_placeholder();
-        self.end.push_placeholder();
-    }
-    fn len(&self) -> usize {
-        self.start.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(StructArray::new(window_fields(), vec![self.start.finish(None), self.end.finish(None)], nulls))
-    }
-}
-
-impl Stored for Window {
-    type View<'a> = Window;
-    type Builder = WindowBuilder;
-    fn data_type() -> DataType {
-        DataType::Struct(window_fields())
-    }
-    fn view(&self, _arena: &Bump) -> Window {
-        *self
-    }
-    fn own(view: Window) -> Self {
-        view
-    }
-    #[inline]
-    fn push(view: Window, builder: &mut WindowBuilder) {
-        Timestamp::push(view.start, &mut builder.start);
-        Timestamp::push(view.end, &mut builder.end);
-    }
-    fn load(array: &dyn Array, row: usize) -> Option<Self> {
-        let array = array.as_any().downcast_ref::<StructArray>()?;
-        if row >= array.len() || array.is_null(row) {
-            return None;
-        }
-        let part = |name| Timestamp::load(array.column_by_name(name)?, row);
-        Some(Self { start: part("start")?, end: part("end")? })
-    }
-}
-
-impl Cell for Window {
-    type Column = Window;
-    #[inline]
-    fn put(self, builder: &mut WindowBuilder) {
-        <Window as Stored>::push(self, builder);
-    }
-}
-
-value_is_view!(Window);

@@ -79,7 +79,7 @@ impl Descriptor {
         let mut sinks = vec![sink(plan.sink.as_ref(), &plan.schema)];
         if let Some(dead) = &plan.dead_letters {
             use crate::schema::RowBuilder;
-            sinks.push(sink(dead.as_ref(), &crate::engine::dead_letters::Builders::schema()));
+            sinks.push(sink(dead.as_ref(), &crate::operator::dead_letters::Builders::schema()));
         }
         Self {
             source: source.kind.to_owned(),

@@ -9,7 +9,7 @@ use bumpalo::Bump;
 
 use super::list;
 use super::projection::Projection;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// Collects the values of one column and turns them into an Arrow array.
 pub trait Builder: Default + Send + 'static {

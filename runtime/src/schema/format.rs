@@ -25,7 +25,7 @@
 //! ```
 
 use super::column::{Column, Stored};
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 use crate::time::Timestamp;
 
 /// A way to write values of type `T`, and options of them.

@@ -12,7 +12,7 @@ use bumpalo::Bump;
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// Where each of several lists ends in the array of all their items.
 #[derive(Default)]

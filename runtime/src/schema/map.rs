@@ -16,7 +16,7 @@ use super::column::{Builder, Column, Stored};
 use super::list::Ends;
 use super::projection::Projection;
 use super::text::StringBuilder;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// The builder of an array of maps.
 pub struct MapBuilder<V: Stored> {

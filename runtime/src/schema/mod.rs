@@ -15,6 +15,7 @@ pub mod batch;
 pub mod cell;
 pub mod column;
 pub mod extend;
+mod fault;
 pub mod format;
 pub mod kind;
 pub mod list;
@@ -22,17 +23,22 @@ pub mod map;
 pub mod optional;
 pub mod primitive;
 pub mod projection;
+mod reader;
 pub mod row;
 mod row_macro;
 pub mod temporal;
 pub mod text;
+mod window;
 
 pub use at::At;
 pub use cell::{Cell, Value};
 pub use column::{Builder, Column, Stored};
+pub use fault::{Fault, Found};
 pub use kind::{EventTime, Predicate};
 pub use projection::{All, Projection};
+pub use reader::Reader;
 pub use row::{Row, RowBuilder, Rows};
+pub use window::Window;
 
 /// A struct whose fields are the columns of a stream; made by `#[derive(StreamSchema)]`.
 ///

@@ -8,7 +8,7 @@ use bumpalo::Bump;
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// The builder of a column that may be null.
 #[derive(Default)]

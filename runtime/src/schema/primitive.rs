@@ -15,7 +15,7 @@ use super::cell::{Cell, value_is_view};
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
 use super::text::{bytes_array, load_bytes};
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// The builder of an array of fixed-width values.
 pub struct PrimitiveBuilder<T: ArrowPrimitiveType>(Vec<T::Native>);

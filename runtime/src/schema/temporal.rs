@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use super::cell::{Cell, value_is_view};
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 use crate::time::{Date, Timestamp};
 
 /// The builder of an array of instants in UTC.

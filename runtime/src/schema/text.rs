@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
 use super::projection::Projection;
-use crate::decode::{Fault, Reader};
+use super::{Fault, Reader};
 
 /// Values one after the other and where each ends.
 #[derive(Default)]

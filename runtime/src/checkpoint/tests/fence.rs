@@ -62,6 +62,26 @@ fn a_zombies_commit_is_refused() {
 }
 
 #[test]
+fn a_zombie_that_misses_its_files_learns_why() {
+    let world = World::new();
+    let zombie = world.open_unlocked("a").unwrap().checkpoint;
+    run(&zombie, 1).unwrap();
+    let late = prepare(&zombie, 2).unwrap();
+    let other = Error::new(Kind::Output, "no such folder");
+    zombie.fail(&Error::new(Kind::Fenced, "told before")).unwrap();
+    let newer = world.open_unlocked("b").unwrap().checkpoint;
+    let error = zombie.commit(late).unwrap_err();
+    assert!(error.to_string().contains("is not there"), "the newer one has deleted what it staged: {error}");
+    for error in [error, other] {
+        let error = zombie.fail(&error).unwrap_err();
+        assert!(error.to_string().contains("fenced by generation 2 (host b, pid "), "{error}");
+    }
+    run(&newer, 2).unwrap();
+    drop((zombie, newer));
+    assert_eq!(world.open().unwrap().last.unwrap().epoch, 2);
+}
+
+#[test]
 fn one_of_many_at_once_stays() {
     let world = World::new();
     run(&world.open_unlocked("a").unwrap().checkpoint, 1).unwrap();

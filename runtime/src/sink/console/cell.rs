@@ -6,8 +6,8 @@ use arrow::array::{Array, AsArray, StructArray};
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::operator::Window;
 use crate::schema::Stored;
+use crate::schema::Window;
 use crate::time::{Date, Timestamp};
 
 /// The most bytes shown of a binary value.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -51,9 +51,8 @@ pub(super) struct KinesisFeed {
 /// Opens the stream and lists its shards.
 pub(super) async fn open(options: &Kinesis, resume: Resume) -> Result<KinesisFeed> {
     options.check()?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seed = now.as_nanos() as u64;
-    let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+    let now = crate::clock::now();
+    let seed = now.micros() as u64;
     let client = Client::new(options).await?;
     let tuning = options.tuning;
     let summary = persist(&client, &tuning, seed, |client| Box::pin(client.describe())).await?;
@@ -312,9 +311,9 @@ impl KinesisFeed {
         ] {
             metrics.insert(name.to_owned(), figure);
         }
-        self.shards.forget(context.options.tuning.memory);
+        let forgotten = self.shards.forget(context.options.tuning.memory);
         let partitions = self.shards.iter_mut().map(|(number, shard)| shard.report(number, idle_after)).collect();
-        Fetched { partitions, exhausted, metrics }
+        Fetched { partitions, forgotten, exhausted, metrics }
     }
 }
 
@@ -419,9 +418,7 @@ impl Feed for KinesisFeed {
     }
 
     fn stop_at_present(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
-        self.present.get_or_insert((now, Instant::now()));
+        self.present.get_or_insert((crate::clock::now(), Instant::now()));
         // Children that have come by now are those of shards that end before now.
         self.poke.notify_one();
     }

@@ -1,7 +1,7 @@
 //! Dead letters as rows of a sink.
 
+use super::chain::DeadLetter;
 use crate::Result;
-use crate::operator::chain::DeadLetter;
 use crate::schema::Rows;
 use crate::time::{Date, Timestamp};
 use arrow::array::RecordBatch;
