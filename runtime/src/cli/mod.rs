@@ -3,7 +3,7 @@
 //! ```no_run
 //! # use millstream::prelude::*;
 //! # fn pipeline() -> Pipeline { unimplemented!() }
-//! #[tokio::main]
+//! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::process::ExitCode {
 //!     millstream::cli(pipeline()).await
 //! }
