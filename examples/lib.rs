@@ -1,1 +1,3 @@
-//! What the examples share: nothing yet; each stands alone.
+//! What the examples share.
+
+pub mod pairs;

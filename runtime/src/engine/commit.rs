@@ -26,6 +26,7 @@ pub(crate) struct EpochWork {
     pub watermark: Option<Timestamp>,
     /// Each partition with its latest event time.
     pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub forgotten: Vec<String>,
     pub metrics: BTreeMap<String, f64>,
     /// By worker.

@@ -155,6 +155,7 @@ impl Ledger {
     }
 
     /// Makes an epoch true.
+    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
         match &mut self.log {
             Log::None { .. } => Ok(()),
@@ -202,7 +203,7 @@ impl Ledger {
     pub(crate) fn close(mut self, error: Option<Error>) -> Result<()> {
         let closed =
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
-        let ended = match self.log {
+        let ended: Result<()> = match self.log {
             Log::None { generation, .. } => {
                 for root in self.targets.iter().filter_map(Target::root) {
                     std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
