@@ -1,1 +1,6 @@
 //! Helpers of the whole-feature tests.
+
+/// The code of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

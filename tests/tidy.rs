@@ -51,7 +51,7 @@ const RUNTIME: &[&[&str]] = &[
     &["checkpoint", "observe"],
     &["pipeline"],
     &["engine"],
-    &["cli", "testing", "prelude", "__private", "lib"],
+    &["cli", "testing", "prelude", "guide", "__private", "lib"],
 ];
 
 /// The rooms of the macros, lower ones first. Those of one line are read together: a chain is made of stages, and a stage

@@ -1,4 +1,68 @@
-//! Stream processing as typed Rust.
+//! Stream processing as typed Rust: a pipeline is written like a query, checked by the compiler, and run by one process.
+//!
+//! ```
+//! use millstream::prelude::*;
+//!
+//! #[derive(StreamSchema)]
+//! struct Reading {
+//!     device_id: String,
+//!     #[stream(event_time)]
+//!     ts: Timestamp,
+//!     temperature: f64,
+//! }
+//!
+//! # fn main() -> millstream::Result<()> {
+//! let threshold = 20.0;
+//! let pipeline = pipeline! {
+//!     from memory([
+//!         r#"{"device_id": "a", "ts": "2026-01-01T00:00:01Z", "temperature": 21.5}"#,
+//!         r#"{"device_id": "a", "ts": "2026-01-01T00:00:02Z", "temperature": 22.5}"#,
+//!     ])
+//!     | decode json as Reading else skip
+//!     | filter temperature > {threshold}
+//!     | watermark 10s
+//!     | group_by { device_id, window = tumbling(1min) }
+//!     | agg { n = count(), mean = avg(temperature) }
+//!     | select { .., date = window.start.date() }
+//!     | sink console()
+//! };
+//! let summary = pipeline.run_blocking()?;
+//! assert_eq!((summary.rows.rows, summary.rows_out), (2, 1));
+//! # Ok(()) }
+//! ```
+//!
+//! Columns are bare names, Rust values stand in braces, everything else in an expression is Rust's. With
+//! `from kinesis("readings", region = "us-west-2")`, `sink parquet("out/readings", partition_by = [date])` and
+//! `.checkpoint("out/_checkpoint")` the same pipeline reads a stream for ever and writes each row exactly once.
+//!
+//! # Where to find what
+//!
+//! | | |
+//! |---|---|
+//! | [`prelude`] | what a program imports |
+//! | [`pipeline!`] and [`StreamSchema`](macro@StreamSchema) | the two macros; [`guide::language`] is their manual |
+//! | [`source`], [`decode`], [`agg`], [`sink`] | what stands after `from`, `decode`, in `agg {..}`, after `sink`, and how to add to them |
+//! | [`Pipeline`] | how a pipeline is run: [`run`](Pipeline::run), [`start`](Pipeline::start), [`test`](Pipeline::test), [`explain`](Pipeline::explain) |
+//! | [`engine`] | [`Trigger`](engine::Trigger), [`Checkpoint`](engine::Checkpoint), [`Query`](engine::Query), [`Summary`](engine::Summary) |
+//! | [`observe`] | the progress document |
+//! | [`error`] | errors, and their exit codes |
+//! | [`testing`] | pipelines in unit tests |
+//! | [`guide`] | the manual: the language, exactly once, operations |
+//!
+//! The other modules are what the macros write code against. All of it can be written by hand; [`pipeline::from`] is where
+//! that begins.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
+//! | `kinesis` | the source `kinesis`, and a Kinesis server in the process to test against |
+//! | `gzip`, `zstd` | compressed input files |
+//! | `socket` | the source `socket`: lines over TCP |
+//! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
 
 #[doc(hidden)]
 pub mod __private;
@@ -10,6 +74,7 @@ pub mod clock;
 pub mod decode;
 pub mod engine;
 pub mod error;
+pub mod guide;
 pub mod observe;
 pub mod operator;
 pub mod pipeline;

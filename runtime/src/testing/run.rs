@@ -62,7 +62,7 @@ impl TestRun {
                 Kind::Config,
                 format!("the source `{kind}` cannot be stood in for by pushed records"),
             )
-            .help("implement `Source::test_chunk` for it, or test on the source `memory`"));
+            .help("implement `Source::test_meta` for it, or test on the source `memory`"));
         };
         self.pushed += count;
         let plan = self.epoch_plan();

@@ -255,6 +255,10 @@ impl Source for File {
         }
     }
 
+    fn test_meta(&self, _records: usize) -> Option<FileMeta> {
+        Some(FileMeta { path: self.options.path.as_str().into(), offset: 0 })
+    }
+
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         let options = Arc::clone(&self.options);
         Box::pin(async move { Ok(Box::new(feed::FileFeed::open(options, resume).await?) as Box<dyn Feed>) })

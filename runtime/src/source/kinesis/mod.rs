@@ -58,6 +58,10 @@ impl Source for Kinesis {
         Description { kind: "kinesis", target: self.stream.clone(), options, replayable: true, finite: false }
     }
 
+    fn test_meta(&self, records: usize) -> Option<KinesisMeta> {
+        Some(KinesisMeta::made_up(self.name(), records))
+    }
+
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         Box::pin(async move { Ok(Box::new(feed::open(self, resume).await?) as Box<dyn Feed>) })
     }

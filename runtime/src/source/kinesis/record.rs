@@ -77,6 +77,20 @@ struct Row {
 const NONE: (u32, u32) = (u32::MAX, u32::MAX);
 
 impl KinesisMeta {
+    /// What records that a unit test pushes carry: made-up numbers of one shard, all with the partition key `test`.
+    pub(super) fn made_up(stream: &str, records: usize) -> Self {
+        let arrival = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or_default();
+        let mut text = "test".to_owned();
+        let (mut units, mut rows) = (Vec::new(), Vec::new());
+        for (unit, number) in (0_u32..).zip(0..records) {
+            let from = text.len() as u32;
+            text.push_str(&number.to_string());
+            units.push(Unit { sequence_number: (from, text.len() as u32), arrival });
+            rows.push(Row { unit, sub: 0, partition_key: (0, 4), hash_key: NONE });
+        }
+        Self { stream: stream.into(), shard: "shardId-000000000000".into(), text, units, rows }
+    }
+
     fn text(&self, span: (u32, u32)) -> Option<&str> {
         self.text.get(span.0 as usize..span.1 as usize)
     }

@@ -206,6 +206,10 @@ impl Source for Rate {
         }
     }
 
+    fn test_meta(&self, _records: usize) -> Option<RateMeta> {
+        Some(RateMeta { rate: self.rate, seed: self.seed, step: 1, start: self.start.unwrap_or_default() })
+    }
+
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         let feed = feed::RateFeed::open(self.clone(), &resume);
         Box::pin(async move { Ok(Box::new(feed?) as Box<dyn Feed>) })

@@ -1,0 +1,13 @@
+//! The manual.
+
+#[doc = include_str!("../docs/language.md")]
+pub mod language {}
+
+#[doc = include_str!("../docs/exactly_once.md")]
+pub mod exactly_once {}
+
+#[doc = include_str!("../docs/operations.md")]
+pub mod operations {}
+
+#[doc = include_str!("../docs/departures.md")]
+pub mod departures {}
