@@ -16,7 +16,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use millstream::prelude::*;
-use millstream::schema::StreamSchema;
 use rustix::time::{ClockId, clock_gettime};
 
 use self::sums::Sum;
