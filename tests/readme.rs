@@ -41,7 +41,11 @@ fn blocks(language: &str) -> Vec<String> {
 /// Whether the lines of `part` occur in `whole`, in order, whatever their indentation.
 fn missing_line(part: &str, whole: &str) -> Option<String> {
     let mut lines = whole.lines().map(str::trim);
-    part.lines().map(str::trim).filter(|line| !line.is_empty()).find(|line| !lines.any(|other| other == *line)).map(Into::into)
+    part.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .find(|line| !lines.any(|other| other == *line))
+        .map(Into::into)
 }
 
 /// Code with every run of white space as one space, so that a line may be broken anywhere.

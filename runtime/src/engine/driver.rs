@@ -195,7 +195,7 @@ impl Driver {
             until: now + interval,
             eager: false,
         };
-        fetch::begin(feed, limits, self.stop.clone())
+        fetch::begin(feed, limits, self.workers.len(), self.stop.clone())
     }
 
     fn plan_epoch(&self) -> EpochPlan {

@@ -13,6 +13,10 @@ use crate::{Result, clock};
 /// A source is asked in slices of this length, so that a stop is heeded soon.
 const SLICE: Duration = Duration::from_millis(500);
 
+/// Bytes of payload for each worker, and once more, that wait at most: enough that none runs dry, few enough that what is
+/// read is still near when it is worked on, and that memory is used again rather than asked for.
+const AHEAD: usize = 4 << 20;
+
 /// A fetch under way.
 pub(super) struct Fetch {
     pub chunks: ChunkReceiver,
@@ -26,9 +30,9 @@ impl Drop for Fetch {
     }
 }
 
-/// Begins to fetch an epoch.
-pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, stop: watch::Receiver<Stop>) -> Fetch {
-    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes);
+/// Begins to fetch an epoch for so many workers.
+pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, workers: usize, stop: watch::Receiver<Stop>) -> Fetch {
+    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes.min(AHEAD * (workers + 1)));
     let task = tokio::spawn(async move {
         let result = in_slices(feed.as_mut(), limits, &mut sender, &stop).await;
         (feed, result)
