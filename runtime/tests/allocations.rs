@@ -57,8 +57,12 @@ fn allocations_do_not_grow_with_the_number_of_events() {
     let mut run = pipeline.test();
     let mut epoch = |minute: u64, rows: u64| {
         let records = records(minute, rows);
-        let pushed = measure(|| drop(run.push(records).unwrap()));
-        let ended = measure(|| drop(run.end_epoch().unwrap()));
+        let pushed = measure(|| {
+            run.push(records).unwrap();
+        });
+        let ended = measure(|| {
+            run.end_epoch().unwrap();
+        });
         run.batches();
         (pushed.count_total, ended.count_total)
     };
@@ -86,7 +90,9 @@ fn rows_go_to_a_sink_without_allocations() {
     let mut run = pipeline.test();
     let mut push = |rows: u64| {
         let records = records(0, rows);
-        let pushed = measure(|| drop(run.push(records).unwrap()));
+        let pushed = measure(|| {
+            run.push(records).unwrap();
+        });
         run.end_epoch().unwrap();
         run.batches();
         pushed.count_total

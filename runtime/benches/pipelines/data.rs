@@ -23,11 +23,11 @@ pub(crate) fn readings(path: &Path, count: u64) -> u64 {
     for seq in 0..count {
         let millis = 1_714_521_600_000 + seq * 6 / 10 + random.below(8_000);
         let ts = Timestamp::from_millis(millis as i64).unwrap();
-        write!(
+        writeln!(
             file,
             "{{\"device_id\":\"device-{:06}\",\"ts\":\"{}T{:02}:{:02}:{:02}.{:03}Z\",\"temperature\":{}.{},\
              \"humidity\":0.{:03},\"country\":\"{}\",\"status\":\"{}\",\"battery\":{},\"firmware\":\"1.4.{}-lts\",\
-             \"seq\":{},\"lat\":{}.{:06},\"lon\":{}.{:06}}}\n",
+             \"seq\":{},\"lat\":{}.{:06},\"lon\":{}.{:06}}}",
             random.below(10_000),
             ts.date(),
             ts.hour(),
