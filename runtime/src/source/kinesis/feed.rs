@@ -312,9 +312,9 @@ impl KinesisFeed {
         ] {
             metrics.insert(name.to_owned(), figure);
         }
-        self.shards.forget(context.options.tuning.memory);
+        let forgotten = self.shards.forget(context.options.tuning.memory);
         let partitions = self.shards.iter_mut().map(|(number, shard)| shard.report(number, idle_after)).collect();
-        Fetched { partitions, exhausted, metrics }
+        Fetched { partitions, forgotten, exhausted, metrics }
     }
 }
 

@@ -277,20 +277,28 @@ impl Shards {
         drained.iter().any(|shard| !parents.contains(&*shard.id))
     }
 
-    /// Forgets drained shards that the service does not know any more and no waiting child needs.
-    pub(super) fn forget(&mut self, memory: std::time::Duration) {
+    /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids.
+    pub(super) fn forget(&mut self, memory: std::time::Duration) -> Vec<String> {
         let forgettable = |shard: &Shard| {
             shard.state == State::Drained
                 && shard.drained_reported
                 && shard.unlisted.is_some_and(|since| since.elapsed() >= memory)
         };
         if !self.all.values().any(forgettable) {
-            return;
+            return Vec::new();
         }
         let waiting = self.all.values().filter(|shard| shard.state == State::Waiting);
         let needed: HashSet<String> = waiting.flat_map(|shard| shard.parents.iter().cloned()).collect();
-        self.all.retain(|_, shard| !forgettable(shard) || needed.contains(&*shard.id));
+        let mut forgotten = Vec::new();
+        self.all.retain(|_, shard| {
+            let kept = !forgettable(shard) || needed.contains(&*shard.id);
+            if !kept {
+                forgotten.push(shard.id.to_string());
+            }
+            kept
+        });
         let all = &self.all;
         self.numbers.retain(|_, number| all.contains_key(number));
+        forgotten
     }
 }
