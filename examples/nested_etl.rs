@@ -1,6 +1,4 @@
-//! Nested JSON, flattened: one row for each item of an order, broken orders set aside, files by date.
-//!
-//! `cargo run --example nested_etl` prints:
+//! Nested JSON, flattened: a row for each item of an order, broken orders set aside. `cargo run --example nested_etl`:
 //!
 //! ```text
 //! 4 rows in = 3 used + 0 filtered + 0 late + 0 skipped + 1 dead letters; 4 rows out in 1 epoch
@@ -10,7 +8,7 @@
 //! ```
 
 use millstream::prelude::*;
-use millstream::sink::collect;
+use millstream_examples::table;
 
 #[derive(StreamSchema)]
 struct Order {
@@ -45,16 +43,17 @@ const ORDERS: [&str; 4] = [
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    let (rows, bad) = (collect(), collect());
+    let out = millstream_examples::fresh_folder("nested_etl");
+    let (rows, bad) = (format!("{out}/rows"), format!("{out}/bad"));
     let pipeline = pipeline! {
         from memory({ORDERS})
-        | decode json as Order else dead_letter({bad.clone()})
+        | decode json as Order else dead_letter(parquet({&bad}))
         | explode item = items
         | select { date = ts.date(), order = id, customer = customer.name, country = customer.country,
                    sku = item.sku, amount = item.price * item.count as f64 }
-        | sink rows
+        | sink parquet({&rows}, partition_by = [date])
     };
-    let _ = rows;
-    println!("{}", pipeline.run().await?);
-    Ok(())
+    println!("{}", pipeline.checkpoint(format!("{out}/_checkpoint")).run().await?);
+    table::show(&rows, &["order", "sku"])?;
+    table::show(&bad, &["sequence_number"])
 }

@@ -78,6 +78,9 @@ fn join(whole: &mut Fetched, later: Fetched) {
         }
         known.insert(partition.id.clone(), partition);
     }
+    for id in &later.forgotten {
+        known.remove(id);
+    }
     whole.partitions = known.into_values().collect();
     whole.forgotten.extend(later.forgotten);
     whole.exhausted = later.exhausted;
