@@ -202,7 +202,7 @@ impl Ledger {
     pub(crate) fn close(mut self, error: Option<Error>) -> Result<()> {
         let closed =
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
-        let ended = match self.log {
+        let ended: Result<()> = match self.log {
             Log::None { generation, .. } => {
                 for root in self.targets.iter().filter_map(Target::root) {
                     std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
