@@ -1,5 +1,9 @@
 //! One epoch's fetch, on a task of its own, so that it overlaps the computation of the epoch before.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -60,8 +64,8 @@ async fn in_slices(
         let fetched = feed.fetch(&slice, out).await?;
         join(&mut whole, fetched);
         let now = clock::monotonic();
-        // A source that returns before its time has reached a limit.
-        if whole.exhausted || now < until || now >= limits.until || *stop.borrow() != Stop::No {
+        // A source that returns before its time has reached a limit, too.
+        if whole.exhausted || whole.full || now < until || now >= limits.until || *stop.borrow() != Stop::No {
             return Ok(whole);
         }
     }
@@ -84,5 +88,6 @@ fn join(whole: &mut Fetched, later: Fetched) {
     whole.partitions = known.into_values().collect();
     whole.forgotten.extend(later.forgotten);
     whole.exhausted = later.exhausted;
+    whole.full = later.full;
     whole.metrics = later.metrics;
 }
