@@ -94,9 +94,9 @@ enum Job {
 pub(crate) struct Pending(oneshot::Receiver<Result<Committed>>);
 
 impl Pending {
-    /// Waits until the epoch is committed and published.
-    pub(crate) async fn wait(self) -> Result<Committed> {
-        self.0.await.map_err(|_| gone())?
+    /// Waits until the epoch is committed and published. May be given up and begun again, until it has answered.
+    pub(crate) async fn wait(&mut self) -> Result<Committed> {
+        (&mut self.0).await.map_err(|_| gone())?
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::commit::{Committer, EpochWork, Pending, Recovered};
+use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
 use super::fetch::{self, Fetch};
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
@@ -148,16 +148,29 @@ impl Driver {
     }
 
     /// Turns the crank until there is nothing more to do.
-    async fn turn(&mut self, mut feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
+    async fn turn(&mut self, feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
+        let mut pending = None;
+        let ended = self.epochs(feed, committer, &mut pending).await;
+        // What was handed over is committed whatever has ended the run, so it is told of.
+        let settled = self.settle(&mut pending).await;
+        ended.and(settled)
+    }
+
+    /// One epoch after the other; the last may still be on its way to being committed at the end.
+    async fn epochs(
+        &mut self,
+        mut feed: Box<dyn Feed>,
+        committer: &Committer,
+        pending: &mut Option<Pending>,
+    ) -> Result<()> {
         if matches!(self.options.trigger, Trigger::AvailableNow | Trigger::Once) {
             feed.stop_at_present();
         }
         let finite = self.plan.source.describe().finite;
-        let mut pending: Option<Pending> = None;
         let mut fetch = self.fetch(feed);
         loop {
             let plan = self.plan_epoch();
-            let (feed, mapped) = self.map(&plan, fetch).await?;
+            let (feed, mapped) = self.map(&plan, fetch, pending).await?;
             let stop = *self.stop.borrow();
             let exhausted = mapped.fetched.exhausted;
             let last = exhausted || stop != Stop::No || self.options.trigger == Trigger::Once;
@@ -166,13 +179,13 @@ impl Driver {
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
             let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
-                self.settle(pending.take()).await?;
-                pending = Some(committer.submit(work)?);
+                self.settle(pending).await?;
+                *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
             }
             match next {
                 Ok(next) => fetch = next,
-                Err(_) => return self.settle(pending.take()).await,
+                Err(_) => return Ok(()),
             }
         }
     }
@@ -208,14 +221,24 @@ impl Driver {
         }
     }
 
-    /// Gives an epoch's chunks to the workers as they come, and gathers what they made of them.
-    async fn map(&mut self, plan: &EpochPlan, mut fetch: Fetch) -> Result<(Box<dyn Feed>, Mapped)> {
+    /// Gives an epoch's chunks to the workers as they come, and gathers what they made of them. Meanwhile the epoch
+    /// before may be committed: a quiet source must not hide that, nor that it failed.
+    async fn map(
+        &mut self,
+        plan: &EpochPlan,
+        mut fetch: Fetch,
+        pending: &mut Option<Pending>,
+    ) -> Result<(Box<dyn Feed>, Mapped)> {
         let mut timings = Timings::starting(fetch.started);
         loop {
             tokio::select! {
                 biased;
                 // A worker answers a chunk only when it fails.
                 Some((_, reply)) = self.replies.recv() => if let Reply::Failed(error) = reply { return Err(error) },
+                committed = committed(pending) => {
+                    *pending = None;
+                    self.tell(committed?);
+                }
                 chunk = fetch.chunks.recv() => {
                     let Some((chunk, permit)) = chunk else { break };
                     if self.was_drained {
@@ -343,10 +366,15 @@ impl Driver {
         Ok((answers.into_iter().map(|(output, _)| output).collect(), late))
     }
 
-    /// Waits until an epoch is committed, and tells of it.
-    async fn settle(&mut self, pending: Option<Pending>) -> Result<()> {
-        let Some(pending) = pending else { return Ok(()) };
-        let committed = pending.wait().await?;
+    /// Waits until the epoch on its way is committed, if there is one, and tells of it.
+    async fn settle(&mut self, pending: &mut Option<Pending>) -> Result<()> {
+        let Some(mut pending) = pending.take() else { return Ok(()) };
+        self.tell(pending.wait().await?);
+        Ok(())
+    }
+
+    /// Tells of a committed epoch.
+    fn tell(&mut self, committed: Committed) {
         let summary = &mut self.summary;
         summary.epochs += 1;
         summary.last_epoch = Some(committed.epoch);
@@ -364,7 +392,6 @@ impl Driver {
         if let Some(listener) = &self.options.listener {
             listener(&progress);
         }
-        Ok(())
     }
 
     fn all(&self, command: impl Fn() -> Command) -> Result<()> {
@@ -406,6 +433,14 @@ impl Driver {
                 thread.join().ok();
             }
         }
+    }
+}
+
+/// The epoch that is on its way, once it is committed; never if there is none.
+async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
+    match pending {
+        Some(pending) => pending.wait().await,
+        None => std::future::pending().await,
     }
 }
 
