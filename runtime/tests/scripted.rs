@@ -166,3 +166,12 @@ async fn a_committed_epoch_is_told_of_though_the_next_one_fails() {
     assert!(error.message().contains("as the line says"), "{error}");
     assert_eq!(told.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_partition_that_has_ended_makes_no_epochs() {
+    let query = lines(&[Step { lines: &["a"], drained: true, ..Step::default() }], collect()).start();
+    until("progress", || query.progress().is_some()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    query.stop();
+    assert_eq!(query.wait().await.unwrap().epochs, 1);
+}

@@ -272,7 +272,7 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
-        self.partitions.progress(&fetched.partitions);
+        let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
         let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
         let mut future = 0;
@@ -285,13 +285,13 @@ impl Driver {
                 self.partitions.observe(partition, time);
             }
         }
+        self.partitions.forget(&fetched.forgotten);
         let before = self.watermark;
         if let Some(delay) = self.plan.watermark {
             self.watermark = self.partitions.watermark(delay, before);
         }
         let drain = drain && !self.was_drained;
         let closing = if drain { Some(Timestamp::MAX) } else { self.watermark };
-        let moved = fetched.partitions.iter().any(|partition| partition.from != partition.to || partition.drained);
         if counts.rows == 0 && !moved && before == self.watermark && !drain {
             return Ok(None);
         }
