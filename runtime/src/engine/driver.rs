@@ -194,9 +194,8 @@ impl Driver {
     fn fetch(&mut self, feed: Box<dyn Feed>) -> Fetch {
         let now = clock::monotonic();
         let interval = match self.options.trigger {
-            Trigger::Every(interval) => {
-                // Missed ticks are made up for by one.
-                self.tick = (self.tick + interval).max(now);
+            Trigger::Every(interval) if !interval.is_zero() => {
+                self.tick = next_tick(self.tick, interval, now);
                 self.tick.saturating_duration_since(now)
             }
             _ if self.staging => FILE_INTERVAL,
@@ -436,6 +435,12 @@ impl Driver {
     }
 }
 
+/// When the next epoch of [`Trigger::Every`] ends: an epoch that ended before its tick, at a limit, leaves the tick where
+/// it is, or a backlog would push it far into the future. Missed ticks are made up for by one.
+fn next_tick(tick: Instant, interval: Duration, now: Instant) -> Instant {
+    if tick > now { tick } else { (tick + interval).max(now) }
+}
+
 /// The epoch that is on its way, once it is committed; never if there is none.
 async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
     match pending {
@@ -447,4 +452,24 @@ async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
 fn gone() -> Error {
     Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
         .help("this is a bug in millstream, please report it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_that_end_early_do_not_push_the_tick_away() {
+        let (start, interval) = (clock::monotonic(), Duration::from_secs(10));
+        let mut tick = next_tick(start, interval, start);
+        assert_eq!(tick, start + interval);
+        for early in 1..9 {
+            tick = next_tick(tick, interval, start + Duration::from_secs(early));
+        }
+        assert_eq!(tick, start + interval);
+        assert_eq!(next_tick(tick, interval, start + interval), start + interval * 2);
+        // One for all that were missed.
+        let late = start + interval * 5;
+        assert_eq!(next_tick(tick, interval, late), late);
+    }
 }
