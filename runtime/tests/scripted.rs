@@ -175,3 +175,35 @@ async fn a_partition_that_has_ended_makes_no_epochs() {
     query.stop();
     assert_eq!(query.wait().await.unwrap().epochs, 1);
 }
+
+#[tokio::test]
+async fn a_panic_in_a_sink_is_an_error() {
+    let sink = millstream::sink::foreach_batch(|_: millstream::sink::Batch<arrow::array::RecordBatch>| panic!("seven"));
+    let error = lines(&[Step { lines: &["a"], exhausted: true, ..Step::default() }], sink).run().await.unwrap_err();
+    assert!(error.message().contains("the sink panicked: seven"), "{error}");
+}
+
+/// A value of the user's that cannot be cloned twice.
+struct Once(Arc<Mutex<bool>>);
+impl Clone for Once {
+    fn clone(&self) -> Self {
+        assert!(!std::mem::replace(&mut self.0.lock().unwrap(), true), "cloned again");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_worker_starts_is_an_error() {
+    let once = Once(Arc::default());
+    let pipeline = from(Script(vec![Step { lines: &["a"], exhausted: true, ..Step::default() }]))
+        .undecoded()
+        .rows(move |_, _, out| {
+            let _ = &once;
+            out.emit(Out { line: 1 });
+        })
+        .sink(collect())
+        .workers(3);
+    let ended = tokio::time::timeout(Duration::from_secs(10), pipeline.run()).await.expect("it hangs");
+    let error = ended.unwrap_err();
+    assert!(error.message().contains("cloned again"), "{error}");
+}

@@ -1,6 +1,8 @@
 //! The thread that makes epochs durable, in order, while the next one is computed.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -9,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Slot};
 use super::report::Timings;
-use super::worker::{Finished, StateBatch};
+use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
@@ -165,7 +167,13 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
                 done.send(ledger.starts(&starts, identity)).ok();
             }
             Job::Epoch(work, done) => {
-                let committed = if failed { Err(gone()) } else { epoch(&mut ledger, *work) };
+                let committed = if failed {
+                    Err(gone())
+                } else {
+                    // A sink may run the user's code.
+                    let committed = catch_unwind(AssertUnwindSafe(|| epoch(&mut ledger, *work)));
+                    committed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+                };
                 failed |= committed.is_err();
                 done.send(committed).ok();
             }
@@ -216,6 +224,11 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         drained: work.drained,
         timings: work.timings,
     })
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    Error::new(Kind::Internal, format!("the sink panicked: {}", text_of_panic(panic)))
+        .help("what was committed and not delivered is delivered at the next start")
 }
 
 fn gone() -> Error {
