@@ -149,3 +149,67 @@ fn a_run_goes_on_where_the_last_one_stopped() {
         windows(&more, &rows).checkpoint(folder.path().join("checkpoint")).run_blocking().unwrap_err().to_string();
     assert!(error.contains("this checkpoint was drained"), "{error}");
 }
+
+/// Two keyed stages: the mean of each device's minutes, under these names.
+fn twice(lines: &[&str], rows: &Collect, names: [&str; 2]) -> Pipeline {
+    let spec = |name: &str, values: &'static [&'static str], size| KeyedSpec {
+        name: name.to_owned(),
+        keys: &["device"],
+        window_name: "window",
+        values,
+        window: WindowSpec::tumbling(size),
+    };
+    from(memory(lines.iter().copied()))
+        .decode_plain(millstream::decode::text())
+        .watermark(secs(10))
+        .keyed(spec(names[0], &["n"], mins(1)), |record, input, out| {
+            input.open(record.data);
+            while let Some(row) = input.next() {
+                let (device, second) = row.line.split_once(' ').unwrap();
+                let at = input.watermark(Timestamp::from_micros(second.parse::<i64>().unwrap() * 1_000_000));
+                out.update((device,), at, (count(),));
+            }
+        })
+        // By the hour before that of the window, so that its groups are late once that has closed.
+        .keyed(spec(names[1], &["n", "mean", "latest"], mins(60)), |group, cx, out| {
+            let ((device,), (n,)) = (group.key, group.values);
+            let hour_before = cx.time(Timestamp::from_micros(group.window.start.micros() - 3_600_000_000));
+            out.update((device,), hour_before, (count(), avg(n), last("x")));
+        })
+        .rows(|group, cx, out| {
+            let ((device,), (n, mean, latest)) = (group.key, group.values);
+            out.emit(Out { device, start: cx.settle(group.window.start), n, mean, latest });
+        })
+        .sink(rows.clone())
+}
+
+#[test]
+fn groups_that_are_late_for_a_later_stage_are_counted_there() {
+    use std::sync::{Arc, Mutex};
+    let late = Arc::new(Mutex::new(vec![0, 0]));
+    let into = Arc::clone(&late);
+    let rows = collect();
+    // The second epoch closes the first minute of the second hour; its group falls into the first hour, which is closed.
+    let summary = twice(&["a 3600", "b 8000", "b 9000", "b 9001"], &rows, ["first", "second"])
+        .max_rows_per_epoch(1)
+        .on_progress(move |progress| {
+            for (sum, stage) in into.lock().unwrap().iter_mut().zip(&progress.state_operators) {
+                *sum += stage.num_rows_dropped_by_watermark;
+            }
+        })
+        .run_blocking()
+        .unwrap();
+    assert_eq!((summary.rows.rows, summary.rows.late, summary.used()), (4, 0, 4));
+    let late = late.lock().unwrap().clone();
+    assert_eq!(late[0], 0);
+    assert!(late[1] > 0, "{late:?}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn two_keyed_stages_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = twice(&["a 1"], &collect(), ["same", "same"]).checkpoint(folder.path().join("checkpoint"));
+    let error = pipeline.run_blocking().unwrap_err().to_string();
+    assert!(error.contains("two keyed stages are named `same`"), "{error}");
+}
