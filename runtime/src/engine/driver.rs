@@ -297,9 +297,11 @@ impl Driver {
         if self.was_drained && counts.rows == 0 {
             return Ok(None);
         }
+        // What is late for a later stage are groups, which are not in the account of rows.
+        let mut late = vec![counts.late];
         for stage in 0..self.plan.keyed.len() {
-            let (parts, late) = self.exchange(stage, exchange, plan, closing).await?;
-            counts.late += if stage == 0 { 0 } else { late };
+            let (parts, late_for_next) = self.exchange(stage, exchange, plan, closing).await?;
+            late.push(late_for_next);
             exchange = parts;
         }
         let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
@@ -325,6 +327,7 @@ impl Driver {
             finished,
             dead_letters,
             counts,
+            late,
             future,
             drained: drain,
             timings,
