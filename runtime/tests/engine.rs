@@ -213,3 +213,33 @@ fn two_keyed_stages_of_one_name_are_refused() {
     let error = pipeline.run_blocking().unwrap_err().to_string();
     assert!(error.contains("two keyed stages are named `same`"), "{error}");
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn outputs_and_checkpoints_that_lie_in_each_other_are_refused() {
+    use millstream::sink::parquet;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let run = |out: &str, dead: &str, checkpoint: &str| {
+        from(memory(["a"]))
+            .decode_plain(millstream::decode::text())
+            .else_dead_letter(parquet(at(dead)))
+            .rows(|_, _, out| out.emit(Out { device: 1, start: 1, n: 1, mean: 1, latest: 1 }))
+            .sink(parquet(at(out)))
+            .checkpoint(at(checkpoint))
+            .run_blocking()
+            .map_err(|error| error.message().to_owned())
+    };
+    for (out, dead, checkpoint) in [
+        ("out", "out/bad", "checkpoint"),
+        ("out/good", "out", "checkpoint"),
+        ("out", "out.stage/bad", "checkpoint"),
+        ("out", "bad", "out/checkpoint"),
+        ("checkpoint/out", "bad", "checkpoint"),
+    ] {
+        let error = run(out, dead, checkpoint).unwrap_err();
+        assert!(error.contains("lie in each other"), "{error}");
+    }
+    assert!(run("out", "out", "checkpoint").unwrap_err().contains("write to one folder"));
+    assert!(run("out", "out-bad", "checkpoint").is_ok());
+}
