@@ -243,3 +243,37 @@ fn outputs_and_checkpoints_that_lie_in_each_other_are_refused() {
     assert!(run("out", "out", "checkpoint").unwrap_err().contains("write to one folder"));
     assert!(run("out", "out-bad", "checkpoint").is_ok());
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn dead_letters_that_were_not_delivered_are_not_lost_with_their_sink() {
+    use millstream::sink::{Batch, foreach_batch};
+    #[derive(millstream::StreamSchema)]
+    #[allow(dead_code)]
+    struct Number {
+        n: i64,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let decoded = || from(memory(["bad"])).decode::<Number, millstream::schema::All, _>(millstream::decode::json());
+    let run = |decoded: millstream::pipeline::Decoded<_, _>| {
+        decoded
+            .rows(|record: millstream::source::memory::MemoryRecord<'_>, input, out| {
+                input.open(record.data);
+                while let Some(row) = input.next() {
+                    out.emit(row);
+                }
+            })
+            .sink(collect())
+            .checkpoint(folder.path().join("checkpoint"))
+            .run_blocking()
+    };
+    let failing = foreach_batch(|_: Batch<arrow::array::RecordBatch>| {
+        Err(millstream::Error::new(millstream::error::Kind::Io, "no"))
+    });
+    assert_eq!(run(decoded().else_dead_letter(failing)).unwrap_err().message(), "no");
+    let error = run(decoded().else_skip()).unwrap_err();
+    assert!(error.message().contains("rows for a sink that is not in the pipeline"), "{error}");
+    let working = foreach_batch(|_: Batch<arrow::array::RecordBatch>| Ok(()));
+    assert!(run(decoded().else_dead_letter(working)).is_ok());
+    assert!(run(decoded().else_skip()).is_ok());
+}
