@@ -75,6 +75,8 @@ async fn in_slices(
 fn join(whole: &mut Fetched, later: Fetched) {
     let mut known: BTreeMap<String, PartitionProgress> =
         std::mem::take(&mut whole.partitions).into_iter().map(|partition| (partition.id.clone(), partition)).collect();
+    // What is said of a partition that is forgotten in the same epoch would bring it back.
+    known.retain(|id, _| !later.forgotten.contains(id));
     for mut partition in later.partitions {
         if let Some(earlier) = known.remove(&partition.id) {
             partition.from = earlier.from;
@@ -90,4 +92,27 @@ fn join(whole: &mut Fetched, later: Fetched) {
     whole.exhausted = later.exhausted;
     whole.full = later.full;
     whole.metrics = later.metrics;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_is_forgotten_later_in_the_epoch_is_not_reported() {
+        let partition = PartitionProgress {
+            partition: 0,
+            id: "p".to_owned(),
+            from: serde_json::json!(0),
+            to: serde_json::json!(0),
+            drained: true,
+            idle: false,
+            ms_behind: None,
+            parents: Vec::new(),
+            hash_range: None,
+        };
+        let mut whole = Fetched { partitions: vec![partition], ..Fetched::default() };
+        join(&mut whole, Fetched { forgotten: vec!["p".to_owned()], ..Fetched::default() });
+        assert_eq!((whole.partitions, whole.forgotten), (vec![], vec!["p".to_owned()]));
+    }
 }

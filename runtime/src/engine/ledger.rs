@@ -275,10 +275,17 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
     for (sink, batches) in found.undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
-        if let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) {
-            delivering.deliver(&token, &batches)?;
-            book.delivered(epoch, sink)?;
-        }
+        let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            let error = Error::new(
+                Kind::Config,
+                format!("epoch {epoch} is committed and has rows for a sink that is not in the pipeline any more: {rows}"),
+            )
+            .help("start the build with that sink once and stop it in good order, then remove the sink");
+            return Err(book.close(Some(&error)).err().unwrap_or(error));
+        };
+        delivering.deliver(&token, &batches)?;
+        book.delivered(epoch, sink)?;
     }
     let recovered = Recovered {
         resume: found.resume,
