@@ -1,7 +1,7 @@
 //! The procedural macros of millstream.
 //!
-//! A pipeline's text goes through [`split`], [`ast`] with the files of [`stage`], [`check`], [`plan`] and [`emit`], in this
-//! order; [`schema`] is the derive.
+//! A pipeline's text goes through `split`, `ast` with the files of `stage`, `check`, `plan` and `emit`, in this order;
+//! `schema` is the derive. Programs use these macros through millstream, which what they write is code for.
 
 mod ast;
 mod check;

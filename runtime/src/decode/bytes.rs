@@ -10,11 +10,11 @@ pub fn bytes() -> Bytes {
     Bytes
 }
 
-/// The format [`bytes`] and its decoder.
+/// The format [`bytes()`] and its decoder.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes;
 
-/// A row of [`bytes`].
+/// A row of [`bytes()`].
 #[derive(Debug, Clone, Copy)]
 pub struct Data<'a> {
     /// The payload.

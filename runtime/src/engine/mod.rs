@@ -1,7 +1,7 @@
 //! The engine: turns the crank.
 //!
-//! An epoch goes plan -> fetch -> map side -> exchange -> reduce side -> stage -> commit -> publish. [`driver`] is the one
-//! loop; [`worker`] threads compute; [`commit`] is one thread that makes epochs durable, in order, while the next is
+//! An epoch goes plan -> fetch -> map side -> exchange -> reduce side -> stage -> commit -> publish. `driver` is the one
+//! loop; `worker` threads compute; `commit` is one thread that makes epochs durable, in order, while the next is
 //! computed. I/O of sources runs on the tokio runtime the pipeline was started on; nothing there ever blocks.
 
 #[cfg(feature = "parquet")]

@@ -21,7 +21,7 @@ pub trait KeyRef: Copy {
     fn to_key(self) -> Self::Owned;
     /// Whether it is this key.
     fn same(self, key: &Self::Owned) -> bool;
-    /// Feeds the key to a hasher, as [`Key::view`] of the owned key does.
+    /// Feeds the key to a hasher, as [`Key::key_ref`] of the owned key does.
     fn feed<H: Hasher>(self, hasher: &mut H);
 }
 

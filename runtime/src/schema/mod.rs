@@ -1,12 +1,12 @@
 //! Rows and their columns.
 //!
-//! * [`column`]: what a column is: an owned type, its borrowed `Copy` view, its Arrow array.
+//! * [`mod@column`]: what a column is: an owned type, its borrowed `Copy` view, its Arrow array.
 //! * [`batch`]: rows of a struct from Arrow batches.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
 //! * [`extend`]: a schema's row with columns added, replaced and left out.
 //! * [`projection`]: which fields of a schema a pipeline uses.
-//! * [`format`]: how a field is written where its type alone does not say it.
+//! * [`mod@format`]: how a field is written where its type alone does not say it.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
 //! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`], [`map`]: the columns of Rust's own types.
 

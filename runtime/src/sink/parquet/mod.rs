@@ -116,7 +116,7 @@ impl Parquet {
         self
     }
 
-    /// How pages are compressed: [`zstd`] (the default), [`zstd_level`] or [`uncompressed`].
+    /// How pages are compressed: [`zstd`](const@zstd) (the default), [`zstd_level`] or [`uncompressed`].
     #[must_use]
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;

@@ -110,7 +110,7 @@ pub const gzip: Compression = Compression::Gzip;
 #[allow(non_upper_case_globals)]
 pub const zstd: Compression = Compression::Zstd;
 
-/// The source [`file`].
+/// The source [`file()`].
 #[derive(Debug, Clone)]
 pub struct File {
     options: Arc<Options>,
@@ -144,7 +144,7 @@ impl File {
         self.with(|options| options.order = order.into().unwrap_or(together))
     }
 
-    /// How files are compressed: [`auto`] (the default, by the name), [`none`], [`gzip`] or [`zstd`].
+    /// How files are compressed: [`auto`] (the default, by the name), [`none`], [`gzip`] or [`zstd`](const@zstd).
     #[must_use]
     pub fn compression(self, compression: impl Into<Option<Compression>>) -> Self {
         self.with(|options| options.compression = compression.into().unwrap_or(auto))
