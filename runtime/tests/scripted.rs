@@ -157,10 +157,7 @@ async fn a_sink_that_fails_ends_a_run_that_has_nothing_to_do() {
 
 #[tokio::test]
 async fn a_committed_epoch_is_told_of_though_the_next_one_fails() {
-    let steps = [
-        Step { lines: &["a"], ..Step::default() },
-        Step { from: 1, lines: &["panic"], ..Step::default() },
-    ];
+    let steps = [Step { lines: &["a"], ..Step::default() }, Step { from: 1, lines: &["panic"], ..Step::default() }];
     let (pipeline, told) = told(lines(&steps, collect()));
     let error = pipeline.run().await.unwrap_err();
     assert!(error.message().contains("as the line says"), "{error}");

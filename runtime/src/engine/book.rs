@@ -69,7 +69,9 @@ impl Book {
         roots: &[(usize, &Path)],
     ) -> Result<(Self, Found)> {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
-        if let Some(name) = keyed.iter().enumerate().find_map(|(at, name)| keyed.iter().take(at).find(|own| *own == name)) {
+        if let Some(name) =
+            keyed.iter().enumerate().find_map(|(at, name)| keyed.iter().take(at).find(|own| *own == name))
+        {
             return Err(Error::new(
                 Kind::Config,
                 format!("two keyed stages are named `{name}`: their state could not be told apart"),

@@ -93,26 +93,3 @@ fn join(whole: &mut Fetched, later: Fetched) {
     whole.full = later.full;
     whole.metrics = later.metrics;
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_partition_that_is_forgotten_later_in_the_epoch_is_not_reported() {
-        let partition = PartitionProgress {
-            partition: 0,
-            id: "p".to_owned(),
-            from: serde_json::json!(0),
-            to: serde_json::json!(0),
-            drained: true,
-            idle: false,
-            ms_behind: None,
-            parents: Vec::new(),
-            hash_range: None,
-        };
-        let mut whole = Fetched { partitions: vec![partition], ..Fetched::default() };
-        join(&mut whole, Fetched { forgotten: vec!["p".to_owned()], ..Fetched::default() });
-        assert_eq!((whole.partitions, whole.forgotten), (vec![], vec!["p".to_owned()]));
-    }
-}

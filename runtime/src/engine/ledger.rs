@@ -279,7 +279,9 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let error = Error::new(
                 Kind::Config,
-                format!("epoch {epoch} is committed and has rows for a sink that is not in the pipeline any more: {rows}"),
+                format!(
+                    "epoch {epoch} is committed and has rows for a sink that is not in the pipeline any more: {rows}"
+                ),
             )
             .help("start the build with that sink once and stop it in good order, then remove the sink");
             return Err(book.close(Some(&error)).err().unwrap_or(error));

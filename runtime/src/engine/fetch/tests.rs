@@ -26,3 +26,21 @@ async fn what_is_full_is_not_asked_again_however_long_it_took() {
     in_slices(&mut feed, limits, &mut out, &stopped).await.unwrap();
     assert_eq!(feed.calls, 1);
 }
+
+#[test]
+fn a_partition_that_is_forgotten_later_in_the_epoch_is_not_reported() {
+    let partition = PartitionProgress {
+        partition: 0,
+        id: "p".to_owned(),
+        from: serde_json::json!(0),
+        to: serde_json::json!(0),
+        drained: true,
+        idle: false,
+        ms_behind: None,
+        parents: Vec::new(),
+        hash_range: None,
+    };
+    let mut whole = Fetched { partitions: vec![partition], ..Fetched::default() };
+    join(&mut whole, Fetched { forgotten: vec!["p".to_owned()], ..Fetched::default() });
+    assert_eq!((whole.partitions, whole.forgotten), (vec![], vec!["p".to_owned()]));
+}
