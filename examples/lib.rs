@@ -1,1 +1,49 @@
-//! What the examples share: nothing yet; each stands alone.
+//! What the examples share: made-up records, the stream to read, a look at the output.
+
+pub mod pairs;
+#[cfg(feature = "kinesis")]
+pub mod stream;
+#[cfg(feature = "parquet")]
+pub mod table;
+
+use millstream::time::{Timestamp, secs};
+
+/// A folder for the output of the example `name` that is not there yet.
+#[must_use]
+pub fn fresh_folder(name: &str) -> String {
+    let mut folders = (1..).map(|number| format!("target/out/{name}-{number}"));
+    folders.find(|folder| !std::path::Path::new(folder).exists()).unwrap_or_default()
+}
+
+/// The time of the first made-up record.
+fn beginning() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or_default()
+}
+
+/// Ten minutes of made-up readings, one a second from one of six devices: pairs of partition key and JSON. One in fifty
+/// is of a faulty sensor, and one in all is broken.
+pub fn readings() -> impl Iterator<Item = (String, String)> {
+    (0..600_u32).map(|n| {
+        let (device, ts) = (format!("device-{}", n % 6), beginning() + secs(n.into()));
+        let temperature = 20.0 + f64::from(n * 7 % 50) / 10.0 + f64::from(n % 6);
+        let status = if n % 50 == 49 { "faulty" } else { "ok" };
+        let reading = match n {
+            300 => r#"{"device_id": "device-0", "ts": "#.to_owned(),
+            _ => format!(
+                r#"{{"device_id": "{device}", "ts": "{ts}", "temperature": {temperature:.1}, "status": "{status}"}}"#
+            ),
+        };
+        (device, reading)
+    })
+}
+
+/// Three minutes of made-up sentences, one every ten seconds: the time, a key and the text.
+pub fn sentences() -> impl Iterator<Item = (Timestamp, String, String)> {
+    let texts = ["the miller sold the flour", "the river turns the wheel", "flour and water make bread"];
+    texts
+        .into_iter()
+        .cycle()
+        .take(18)
+        .enumerate()
+        .map(|(n, text)| (beginning() + secs(10 * n as u64), format!("speaker-{}", n % 4), text.to_owned()))
+}

@@ -77,6 +77,8 @@ pub(crate) struct Plan {
     /// `from(..).decode(..)`, up to the closure under construction.
     chain: TokenStream,
     lines: Vec<String>,
+    /// The names of keyed stages, by which checkpoints tell their state apart.
+    stage_names: Vec<String>,
     /// Whether the chain has its sink.
     sunk: bool,
     /// What was whole when a stage turned out to be broken; everything after that is written for its faults only.
@@ -106,6 +108,7 @@ impl Plan {
             cloned: Vec::new(),
             chain: TokenStream::new(),
             lines: Vec::new(),
+            stage_names: Vec::new(),
             sunk: false,
             frozen: None,
             raw: Vec::new(),
@@ -128,6 +131,13 @@ impl Plan {
     /// A line of `explain`.
     pub(crate) fn line(&mut self, line: String) {
         self.lines.push(line);
+    }
+
+    /// Notes the name of a keyed stage; `false` if another has it.
+    pub(crate) fn name_stage(&mut self, name: String) -> bool {
+        let new = !self.stage_names.contains(&name);
+        self.stage_names.push(name);
+        new
     }
 
     /// Writes a statement of the closure.

@@ -155,18 +155,18 @@ pub fn capture<T: Capture>(value: T) -> T {
     value
 }
 
-/// The items of `explode`.
+/// The items of `explode`, numbered.
 #[inline]
-pub fn explode<I: IntoIterator>(items: I) -> I::IntoIter {
-    items.into_iter()
+pub fn explode<I: IntoIterator>(items: I) -> std::iter::Enumerate<I::IntoIter> {
+    items.into_iter().enumerate()
 }
 
 /// The items of `explode outer`: a row without items has one that is null.
 #[inline]
-pub fn explode_outer<I: IntoIterator>(items: I) -> impl Iterator<Item = Option<I::Item>> {
+pub fn explode_outer<I: IntoIterator>(items: I) -> impl Iterator<Item = (usize, Option<I::Item>)> {
     let mut items = items.into_iter();
     let first = items.next();
-    std::iter::once(first).chain(items.map(Some))
+    std::iter::once(first).chain(items.map(Some)).enumerate()
 }
 
 /// The event time of a group: the last instant of its window, as no window that covers it is late then.

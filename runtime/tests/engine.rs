@@ -149,3 +149,131 @@ fn a_run_goes_on_where_the_last_one_stopped() {
         windows(&more, &rows).checkpoint(folder.path().join("checkpoint")).run_blocking().unwrap_err().to_string();
     assert!(error.contains("this checkpoint was drained"), "{error}");
 }
+
+/// Two keyed stages: the mean of each device's minutes, under these names.
+fn twice(lines: &[&str], rows: &Collect, names: [&str; 2]) -> Pipeline {
+    let spec = |name: &str, values: &'static [&'static str], size| KeyedSpec {
+        name: name.to_owned(),
+        keys: &["device"],
+        window_name: "window",
+        values,
+        window: WindowSpec::tumbling(size),
+    };
+    from(memory(lines.iter().copied()))
+        .decode_plain(millstream::decode::text())
+        .watermark(secs(10))
+        .keyed(spec(names[0], &["n"], mins(1)), |record, input, out| {
+            input.open(record.data);
+            while let Some(row) = input.next() {
+                let (device, second) = row.line.split_once(' ').unwrap();
+                let at = input.watermark(Timestamp::from_micros(second.parse::<i64>().unwrap() * 1_000_000));
+                out.update((device,), at, (count(),));
+            }
+        })
+        // By the hour before that of the window, so that its groups are late once that has closed.
+        .keyed(spec(names[1], &["n", "mean", "latest"], mins(60)), |group, cx, out| {
+            let ((device,), (n,)) = (group.key, group.values);
+            let hour_before = cx.time(Timestamp::from_micros(group.window.start.micros() - 3_600_000_000));
+            out.update((device,), hour_before, (count(), avg(n), last("x")));
+        })
+        .rows(|group, cx, out| {
+            let ((device,), (n, mean, latest)) = (group.key, group.values);
+            out.emit(Out { device, start: cx.settle(group.window.start), n, mean, latest });
+        })
+        .sink(rows.clone())
+}
+
+#[test]
+fn groups_that_are_late_for_a_later_stage_are_counted_there() {
+    use std::sync::{Arc, Mutex};
+    let late = Arc::new(Mutex::new(vec![0, 0]));
+    let into = Arc::clone(&late);
+    let rows = collect();
+    // The second epoch closes the first minute of the second hour; its group falls into the first hour, which is closed.
+    let summary = twice(&["a 3600", "b 8000", "b 9000", "b 9001"], &rows, ["first", "second"])
+        .max_rows_per_epoch(1)
+        .on_progress(move |progress| {
+            for (sum, stage) in into.lock().unwrap().iter_mut().zip(&progress.state_operators) {
+                *sum += stage.num_rows_dropped_by_watermark;
+            }
+        })
+        .run_blocking()
+        .unwrap();
+    assert_eq!((summary.rows.rows, summary.rows.late, summary.used()), (4, 0, 4));
+    let late = late.lock().unwrap().clone();
+    assert_eq!(late[0], 0);
+    assert!(late[1] > 0, "{late:?}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn two_keyed_stages_of_one_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = twice(&["a 1"], &collect(), ["same", "same"]).checkpoint(folder.path().join("checkpoint"));
+    let error = pipeline.run_blocking().unwrap_err().to_string();
+    assert!(error.contains("two keyed stages are named `same`"), "{error}");
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn outputs_and_checkpoints_that_lie_in_each_other_are_refused() {
+    use millstream::sink::parquet;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let run = |out: &str, dead: &str, checkpoint: &str| {
+        from(memory(["a"]))
+            .decode_plain(millstream::decode::text())
+            .else_dead_letter(parquet(at(dead)))
+            .rows(|_, _, out| out.emit(Out { device: 1, start: 1, n: 1, mean: 1, latest: 1 }))
+            .sink(parquet(at(out)))
+            .checkpoint(at(checkpoint))
+            .run_blocking()
+            .map_err(|error| error.message().to_owned())
+    };
+    for (out, dead, checkpoint) in [
+        ("out", "out/bad", "checkpoint"),
+        ("out/good", "out", "checkpoint"),
+        ("out", "out.stage/bad", "checkpoint"),
+        ("out", "bad", "out/checkpoint"),
+        ("checkpoint/out", "bad", "checkpoint"),
+    ] {
+        let error = run(out, dead, checkpoint).unwrap_err();
+        assert!(error.contains("lie in each other"), "{error}");
+    }
+    assert!(run("out", "out", "checkpoint").unwrap_err().contains("write to one folder"));
+    assert!(run("out", "out-bad", "checkpoint").is_ok());
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn dead_letters_that_were_not_delivered_are_not_lost_with_their_sink() {
+    use millstream::sink::{Batch, foreach_batch};
+    #[derive(millstream::StreamSchema)]
+    #[allow(dead_code)]
+    struct Number {
+        n: i64,
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let decoded = || from(memory(["bad"])).decode::<Number, millstream::schema::All, _>(millstream::decode::json());
+    let run = |decoded: millstream::pipeline::Decoded<_, _>| {
+        decoded
+            .rows(|record: millstream::source::memory::MemoryRecord<'_>, input, out| {
+                input.open(record.data);
+                while let Some(row) = input.next() {
+                    out.emit(row);
+                }
+            })
+            .sink(collect())
+            .checkpoint(folder.path().join("checkpoint"))
+            .run_blocking()
+    };
+    let failing = foreach_batch(|_: Batch<arrow::array::RecordBatch>| {
+        Err(millstream::Error::new(millstream::error::Kind::Io, "no"))
+    });
+    assert_eq!(run(decoded().else_dead_letter(failing)).unwrap_err().message(), "no");
+    let error = run(decoded().else_skip()).unwrap_err();
+    assert!(error.message().contains("rows for a sink that is not in the pipeline"), "{error}");
+    let working = foreach_batch(|_: Batch<arrow::array::RecordBatch>| Ok(()));
+    assert!(run(decoded().else_dead_letter(working)).is_ok());
+    assert!(run(decoded().else_skip()).is_ok());
+}

@@ -200,3 +200,35 @@ fn a_pipeline_is_a_value() {
     let _ = [build(&rows, 1.0), build(&rows, 2.0)];
     let _: Option<ReadingView<'_>> = None;
 }
+
+/// Rows in are rows used and rows left out, also where one record has many rows.
+#[test]
+fn the_account_adds_up() {
+    let rows = millstream::sink::collect();
+    let account = |pipeline: Pipeline| {
+        let summary = pipeline.run_blocking().unwrap();
+        let counts = summary.rows;
+        let sum = summary.used() + counts.filtered + counts.late + counts.skipped + counts.dead;
+        assert_eq!(counts.rows, sum, "{summary}");
+        (counts.rows, counts.filtered, counts.skipped)
+    };
+    let exploded = pipeline! {
+        from memory(["a b a", "", "b"])
+        | decode text
+        | explode word = line.split(' ')
+        | filter word == "b"
+        | explode outer letter = word.chars().map(u32::from)
+        | select { letter }
+        | sink {rows.clone()}
+    };
+    assert_eq!((account(exploded), rows.len()), ((5, 3, 0), 2));
+    let good = r#"{"device_id":"a","ts":"2026-01-01T00:00:00Z","temperature":1}"#;
+    let lines = format!("{good}\n{good}\nbad");
+    let several = pipeline! {
+        from memory([lines.clone(), lines])
+        | decode json(lines) as Reading else skip
+        | filter temperature > 2.0
+        | sink {rows}
+    };
+    assert_eq!(account(several), (6, 4, 2));
+}

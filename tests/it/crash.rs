@@ -88,7 +88,7 @@ fn check(victim: &mut Victim, input: &Input, mode: &'static str, seen: usize) {
     let Some(Record::Close(close)) = slots.last().map(|slot| &slot.record) else { panic!("the log has no clean end") };
     assert_eq!((close.published_through, &close.error), (Some(victim.epoch()), &None));
     let (rows, account) = input.expected(mode);
-    assert_eq!(seen, rows.len());
+    assert_eq!(seen, rows.len(), "the reader did not see as many rows as there should be");
     let last = victim.last.as_ref().unwrap();
     assert!(last.drained);
     for (name, figure) in &account {

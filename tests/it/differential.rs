@@ -160,7 +160,8 @@ fn duckdb_computes_the_same() {
     assert_eq!((three.rows.dead, three.rows.skipped), (one.rows.skipped, 0));
     assert_eq!((three.rows.late, three.rows.filtered, three.used()), (one.rows.late, one.rows.filtered, one.used()));
     let mut dead: Vec<String> = read(&place("bad")).into_iter().map(|Dead { raw }| raw).collect();
-    (dead.sort(), malformed.sort());
+    dead.sort();
+    malformed.sort();
     assert!(dead == malformed, "the dead letters are not the malformed records");
 
     // Stopped after an epoch a few times, each time with other workers, then to the end.

@@ -8,7 +8,7 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
 use crate::plan::Plan;
-use crate::row::{ours, ours_at, place};
+use crate::row::{Phase, ours, ours_at, place};
 use crate::tokens::{Cursor, is_lone};
 use crate::words;
 
@@ -45,7 +45,12 @@ impl Explode {
         let place = place(self.name.span());
         let items = paths::at(items, stage.word.span());
         let items = quote_spanned! { crate::row::place(stage.word.span()) => #items(#list) };
-        plan.open(quote! { for #one in #items });
+        let (nth, counter) = (ours(&format!("__nth{number}")), ours("__input"));
+        plan.open(quote! { for (#nth, #one) in #items });
+        // Before `decode` rows are not counted yet.
+        if plan.phase != Phase::Records || !plan.decodes {
+            plan.statement(quote! { #counter.exploded(#nth); });
+        }
         let mut row = plan.kept();
         let value = quote_spanned! { place => #input.settle(#one) };
         match row.iter_mut().find(|(given, _)| *given == self.name) {

@@ -173,13 +173,20 @@ impl GroupBy {
             pending.push((name.clone(), Some(key)));
         }
         let Some(window) = window_name else { return };
-        let name = match &self.name {
-            Some(name) => quote! { #name },
+        let (text, name) = match &self.name {
+            Some(name) => (name.to_string(), quote! { #name }),
             None => {
                 let name = words.join(", ");
-                quote! { #name }
+                (format!("{name:?}"), quote! { #name })
             }
         };
+        if !plan.name_stage(text.clone()) {
+            diags.push(
+                &stage.word,
+                format!("a second group is named {text}: a checkpoint could not tell their state apart"),
+                "end one of the two in a name of its own, as in `name \"per_device\"`",
+            );
+        }
         let text = plain(&window);
         plan.pending = Some(Pending {
             columns: pending,

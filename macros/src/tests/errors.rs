@@ -143,3 +143,16 @@ fn many_faults_in_one_compile() {
     );
     assert_eq!(found.len(), 6, "{found:#?}");
 }
+
+#[test]
+fn groups_of_one_name() {
+    let group = "group_by { a, w = tumbling(1min) }";
+    let faults = stages(&format!("watermark 1s | {group} | agg {{ n = count() }} | {group} | agg {{ m = sum(n) }}"));
+    one(
+        faults,
+        "a second group is named \"a, tumbling(1min)\": a checkpoint could not tell their state apart \
+         | end one of the two in a name of its own, as in `name \"per_device\"`",
+    );
+    let named = format!("watermark 1s | {group} | agg {{ n = count() }} | {group} name \"b\" | agg {{ m = sum(n) }}");
+    assert!(stages(&named).is_empty());
+}

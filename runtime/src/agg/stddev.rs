@@ -49,11 +49,33 @@ impl Finish for Stddev {
         if other.count == 0 {
             return;
         }
+        if self.count == 0 {
+            // The formula below would round, and make NaN of numbers whose square is infinite.
+            *self = other;
+            return;
+        }
         let (own, others) = (self.count as f64, other.count as f64);
         let delta = other.mean - self.mean;
         self.count += other.count;
         let all = self.count as f64;
         self.mean += delta * others / all;
         self.squares += other.squares + delta * delta * own * others / all;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_and_some_is_some() {
+        let mut some = Stddev::default();
+        for value in [1e200, 1e200, 1e200] {
+            stddev(value).apply(&mut some, At::default());
+        }
+        let mut merged = Stddev::default();
+        merged.merge(some.clone());
+        merged.merge(Stddev::default());
+        assert_eq!((merged.finish().ok(), merged.mean), (Some(Some(0.0)), some.mean));
     }
 }

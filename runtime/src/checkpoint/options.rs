@@ -88,6 +88,18 @@ impl OpenOptions {
                     &own("each sink"),
                 );
             }
+            let lies_in = |inner: &str, outer: &str| {
+                let inner = std::path::Path::new(inner);
+                inner.starts_with(outer) || inner.starts_with(format!("{outer}.stage"))
+            };
+            let nested = |other: &&String| **other != name && (lies_in(other, &name) || lies_in(&name, other));
+            if let Some(other) = seen.keys().find(nested) {
+                return refuse(
+                    // A reader of the one would find rows, and unfinished files, of the other.
+                    format!("the outputs `{other}` and `{name}` lie in each other"),
+                    &own("each sink"),
+                );
+            }
             let (Place::Local(root), Place::Local(_)) = (&self.root, place) else { continue };
             let (root, out) = (absolute(root)?, PathBuf::from(&name));
             let stage = PathBuf::from(format!("{name}.stage"));

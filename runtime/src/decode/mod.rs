@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod json;
 pub mod text;
 
+pub use bumpalo::Bump as Arena;
 use bumpalo::Bump;
 
 pub use self::bytes::bytes;

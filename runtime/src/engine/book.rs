@@ -68,6 +68,16 @@ impl Book {
         options: &Options,
         roots: &[(usize, &Path)],
     ) -> Result<(Self, Found)> {
+        let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
+        if let Some(name) =
+            keyed.iter().enumerate().find_map(|(at, name)| keyed.iter().take(at).find(|own| *own == name))
+        {
+            return Err(Error::new(
+                Kind::Config,
+                format!("two keyed stages are named `{name}`: their state could not be told apart"),
+            )
+            .help("end one of the two `group_by` in `name \"..\"`"));
+        }
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
         let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
         open.durability = options.durability;
@@ -75,7 +85,6 @@ impl Book {
             open = open.sink(sink_id(*number), *root);
         }
         let opened = Checkpoint::open(open, compare)?;
-        let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
         let last = opened.last.unwrap_or_default();
         let sources = last.sources.get(SOURCE).cloned().unwrap_or_default();
         let book =

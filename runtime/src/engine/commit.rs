@@ -1,6 +1,8 @@
 //! The thread that makes epochs durable, in order, while the next one is computed.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -9,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Slot};
 use super::report::Timings;
-use super::worker::{Finished, StateBatch};
+use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
@@ -26,12 +28,15 @@ pub(crate) struct EpochWork {
     pub watermark: Option<Timestamp>,
     /// Each partition with its latest event time.
     pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub forgotten: Vec<String>,
     pub metrics: BTreeMap<String, f64>,
     /// By worker.
     pub finished: Vec<Finished>,
     pub dead_letters: Vec<DeadLetter>,
     pub counts: Counts,
+    /// What came late for each keyed stage: rows for the first, groups for the others.
+    pub late: Vec<u64>,
     pub future: u64,
     pub drained: bool,
     pub timings: Timings,
@@ -43,6 +48,7 @@ pub(crate) struct Committed {
     pub pipeline_id: String,
     pub batch_time: Timestamp,
     pub counts: Counts,
+    pub late: Vec<u64>,
     pub future: u64,
     pub rows_out: u64,
     pub watermark: Option<Timestamp>,
@@ -94,9 +100,9 @@ enum Job {
 pub(crate) struct Pending(oneshot::Receiver<Result<Committed>>);
 
 impl Pending {
-    /// Waits until the epoch is committed and published.
-    pub(crate) async fn wait(self) -> Result<Committed> {
-        self.0.await.map_err(|_| gone())?
+    /// Waits until the epoch is committed and published. May be given up and begun again, until it has answered.
+    pub(crate) async fn wait(&mut self) -> Result<Committed> {
+        (&mut self.0).await.map_err(|_| gone())?
     }
 }
 
@@ -165,7 +171,13 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
                 done.send(ledger.starts(&starts, identity)).ok();
             }
             Job::Epoch(work, done) => {
-                let committed = if failed { Err(gone()) } else { epoch(&mut ledger, *work) };
+                let committed = if failed {
+                    Err(gone())
+                } else {
+                    // A sink may run the user's code.
+                    let committed = catch_unwind(AssertUnwindSafe(|| epoch(&mut ledger, *work)));
+                    committed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+                };
                 failed |= committed.is_err();
                 done.send(committed).ok();
             }
@@ -205,6 +217,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         pipeline_id: ledger.pipeline_id().to_owned(),
         batch_time: work.plan.batch_time,
         counts: work.counts,
+        late: work.late,
         future: work.future,
         rows_out,
         watermark: work.watermark,
@@ -216,6 +229,11 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         drained: work.drained,
         timings: work.timings,
     })
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    Error::new(Kind::Internal, format!("the sink panicked: {}", text_of_panic(panic)))
+        .help("what was committed and not delivered is delivered at the next start")
 }
 
 fn gone() -> Error {

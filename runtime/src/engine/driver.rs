@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::commit::{Committer, EpochWork, Pending, Recovered};
+use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
 use super::fetch::{self, Fetch};
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
@@ -148,16 +148,29 @@ impl Driver {
     }
 
     /// Turns the crank until there is nothing more to do.
-    async fn turn(&mut self, mut feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
+    async fn turn(&mut self, feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
+        let mut pending = None;
+        let ended = self.epochs(feed, committer, &mut pending).await;
+        // What was handed over is committed whatever has ended the run, so it is told of.
+        let settled = self.settle(&mut pending).await;
+        ended.and(settled)
+    }
+
+    /// One epoch after the other; the last may still be on its way to being committed at the end.
+    async fn epochs(
+        &mut self,
+        mut feed: Box<dyn Feed>,
+        committer: &Committer,
+        pending: &mut Option<Pending>,
+    ) -> Result<()> {
         if matches!(self.options.trigger, Trigger::AvailableNow | Trigger::Once) {
             feed.stop_at_present();
         }
         let finite = self.plan.source.describe().finite;
-        let mut pending: Option<Pending> = None;
         let mut fetch = self.fetch(feed);
         loop {
             let plan = self.plan_epoch();
-            let (feed, mapped) = self.map(&plan, fetch).await?;
+            let (feed, mapped) = self.map(&plan, fetch, pending).await?;
             let stop = *self.stop.borrow();
             let exhausted = mapped.fetched.exhausted;
             let last = exhausted || stop != Stop::No || self.options.trigger == Trigger::Once;
@@ -166,13 +179,13 @@ impl Driver {
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
             let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
-                self.settle(pending.take()).await?;
-                pending = Some(committer.submit(work)?);
+                self.settle(pending).await?;
+                *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
             }
             match next {
                 Ok(next) => fetch = next,
-                Err(_) => return self.settle(pending.take()).await,
+                Err(_) => return Ok(()),
             }
         }
     }
@@ -181,9 +194,8 @@ impl Driver {
     fn fetch(&mut self, feed: Box<dyn Feed>) -> Fetch {
         let now = clock::monotonic();
         let interval = match self.options.trigger {
-            Trigger::Every(interval) => {
-                // Missed ticks are made up for by one.
-                self.tick = (self.tick + interval).max(now);
+            Trigger::Every(interval) if !interval.is_zero() => {
+                self.tick = next_tick(self.tick, interval, now);
                 self.tick.saturating_duration_since(now)
             }
             _ if self.staging => FILE_INTERVAL,
@@ -195,7 +207,7 @@ impl Driver {
             until: now + interval,
             eager: false,
         };
-        fetch::begin(feed, limits, self.stop.clone())
+        fetch::begin(feed, limits, self.workers.len(), self.stop.clone())
     }
 
     fn plan_epoch(&self) -> EpochPlan {
@@ -208,14 +220,24 @@ impl Driver {
         }
     }
 
-    /// Gives an epoch's chunks to the workers as they come, and gathers what they made of them.
-    async fn map(&mut self, plan: &EpochPlan, mut fetch: Fetch) -> Result<(Box<dyn Feed>, Mapped)> {
+    /// Gives an epoch's chunks to the workers as they come, and gathers what they made of them. Meanwhile the epoch
+    /// before may be committed: a quiet source must not hide that, nor that it failed.
+    async fn map(
+        &mut self,
+        plan: &EpochPlan,
+        mut fetch: Fetch,
+        pending: &mut Option<Pending>,
+    ) -> Result<(Box<dyn Feed>, Mapped)> {
         let mut timings = Timings::starting(fetch.started);
         loop {
             tokio::select! {
                 biased;
                 // A worker answers a chunk only when it fails.
                 Some((_, reply)) = self.replies.recv() => if let Reply::Failed(error) = reply { return Err(error) },
+                committed = committed(pending) => {
+                    *pending = None;
+                    self.tell(committed?);
+                }
                 chunk = fetch.chunks.recv() => {
                     let Some((chunk, permit)) = chunk else { break };
                     if self.was_drained {
@@ -249,7 +271,7 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
-        self.partitions.progress(&fetched.partitions);
+        let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
         let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
         let mut future = 0;
@@ -262,22 +284,24 @@ impl Driver {
                 self.partitions.observe(partition, time);
             }
         }
+        self.partitions.forget(&fetched.forgotten);
         let before = self.watermark;
         if let Some(delay) = self.plan.watermark {
             self.watermark = self.partitions.watermark(delay, before);
         }
         let drain = drain && !self.was_drained;
         let closing = if drain { Some(Timestamp::MAX) } else { self.watermark };
-        let moved = fetched.partitions.iter().any(|partition| partition.from != partition.to || partition.drained);
         if counts.rows == 0 && !moved && before == self.watermark && !drain {
             return Ok(None);
         }
         if self.was_drained && counts.rows == 0 {
             return Ok(None);
         }
+        // What is late for a later stage are groups, which are not in the account of rows.
+        let mut late = vec![counts.late];
         for stage in 0..self.plan.keyed.len() {
-            let (parts, late) = self.exchange(stage, exchange, plan, closing).await?;
-            counts.late += if stage == 0 { 0 } else { late };
+            let (parts, late_for_next) = self.exchange(stage, exchange, plan, closing).await?;
+            late.push(late_for_next);
             exchange = parts;
         }
         let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
@@ -303,6 +327,7 @@ impl Driver {
             finished,
             dead_letters,
             counts,
+            late,
             future,
             drained: drain,
             timings,
@@ -343,10 +368,15 @@ impl Driver {
         Ok((answers.into_iter().map(|(output, _)| output).collect(), late))
     }
 
-    /// Waits until an epoch is committed, and tells of it.
-    async fn settle(&mut self, pending: Option<Pending>) -> Result<()> {
-        let Some(pending) = pending else { return Ok(()) };
-        let committed = pending.wait().await?;
+    /// Waits until the epoch on its way is committed, if there is one, and tells of it.
+    async fn settle(&mut self, pending: &mut Option<Pending>) -> Result<()> {
+        let Some(mut pending) = pending.take() else { return Ok(()) };
+        self.tell(pending.wait().await?);
+        Ok(())
+    }
+
+    /// Tells of a committed epoch.
+    fn tell(&mut self, committed: Committed) {
         let summary = &mut self.summary;
         summary.epochs += 1;
         summary.last_epoch = Some(committed.epoch);
@@ -364,7 +394,6 @@ impl Driver {
         if let Some(listener) = &self.options.listener {
             listener(&progress);
         }
-        Ok(())
     }
 
     fn all(&self, command: impl Fn() -> Command) -> Result<()> {
@@ -409,7 +438,41 @@ impl Driver {
     }
 }
 
+/// When the next epoch of [`Trigger::Every`] ends: an epoch that ended before its tick, at a limit, leaves the tick where
+/// it is, or a backlog would push it far into the future. Missed ticks are made up for by one.
+fn next_tick(tick: Instant, interval: Duration, now: Instant) -> Instant {
+    if tick > now { tick } else { (tick + interval).max(now) }
+}
+
+/// The epoch that is on its way, once it is committed; never if there is none.
+async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
+    match pending {
+        Some(pending) => pending.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn gone() -> Error {
     Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
         .help("this is a bug in millstream, please report it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_that_end_early_do_not_push_the_tick_away() {
+        let (start, interval) = (clock::monotonic(), Duration::from_secs(10));
+        let mut tick = next_tick(start, interval, start);
+        assert_eq!(tick, start + interval);
+        for early in 1..9 {
+            tick = next_tick(tick, interval, start + Duration::from_secs(early));
+        }
+        assert_eq!(tick, start + interval);
+        assert_eq!(next_tick(tick, interval, start + interval), start + interval * 2);
+        // One for all that were missed.
+        let late = start + interval * 5;
+        assert_eq!(next_tick(tick, interval, late), late);
+    }
 }

@@ -1,5 +1,9 @@
 //! One epoch's fetch, on a task of its own, so that it overlaps the computation of the epoch before.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -12,6 +16,10 @@ use crate::{Result, clock};
 
 /// A source is asked in slices of this length, so that a stop is heeded soon.
 const SLICE: Duration = Duration::from_millis(500);
+
+/// Bytes of payload for each worker, and once more, that wait at most: enough that none runs dry, few enough that what is
+/// read is still near when it is worked on, and that memory is used again rather than asked for.
+const AHEAD: usize = 4 << 20;
 
 /// A fetch under way.
 pub(super) struct Fetch {
@@ -26,9 +34,9 @@ impl Drop for Fetch {
     }
 }
 
-/// Begins to fetch an epoch.
-pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, stop: watch::Receiver<Stop>) -> Fetch {
-    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes);
+/// Begins to fetch an epoch for so many workers.
+pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, workers: usize, stop: watch::Receiver<Stop>) -> Fetch {
+    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes.min(AHEAD * (workers + 1)));
     let task = tokio::spawn(async move {
         let result = in_slices(feed.as_mut(), limits, &mut sender, &stop).await;
         (feed, result)
@@ -56,8 +64,8 @@ async fn in_slices(
         let fetched = feed.fetch(&slice, out).await?;
         join(&mut whole, fetched);
         let now = clock::monotonic();
-        // A source that returns before its time has reached a limit.
-        if whole.exhausted || now < until || now >= limits.until || *stop.borrow() != Stop::No {
+        // A source that returns before its time has reached a limit, too.
+        if whole.exhausted || whole.full || now < until || now >= limits.until || *stop.borrow() != Stop::No {
             return Ok(whole);
         }
     }
@@ -67,6 +75,8 @@ async fn in_slices(
 fn join(whole: &mut Fetched, later: Fetched) {
     let mut known: BTreeMap<String, PartitionProgress> =
         std::mem::take(&mut whole.partitions).into_iter().map(|partition| (partition.id.clone(), partition)).collect();
+    // What is said of a partition that is forgotten in the same epoch would bring it back.
+    known.retain(|id, _| !later.forgotten.contains(id));
     for mut partition in later.partitions {
         if let Some(earlier) = known.remove(&partition.id) {
             partition.from = earlier.from;
@@ -74,8 +84,12 @@ fn join(whole: &mut Fetched, later: Fetched) {
         }
         known.insert(partition.id.clone(), partition);
     }
+    for id in &later.forgotten {
+        known.remove(id);
+    }
     whole.partitions = known.into_values().collect();
     whole.forgotten.extend(later.forgotten);
     whole.exhausted = later.exhausted;
+    whole.full = later.full;
     whole.metrics = later.metrics;
 }

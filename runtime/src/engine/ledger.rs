@@ -155,6 +155,7 @@ impl Ledger {
     }
 
     /// Makes an epoch true.
+    #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
         match &mut self.log {
             Log::None { .. } => Ok(()),
@@ -202,7 +203,7 @@ impl Ledger {
     pub(crate) fn close(mut self, error: Option<Error>) -> Result<()> {
         let closed =
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
-        let ended = match self.log {
+        let ended: Result<()> = match self.log {
             Log::None { generation, .. } => {
                 for root in self.targets.iter().filter_map(Target::root) {
                     std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
@@ -274,10 +275,19 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
     for (sink, batches) in found.undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
-        if let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) {
-            delivering.deliver(&token, &batches)?;
-            book.delivered(epoch, sink)?;
-        }
+        let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            let error = Error::new(
+                Kind::Config,
+                format!(
+                    "epoch {epoch} is committed and has rows for a sink that is not in the pipeline any more: {rows}"
+                ),
+            )
+            .help("start the build with that sink once and stop it in good order, then remove the sink");
+            return Err(book.close(Some(&error)).err().unwrap_or(error));
+        };
+        delivering.deliver(&token, &batches)?;
+        book.delivered(epoch, sink)?;
     }
     let recovered = Recovered {
         resume: found.resume,

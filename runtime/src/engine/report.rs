@@ -78,11 +78,12 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
             .keyed
             .iter()
             .zip(&committed.state)
-            .map(|(keyed, state)| StateOperator {
+            .zip(&committed.late)
+            .map(|((keyed, state), late)| StateOperator {
                 operator_name: keyed.spec.name.clone(),
                 num_rows_total: state.keys,
                 num_rows_updated: state.updated,
-                num_rows_dropped_by_watermark: committed.counts.late,
+                num_rows_dropped_by_watermark: *late,
                 memory_used_bytes: state.bytes,
             })
             .collect(),

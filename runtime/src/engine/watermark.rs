@@ -27,14 +27,23 @@ impl Partitions {
         self.known.insert(id.to_owned(), Known { max_event_time, drained, idle: false });
     }
 
-    /// What a fetch said.
-    pub(crate) fn progress(&mut self, partitions: &[PartitionProgress]) {
+    /// What a fetch said. Gives whether a partition went on or has come to its end; one that ended earlier is no news.
+    pub(crate) fn progress(&mut self, partitions: &[PartitionProgress]) -> bool {
+        let mut moved = false;
         for partition in partitions {
             self.numbers.insert(partition.partition, partition.id.clone());
             let known = self.known.entry(partition.id.clone()).or_default();
+            moved |= partition.from != partition.to || partition.drained != known.drained;
             known.drained = partition.drained;
             known.idle = partition.idle;
         }
+        moved
+    }
+
+    /// Partitions that nobody needs to remember: they hold nothing back any more.
+    pub(crate) fn forget(&mut self, ids: &[String]) {
+        self.known.retain(|id, _| !ids.contains(id));
+        self.numbers.retain(|_, id| !ids.contains(id));
     }
 
     /// The latest event time that came from a partition.

@@ -98,7 +98,15 @@ pub(crate) fn start(
     let thread = std::thread::Builder::new()
         .name(format!("millstream-worker-{number}"))
         .spawn(move || {
-            let mut chain = make();
+            let mut chain = match catch_unwind(AssertUnwindSafe(make)) {
+                Ok(chain) => chain,
+                Err(panic) => {
+                    answers.send((number, Reply::Failed(panicked(panic.as_ref())))).ok();
+                    // Whoever sends a command is to find the reason, not a closed channel.
+                    inbox.into_iter().for_each(drop);
+                    return;
+                }
+            };
             for stage in &mut chain.keyed {
                 stage.log_changes(log_changes);
             }
@@ -130,13 +138,14 @@ pub(crate) fn start(
     Ok(Worker { commands, thread: Some(thread) })
 }
 
+/// What a panic said.
+pub(crate) fn text_of_panic(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
 fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Error::new(Kind::Internal, format!("an expression of the pipeline panicked: {text}"))
+    Error::new(Kind::Internal, format!("an expression of the pipeline panicked: {}", text_of_panic(panic)))
         .help("nothing of the epoch was written; mend the expression and start again")
 }
 

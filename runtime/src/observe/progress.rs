@@ -53,7 +53,7 @@ pub struct StateOperator {
     pub num_rows_total: u64,
     /// Keys that changed in the epoch.
     pub num_rows_updated: u64,
-    /// Rows that came too late.
+    /// Rows that came too late; groups, when the stage is not the first.
     pub num_rows_dropped_by_watermark: u64,
     /// An estimate of the bytes held.
     pub memory_used_bytes: u64,

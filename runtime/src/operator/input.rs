@@ -23,7 +23,8 @@ pub enum Policy {
 /// Counts of rows, over a chunk or longer; they add up: rows in = used + filtered + late + bad.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows that came in: one for each record, or for each row of a record that holds several.
+    /// Rows that came in: one for each record, for each row of a record that holds several, or for each item that
+    /// `explode` made a row of.
     pub rows: u64,
     /// Rows that a filter left out.
     pub filtered: u64,
@@ -120,6 +121,12 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn undecoded(&mut self) {
         self.counts.rows += 1;
+    }
+
+    /// Counts the row of item `number` that `explode` made of a row: the first takes the place of that row.
+    #[inline]
+    pub fn exploded(&mut self, number: usize) {
+        self.counts.rows += u64::from(number > 0);
     }
 
     /// Counts a row that a filter left out.

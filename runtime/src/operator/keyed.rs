@@ -4,7 +4,6 @@
 //! part of the key. The same [`Keyed`] serves both sides: before the shuffle it gathers the partial aggregates of an
 //! epoch, after it it holds the state.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
@@ -41,16 +40,25 @@ pub struct Group<'a, K: Key, A: Finish> {
 pub struct Keyed<K, A> {
     window: WindowSpec,
     hasher: foldhash::fast::RandomState,
-    /// The pane last written to, taken out of `panes`: event times come close together.
-    current: Option<(i64, Table<K, A>)>,
-    /// The bounds of the current pane, so that most rows need no division.
-    bounds: (i64, i64),
-    panes: BTreeMap<i64, Table<K, A>>,
+    /// By their starts.
+    panes: Vec<Pane<K, A>>,
+    /// The pane last written to, or [`NONE`]: event times come close together.
+    current: usize,
     /// Tables emptied by a seal, kept for their memory.
     spare: Vec<Table<K, A>>,
     watermark: Option<Timestamp>,
     late: u64,
 }
+
+/// The keys of one pane and its bounds, so that most rows need no division.
+struct Pane<K, A> {
+    start: i64,
+    end: i64,
+    table: Table<K, A>,
+}
+
+/// The number of no pane.
+const NONE: usize = usize::MAX;
 
 /// The partial aggregates of an epoch for one worker: by pane, key group, and key.
 pub(super) struct Partial<K, A> {
@@ -65,9 +73,8 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         Self {
             window,
             hasher: foldhash::fast::RandomState::default(),
-            current: None,
-            bounds: (0, 0),
-            panes: BTreeMap::new(),
+            panes: Vec::new(),
+            current: NONE,
             spare: Vec::new(),
             watermark: None,
             late: 0,
@@ -79,7 +86,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         if self.watermark != plan.watermark {
             self.watermark = plan.watermark;
             // The pane at hand may have closed.
-            self.put_back();
+            self.current = NONE;
         }
     }
 
@@ -93,10 +100,10 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         U: Update<State = A>,
     {
         let micros = at.time.micros();
-        if micros < self.bounds.0 || micros >= self.bounds.1 {
+        if !self.panes.get(self.current).is_some_and(|pane| (pane.start..pane.end).contains(&micros)) {
             self.turn_to(at.time);
         }
-        let Some((_, table)) = &mut self.current else {
+        let Some(Pane { table, .. }) = self.panes.get_mut(self.current) else {
             self.late += 1;
             return;
         };
@@ -113,24 +120,26 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         }
     }
 
-    /// Makes the pane of `at` the current one, or none if it is closed.
-    #[cold]
+    /// Makes the pane of `at` the current one, or none if it is closed. Rows out of order switch often between panes that
+    /// are there.
+    #[inline(never)]
     fn turn_to(&mut self, at: Timestamp) {
-        self.put_back();
-        let pane = self.window.pane_of(at);
-        self.bounds = (pane, pane.saturating_add(self.window.pane()));
-        if self.watermark.is_some_and(|watermark| self.window.closes(pane) <= watermark) {
+        let after = self.panes.partition_point(|pane| pane.start <= at.micros());
+        let before = after.wrapping_sub(1);
+        let known = self.panes.get(before).filter(|pane| at.micros() < pane.end).map(|pane| pane.start);
+        let start = known.unwrap_or_else(|| self.window.pane_of(at));
+        if self.watermark.is_some_and(|watermark| self.window.closes(start) <= watermark) {
+            self.current = NONE;
             return;
         }
-        let table = self.panes.remove(&pane).or_else(|| self.spare.pop()).unwrap_or_default();
-        self.current = Some((pane, table));
-    }
-
-    fn put_back(&mut self) {
-        self.bounds = (0, 0);
-        if let Some((pane, table)) = self.current.take() {
-            self.panes.insert(pane, table);
+        // The pane at the end of time does not hold its end.
+        if self.panes.get(before).is_some_and(|pane| pane.start == start) {
+            self.current = before;
+            return;
         }
+        let (end, table) = (start.saturating_add(self.window.pane()), self.spare.pop().unwrap_or_default());
+        self.panes.insert(after, Pane { start, end, table });
+        self.current = after;
     }
 
     /// Rows that came late since the last call.
@@ -140,11 +149,11 @@ impl<K: Key, A: Finish> Keyed<K, A> {
 
     /// Empties the tables into parts, one for each worker.
     pub(super) fn drain(&mut self, workers: usize) -> Vec<Part> {
-        self.put_back();
+        self.current = NONE;
         let workers = workers.max(1);
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
         let mut canonical = Vec::new();
-        for (pane, mut table) in std::mem::take(&mut self.panes) {
+        for Pane { start, mut table, .. } in self.panes.drain(..) {
             let mut split: Vec<Grouped<K, A>> =
                 (0..workers).map(|_| Vec::with_capacity(table.len() / workers + 1)).collect();
             for entry in table.drain() {
@@ -158,7 +167,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             self.spare.push(table);
             for (part, entries) in parts.iter_mut().zip(split) {
                 if !entries.is_empty() {
-                    part.panes.push((pane, entries));
+                    part.panes.push((start, entries));
                 }
             }
         }

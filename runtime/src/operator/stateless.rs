@@ -152,6 +152,10 @@ impl<'a> Context<'a> {
         self.filtered += 1;
     }
 
+    /// As [`Self::filtered`], for an item of `explode`.
+    #[inline]
+    pub fn exploded(&mut self, _number: usize) {}
+
     /// The event time of a row for a following keyed stage.
     #[inline]
     pub fn time<T: Instant>(&mut self, time: T) -> At {

@@ -4,6 +4,7 @@
 //! keyed stage ([`keyed`](Decoded::keyed)), one closure after each keyed stage, and a [`sink`](Unsunk::sink).
 
 mod build;
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(crate) mod descriptor;
 pub mod explain;
 pub mod options;

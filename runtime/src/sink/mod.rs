@@ -17,7 +17,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-pub use self::collect::collect;
+pub use self::collect::{Collect, collect};
 pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
 pub use self::parquet::parquet;

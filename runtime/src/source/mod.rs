@@ -182,6 +182,8 @@ pub struct Fetched {
     pub forgotten: Vec<String>,
     /// Whether nothing more will come: a finite source has ended, or all that was there at the start has been read.
     pub exhausted: bool,
+    /// Whether a limit of bytes or rows kept back what is at hand: the epoch ends here, however long the fetch took.
+    pub full: bool,
     /// Figures for the progress document, by their names there.
     pub metrics: BTreeMap<String, f64>,
 }

@@ -235,8 +235,10 @@ impl Open {
     fn give(&mut self, cut: usize) -> Vec<u8> {
         let rest = self.buffer.get(cut..).unwrap_or(&[]);
         if self.start == 0 && rest.len() <= cut.min(STEP) {
-            let rest = rest.to_vec();
-            let mut data = std::mem::replace(&mut self.buffer, rest);
+            // The next chunk will be as long, and is not to move while it grows.
+            let mut next = Vec::with_capacity(cut + STEP);
+            next.extend_from_slice(rest);
+            let mut data = std::mem::replace(&mut self.buffer, next);
             data.truncate(cut);
             return data;
         }

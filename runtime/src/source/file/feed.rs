@@ -255,9 +255,12 @@ impl FileFeed {
         }
         let waiting = self.lanes.iter().filter(|lane| !lane.drained && !lane.caught_up()).count();
         let ends = following.is_none() || self.stopped;
+        let at_share =
+            |lane: &Lane| share.is_some_and(|share| lane.rows >= share) && !lane.drained && !lane.caught_up();
         Ok(Fetched {
             partitions: self.lanes.iter().map(|lane| lane.progress(&self.options)).collect(),
             exhausted: ends && waiting == 0,
+            full: bytes >= limits.bytes || self.lanes.iter().any(at_share),
             metrics: BTreeMap::from([("filesWaiting".to_owned(), waiting as f64)]),
             ..Fetched::default()
         })

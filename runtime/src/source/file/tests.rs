@@ -450,3 +450,20 @@ fn a_feature_that_is_missing_is_named() {
     let error = run(file(&*dir).open(Resume::default())).err().unwrap();
     assert!(error.to_string().contains("features = [\"gzip\"]"), "{error}");
 }
+
+#[test]
+fn a_fetch_says_whether_a_limit_kept_lines_back() {
+    let (_keep, dir) = folder();
+    append(&format!("{dir}/short"), "1\n");
+    append(&format!("{dir}/long"), "1\n2\n3\n4\n");
+    run(async {
+        let mut feed = file(dir).open(Resume::default()).await.unwrap();
+        let mut fetches = Vec::new();
+        for _ in 0..2 {
+            let (lines, fetched) = fetch(&mut *feed, &limits(Some(4), 1 << 20, Duration::ZERO)).await.unwrap();
+            fetches.push((lines.len(), fetched.full, fetched.exhausted));
+        }
+        // The share of the short file is not given to the long one, however much time there is.
+        assert_eq!(fetches, [(3, true, false), (2, false, true)]);
+    });
+}

@@ -313,7 +313,7 @@ impl KinesisFeed {
         }
         let forgotten = self.shards.forget(context.options.tuning.memory);
         let partitions = self.shards.iter_mut().map(|(number, shard)| shard.report(number, idle_after)).collect();
-        Fetched { partitions, forgotten, exhausted, metrics }
+        Fetched { partitions, forgotten, exhausted, full: false, metrics }
     }
 }
 

@@ -277,7 +277,7 @@ impl Shards {
         drained.iter().any(|shard| !parents.contains(&*shard.id))
     }
 
-    /// Forgets drained shards that the service does not know any more and no waiting child needs.
+    /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids.
     pub(super) fn forget(&mut self, memory: std::time::Duration) -> Vec<String> {
         let forgettable = |shard: &Shard| {
             shard.state == State::Drained
@@ -291,11 +291,11 @@ impl Shards {
         let needed: HashSet<String> = waiting.flat_map(|shard| shard.parents.iter().cloned()).collect();
         let mut forgotten = Vec::new();
         self.all.retain(|_, shard| {
-            let stays = !forgettable(shard) || needed.contains(&*shard.id);
-            if !stays {
+            let kept = !forgettable(shard) || needed.contains(&*shard.id);
+            if !kept {
                 forgotten.push(shard.id.to_string());
             }
-            stays
+            kept
         });
         let all = &self.all;
         self.numbers.retain(|_, number| all.contains_key(number));

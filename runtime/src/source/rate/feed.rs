@@ -135,7 +135,9 @@ impl RateFeed {
             });
         }
         let exhausted = self.parts.iter().all(|part| part.next >= self.end);
-        Ok(Fetched { partitions, exhausted, ..Fetched::default() })
+        let due = self.due();
+        let full = bytes >= limits.bytes || self.parts.iter().any(|part| part.rows >= share && part.next < due);
+        Ok(Fetched { partitions, exhausted, full, ..Fetched::default() })
     }
 }
 

@@ -17,7 +17,6 @@ use crate::error::Kind;
 use crate::source::{Chunk, ChunkSender, Feed, Fetched, Limits, PartitionProgress, PartitionState, Resume, Source};
 use crate::testing::kinesis::{Fault, Server, kpl_aggregate_with_hash_keys};
 use crate::{Error, Result};
-use serde_json::Value;
 use std::future::Future;
 use std::time::{Duration, Instant};
 

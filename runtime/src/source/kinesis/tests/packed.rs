@@ -68,7 +68,7 @@ fn an_aggregate_of_others_moves_the_position() {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             assert_eq!(reading.fetch(&eager()).await.1, []);
-            if reading.resume.partitions[FIRST].to["sequence_number"] == Value::from(sequence.as_str()) {
+            if reading.resume.partitions[FIRST].to["sequence_number"] == sequence.as_str() {
                 break;
             }
             assert!(Instant::now() < deadline);

@@ -112,7 +112,7 @@ fn the_shard_map_is_bounded() {
         let mut shard = FIRST.to_owned();
         let mut expected = Vec::new();
         let mut got = Vec::new();
-        let mut most = 0;
+        let (mut most, mut forgotten) = (0, 0);
         for round in 0..40 {
             let [left, right] = server.split(STREAM, &shard).unwrap();
             let text = format!("{round:03}");
@@ -133,6 +133,8 @@ fn the_shard_map_is_bounded() {
             shard = child;
             let (fetched, none) = reading.fetch(&eager()).await;
             assert_eq!(none, []);
+            assert!(fetched.forgotten.iter().all(|id| fetched.partitions.iter().all(|known| known.id != *id)));
+            forgotten += fetched.forgotten.len();
             most = most.max(fetched.partitions.len());
             if round % 10 == 0 {
                 reading = reading.restart().await;
@@ -140,6 +142,7 @@ fn the_shard_map_is_bounded() {
         }
         assert_eq!(texts(&got), expected);
         assert!(most <= 20, "{most}");
+        assert!(forgotten > 0);
     });
 }
 

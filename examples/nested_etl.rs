@@ -1,0 +1,59 @@
+//! Nested JSON, flattened: a row for each item of an order, broken orders set aside. `cargo run --example nested_etl`:
+//!
+//! ```text
+//! 4 rows in = 3 used + 0 filtered + 0 late + 0 skipped + 1 dead letters; 4 rows out in 1 epoch
+//! date=2026-01-01: 3 rows
+//! date=2026-01-02: 1 rows
+//! set aside: column `items.price`: expected a number, found string at byte 96 (TYPE)
+//! ```
+
+use millstream::prelude::*;
+use millstream_examples::table;
+
+#[derive(StreamSchema)]
+struct Order {
+    id: u64,
+    #[stream(event_time)]
+    ts: Timestamp,
+    customer: Customer,
+    items: Vec<Item>,
+}
+
+#[derive(StreamSchema)]
+struct Customer {
+    name: String,
+    #[stream(default = "unknown")]
+    country: String,
+}
+
+#[derive(StreamSchema)]
+struct Item {
+    sku: String,
+    price: f64,
+    #[stream(default = 1)]
+    count: u32,
+}
+
+const ORDERS: [&str; 4] = [
+    r#"{"id": 1, "ts": "2026-01-01T10:00:00Z", "customer": {"name": "Ada"}, "items": [{"sku": "flour", "price": 1.2, "count": 3}]}"#,
+    r#"{"id": 2, "ts": "2026-01-01T11:00:00Z", "customer": {"name": "Bo", "country": "NO"}, "items": [{"sku": "rye", "price": 2}, {"sku": "oat", "price": 3}]}"#,
+    r#"{"id": 3, "ts": "2026-01-01T12:00:00Z", "customer": {"name": "Cy"}, "items": [{"sku": "x", "price": "free"}]}"#,
+    r#"{"id": 4, "ts": "2026-01-02T09:00:00Z", "customer": {"name": "Di"}, "items": [{"sku": "flour", "price": 1.1}]}"#,
+];
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    let out = millstream_examples::fresh_folder("nested_etl");
+    let (rows, bad) = (format!("{out}/rows"), format!("{out}/bad"));
+    let pipeline = pipeline! {
+        from memory({ORDERS})
+        | decode json as Order else dead_letter(parquet({&bad}))
+        | explode item = items
+        | select { date = ts.date(), order = id, customer = customer.name, country = customer.country,
+                   sku = item.sku, amount = item.price * item.count as f64 }
+        | sink parquet({&rows}, partition_by = [date])
+    };
+    println!("{}", pipeline.checkpoint(format!("{out}/_checkpoint")).run().await?);
+    table::show(&rows, &["order", "sku"])?;
+    table::show(&bad, &["sequence_number"])
+}

@@ -1,0 +1,56 @@
+//! What a crate of one's own would have: a source and a format, called in a pipeline by their paths.
+
+use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat};
+use millstream::source::memory::{Memory, memory};
+
+/// A source made of another: what a device would send.
+pub fn device() -> Memory {
+    memory(["kettle=21.5", "toaster=180.5", "kettle=99"])
+}
+
+/// A format and its own decoder: a record is `NAME=VALUE`.
+pub struct Pairs;
+
+/// `decode millstream_examples::pairs::pairs`
+pub fn pairs() -> Pairs {
+    Pairs
+}
+
+/// A row of [`pairs`].
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// What is left of the `=`.
+    pub name: &'a str,
+    /// What is right of it.
+    pub value: f64,
+}
+
+impl PlainFormat for Pairs {
+    type Decoder = Self;
+    fn decoder(self) -> Self {
+        self
+    }
+    fn describe(&self) -> String {
+        "pairs".to_owned()
+    }
+}
+
+impl Decoder for Pairs {
+    type Row<'a> = Pair<'a>;
+    type Scratch = ();
+    fn next<'a>(
+        &self,
+        payload: &'a [u8],
+        at: &mut usize,
+        _arena: &'a Arena,
+        (): &mut (),
+    ) -> Result<Option<Pair<'a>>, Fault> {
+        // A payload has one row, and `at` says whether it was given already.
+        if std::mem::replace(at, 1) == 1 {
+            return Ok(None);
+        }
+        let pair = std::str::from_utf8(payload).ok().and_then(|text| text.split_once('='));
+        let pair = pair.and_then(|(name, value)| Some(Pair { name, value: value.parse().ok()? }));
+        pair.map(Some).ok_or_else(|| Fault::new("PAIR", 0, "NAME=VALUE", Found::Type("something else")))
+    }
+}

@@ -1,0 +1,28 @@
+//! How often each word is said per minute, from the text records of a Kinesis stream.
+//!
+//! `cargo run --example wordcount` reads sample records from a server in the process. Yours are read with
+//! `-- --stream NAME --region REGION --profile PROFILE`, and `--produce` puts the samples there first.
+
+use millstream::prelude::*;
+use millstream_examples::{sentences, stream::Input};
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    let input = Input::from_args("wordcount")?;
+    input.put_at(sentences()).await?;
+    let (stream, region, profile, endpoint) = input.options();
+    let pipeline = pipeline! {
+        from kinesis({stream}, region = {region}, profile = {profile}, endpoint = {endpoint}, start = trim_horizon)
+        | decode text
+        | select { line, arrival = record.approximate_arrival_timestamp }
+        | watermark arrival 10s
+        | explode word = line.split_whitespace()
+        | group_by { word, window = tumbling(arrival, 1min) }
+        | agg { n = count() }
+        | select { minute = window.start, word, n }
+        | sink console(sort = [minute, word])
+    };
+    // A stream does not end: the last minute stays open, as more of it may come. The account says so.
+    println!("{}", pipeline.trigger(input.trigger()).run().await?);
+    Ok(())
+}

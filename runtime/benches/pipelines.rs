@@ -1,0 +1,166 @@
+//! CPU time of whole jobs, here and as loops written by hand over serde_json, std's `HashMap` and parquet's writer:
+//! `cargo bench -p millstream --features parquet --bench pipelines [-- --quick]`.
+//!
+//! Both sides read the same files, take turns in one process, and must make the same rows. The pipelines run with a
+//! checkpoint, the loops have none. CPU time is that of the whole process, user and system.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "pipelines/by_hand.rs"]
+mod by_hand;
+#[path = "pipelines/data.rs"]
+mod data;
+#[path = "pipelines/sums.rs"]
+mod sums;
+
+use std::path::Path;
+use std::time::Duration;
+
+use millstream::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
+
+use self::sums::Sum;
+
+/// What the pipelines read: of eleven fields they use six or three.
+#[derive(StreamSchema)]
+struct Reading {
+    device_id: String,
+    #[stream(event_time)]
+    ts: Timestamp,
+    temperature: f64,
+    humidity: f64,
+    country: Option<String>,
+    status: String,
+    battery: i64,
+    firmware: String,
+    seq: u64,
+    lat: f64,
+    lon: f64,
+}
+
+/// Decode, filter, project six fields, write.
+fn etl(input: &str, out: &str) -> Pipeline {
+    pipeline! {
+        from file({input})
+        | decode json as Reading
+        | filter temperature > 5.0
+        | select { device_id, ts, temperature, country, status, seq }
+        | sink parquet({out})
+    }
+}
+
+/// Minutes of each device.
+fn minutes(input: &str, out: &str) -> Pipeline {
+    pipeline! {
+        from file({input})
+        | decode json as Reading
+        | watermark 10s
+        | group_by { device_id, window = tumbling(1min) }
+        | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
+        | select { device_id, start = window.start, n, mean, hottest }
+        | sink parquet({out})
+    }
+}
+
+/// How often each word occurs.
+fn words(input: &str, out: &str) -> Pipeline {
+    pipeline! {
+        from file({input})
+        | decode text
+        | explode word = line.split(' ')
+        | select { word, at = Timestamp::from_micros(0) }
+        | watermark at 10s
+        | group_by { word, all = tumbling(at, 1d) }
+        | agg { n = count() }
+        | select { word, n }
+        | sink parquet({out})
+    }
+}
+
+struct Job {
+    name: &'static str,
+    input: &'static str,
+    pipeline: fn(&str, &str) -> Pipeline,
+    by_hand: fn(&Path, &Path),
+    sum: fn(&Path) -> Sum,
+}
+
+const JOBS: [Job; 3] = [
+    Job { name: "W1 etl", input: "readings.json", pipeline: etl, by_hand: by_hand::etl, sum: sums::etl },
+    Job {
+        name: "W2 windows",
+        input: "readings.json",
+        pipeline: minutes,
+        by_hand: by_hand::minutes,
+        sum: sums::minutes,
+    },
+    Job { name: "W3 words", input: "lines.txt", pipeline: words, by_hand: by_hand::words, sum: sums::words },
+];
+
+/// CPU time of the process so far.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Nanoseconds of CPU time per event.
+fn measure(events: u64, work: impl FnOnce()) -> f64 {
+    let start = cpu();
+    work();
+    (cpu() - start).as_nanos() as f64 / events as f64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let option = |name: &str| args.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=')?.parse().ok());
+    let events: u64 = if quick { 200_000 } else { 2_000_000 };
+    let rounds: u64 = option("--rounds").unwrap_or(5);
+    // For profilers: `--only=W2` runs one job, and `--ours` leaves the loop out.
+    let only = args.iter().find_map(|arg| arg.strip_prefix("--only=")).unwrap_or("");
+    let ours_only = args.iter().any(|arg| arg == "--ours");
+
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = data::readings(&folder.path().join("readings.json"), events);
+    println!("{events} readings of {} bytes, {rounds} rounds", bytes / events);
+    data::lines(&folder.path().join("lines.txt"), events);
+    println!("{:<12} {:>12} {:>12} {:>7}", "job", "millstream", "by hand", "ratio");
+    for job in JOBS.iter().filter(|job| job.name.starts_with(only)) {
+        let input = folder.path().join(job.input);
+        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let scratch = tempfile::tempdir_in(folder.path()).unwrap();
+            let (out, hand) = (scratch.path().join("out"), scratch.path().join("hand.parquet"));
+            let run = || {
+                let pipeline = (job.pipeline)(input.to_str().unwrap(), out.to_str().unwrap());
+                let summary = pipeline.checkpoint(scratch.path().join("checkpoint")).run_blocking().unwrap();
+                assert_eq!((summary.rows.rows, summary.rows.late), (events, 0), "{summary}");
+            };
+            if ours_only {
+                println!("{:<12} {:>9.1} ns", job.name, measure(events, run));
+                continue;
+            }
+            let by_hand = || (job.by_hand)(&input, &hand);
+            // Who goes first takes turns, too.
+            let (own, other) = if round % 2 == 0 {
+                let own = measure(events, run);
+                (own, measure(events, by_hand))
+            } else {
+                let other = measure(events, by_hand);
+                (measure(events, run), other)
+            };
+            assert_eq!((job.sum)(&out), (job.sum)(&hand), "{}", job.name);
+            ours.push(own);
+            theirs.push(other);
+            ratios.push(own / other);
+        }
+        if !ours_only {
+            let (own, other) = (median(ours), median(theirs));
+            println!("{:<12} {own:>9.1} ns {other:>9.1} ns {:>7.2}", job.name, median(ratios));
+        }
+    }
+}
