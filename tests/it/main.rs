@@ -1,1 +1,2 @@
 //! Whole-feature tests.
+mod kinesis;

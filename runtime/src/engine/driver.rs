@@ -249,7 +249,7 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
-        self.partitions.progress(&fetched.partitions);
+        let moved = self.partitions.progress(&fetched.partitions);
         let mut counts = crate::operator::input::Counts::default();
         let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
         let mut future = 0;
@@ -268,7 +268,6 @@ impl Driver {
         }
         let drain = drain && !self.was_drained;
         let closing = if drain { Some(Timestamp::MAX) } else { self.watermark };
-        let moved = fetched.partitions.iter().any(|partition| partition.from != partition.to || partition.drained);
         if counts.rows == 0 && !moved && before == self.watermark && !drain {
             return Ok(None);
         }

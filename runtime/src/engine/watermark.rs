@@ -27,14 +27,17 @@ impl Partitions {
         self.known.insert(id.to_owned(), Known { max_event_time, drained, idle: false });
     }
 
-    /// What a fetch said.
-    pub(crate) fn progress(&mut self, partitions: &[PartitionProgress]) {
+    /// What a fetch said. Gives whether a partition got on: gave records, or was drained.
+    pub(crate) fn progress(&mut self, partitions: &[PartitionProgress]) -> bool {
+        let mut moved = false;
         for partition in partitions {
             self.numbers.insert(partition.partition, partition.id.clone());
             let known = self.known.entry(partition.id.clone()).or_default();
+            moved |= partition.from != partition.to || (partition.drained && !known.drained);
             known.drained = partition.drained;
             known.idle = partition.idle;
         }
+        moved
     }
 
     /// The latest event time that came from a partition.
