@@ -2,7 +2,7 @@
 
 use millstream::engine::Trigger;
 use millstream::prelude::*;
-use millstream::sink::{Collect, collect};
+use millstream::sink::collect::{Collect, collect};
 use millstream::testing::kinesis::Server;
 use millstream_examples::readings;
 

@@ -5,3 +5,4 @@
 #[cfg(unix)]
 mod crash;
 mod differential;
+mod kinesis;

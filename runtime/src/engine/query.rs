@@ -49,6 +49,12 @@ impl Query {
         self.stop.send_replace(Stop::Drain);
     }
 
+    /// Whether it has ended, for whatever reason; [`Self::wait`] tells at once then.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Waits for the end.
     ///
     /// # Errors

@@ -312,7 +312,9 @@ impl KinesisFeed {
             metrics.insert(name.to_owned(), figure);
         }
         let forgotten = self.shards.forget(context.options.tuning.memory);
-        let partitions = self.shards.iter_mut().map(|(number, shard)| shard.report(number, idle_after)).collect();
+        let awaited = self.shards.childless();
+        let report = |(number, shard): (u32, &mut Shard)| shard.report(number, idle_after, &awaited);
+        let partitions = self.shards.iter_mut().map(report).collect();
         Fetched { partitions, forgotten, exhausted, full: false, metrics }
     }
 }

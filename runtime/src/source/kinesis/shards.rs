@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_kinesis::types::Shard as Described;
 use serde_json::Value;
@@ -123,9 +124,11 @@ impl Shard {
         self.state == State::Reading && !self.done
     }
 
-    /// What the fetch that ends now says of it. Called once for each fetch.
-    pub(super) fn report(&mut self, partition: u32, idle_after: std::time::Duration) -> PartitionProgress {
-        let drained = self.state == State::Drained;
+    /// What the fetch that ends now says of it; `awaited` are those whose children are not known. Called once for each
+    /// fetch.
+    pub(super) fn report(&mut self, partition: u32, idle_after: Duration, awaited: &[u32]) -> PartitionProgress {
+        // Until its children are there to hold the watermark, it does.
+        let drained = self.state == State::Drained && !awaited.contains(&partition);
         // There may be thousands in every commit that were drained long ago.
         let brief = drained && self.drained_reported;
         if brief {
@@ -265,6 +268,13 @@ impl Shards {
         shard.drained_at.is_none_or(|drained| self.listed.is_some_and(|listed| listed >= drained))
     }
 
+    /// The drained shards whose children may be in the next list: none is known, and no list was asked for since.
+    pub(super) fn childless(&self) -> Vec<u32> {
+        let unlisted = self.iter().filter(|(_, shard)| shard.state == State::Drained && !self.children_listed(shard));
+        let has_child = |id: &str| self.all.values().any(|shard| shard.parents.iter().any(|parent| parent == id));
+        unlisted.filter(|(_, shard)| !has_child(&shard.id)).map(|(number, _)| number).collect()
+    }
+
     /// Whether a drained shard should have children that no list has named yet.
     pub(super) fn orphaned(&self, since: Instant) -> bool {
         let recent = |shard: &&Shard| shard.drained_at.is_some_and(|drained| drained >= since);
@@ -278,7 +288,7 @@ impl Shards {
     }
 
     /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids.
-    pub(super) fn forget(&mut self, memory: std::time::Duration) -> Vec<String> {
+    pub(super) fn forget(&mut self, memory: Duration) -> Vec<String> {
         let forgettable = |shard: &Shard| {
             shard.state == State::Drained
                 && shard.drained_reported

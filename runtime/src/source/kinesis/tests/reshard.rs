@@ -90,6 +90,27 @@ fn a_reshard_while_reading() {
     });
 }
 
+/// The children may have older events than any other shard.
+#[test]
+fn a_parent_is_drained_once_its_children_are_there_to_hold_the_watermark() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put(STREAM, "k", "1").unwrap();
+        let mut reading = Reading::start(source(&server)).await;
+        server.faults().times("ListShards", 6, Fault::Throttle);
+        server.split(STREAM, FIRST).unwrap();
+        server.put(STREAM, "k", "2").unwrap();
+        let mut got = Vec::new();
+        while got.len() < 2 {
+            let (fetched, more) = reading.fetch(&eager()).await;
+            assert!(fetched.partitions.len() == 3 || !fetched.partitions[0].drained);
+            got.extend(more);
+            reading = reading.restart().await;
+        }
+        assert_eq!(texts(&got), ["1", "2"]);
+    });
+}
+
 #[test]
 fn a_parent_that_expired_holds_nothing_back() {
     run(async |server| {
