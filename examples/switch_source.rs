@@ -13,7 +13,7 @@ struct Reading {
     temperature: f64,
 }
 
-#[derive(StreamSchema, Debug, PartialEq, PartialOrd)]
+#[derive(StreamSchema, PartialEq)]
 struct Hot {
     ts: Timestamp,
     device_id: String,
@@ -54,6 +54,6 @@ async fn main() -> millstream::Result<()> {
     let memory = rows(hot!(b, memory({ lines })), b).await?;
     let kinesis = rows(hot!(c, kinesis("readings", endpoint = { server.endpoint() }, start = trim_horizon)), c).await?;
     assert!(file == memory && memory == kinesis);
-    println!("{} rows, the same from all three; the first: {:?}", file.len(), file.first());
+    println!("{} rows, the same from all three", file.len());
     Ok(())
 }

@@ -64,6 +64,9 @@
 //! | `socket` | the source `socket`: lines over TCP |
 //! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
 
+// Only checkpoints need some of what there is.
+#![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]
+
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;

@@ -1,5 +1,5 @@
 //! Starts the example `by_hand`.
 
 fn main() -> std::io::Result<()> {
-    millstream_launch::run("by_hand", "kinesis,parquet")
+    millstream_launch::run("by_hand")
 }

@@ -1,5 +1,5 @@
 //! Starts the example `hello`.
 
 fn main() -> std::io::Result<()> {
-    millstream_launch::run("hello", "")
+    millstream_launch::run("hello")
 }

@@ -1,5 +1,5 @@
 //! Starts the example `own_connector`.
 
 fn main() -> std::io::Result<()> {
-    millstream_launch::run("own_connector", "")
+    millstream_launch::run("own_connector")
 }

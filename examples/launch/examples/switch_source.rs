@@ -1,5 +1,5 @@
 //! Starts the example `switch_source`.
 
 fn main() -> std::io::Result<()> {
-    millstream_launch::run("switch_source", "kinesis")
+    millstream_launch::run("switch_source")
 }

@@ -1,5 +1,5 @@
 //! Starts the example `wordcount`.
 
 fn main() -> std::io::Result<()> {
-    millstream_launch::run("wordcount", "kinesis")
+    millstream_launch::run("wordcount")
 }
