@@ -86,7 +86,13 @@ struct Job {
 
 const JOBS: [Job; 3] = [
     Job { name: "W1 etl", input: "readings.json", pipeline: etl, by_hand: by_hand::etl, sum: sums::etl },
-    Job { name: "W2 windows", input: "readings.json", pipeline: minutes, by_hand: by_hand::minutes, sum: sums::minutes },
+    Job {
+        name: "W2 windows",
+        input: "readings.json",
+        pipeline: minutes,
+        by_hand: by_hand::minutes,
+        sum: sums::minutes,
+    },
     Job { name: "W3 words", input: "lines.txt", pipeline: words, by_hand: by_hand::words, sum: sums::words },
 ];
 
