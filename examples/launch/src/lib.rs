@@ -9,7 +9,7 @@ use std::process::{Command, exit};
 pub fn run(name: &str, features: &str) -> std::io::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["run", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
-    cargo.args(["--example", name, "--features", features]);
+    cargo.args(["--bin", name, "--features", features]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
