@@ -9,7 +9,7 @@ fn examples() -> impl Iterator<Item = (&'static str, String)> {
     let value = |lines: &'static str, key: &str| {
         lines.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix('=').map(str::trim))
     };
-    MANIFEST.split("[[example]]").skip(1).filter_map(move |lines| {
+    MANIFEST.split("[[bin]]").skip(1).filter_map(move |lines| {
         let features = value(lines, "required-features").unwrap_or_default();
         Some((value(lines, "name")?.trim_matches('"'), features.replace(['[', ']', '"', ' '], "")))
     })
@@ -23,7 +23,7 @@ pub fn run(name: &str) -> std::io::Result<()> {
     let features = examples().find(|(example, _)| *example == name).map(|(_, features)| features).unwrap_or_default();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["run", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
-    cargo.args(["--example", name, "--features", &features]);
+    cargo.args(["--bin", name, "--features", &features]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

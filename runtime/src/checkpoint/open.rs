@@ -129,7 +129,7 @@ fn check_crash_loop(options: &OpenOptions, history: &History, root: &str) -> Res
         Kind::CrashLoop,
         format!("{starts} starts on the checkpoint `{root}` ended without a commit since {since}; {error}"),
     )
-    .help("remove the cause, then start once with `ignore_crash_loop`, or start another build"))
+    .help("remove the cause, then start once with `.ignore_crash_loop()` (`run --ignore-crash-loop` on the command line), or start another build"))
 }
 
 fn authors(options: &OpenOptions, generation: u64) -> (Author, Writer) {

@@ -63,6 +63,9 @@ enum Command {
         /// Threads that compute
         #[arg(long)]
         workers: Option<usize>,
+        /// Starts even if the last starts ended without a commit
+        #[arg(long)]
+        ignore_crash_loop: bool,
         /// Prints a JSON document for each epoch on standard error
         #[arg(long)]
         json: bool,
@@ -115,10 +118,18 @@ pub async fn cli(pipeline: Pipeline) -> ExitCode {
 }
 
 async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
-    let command =
-        arguments.command.unwrap_or(Command::Run { checkpoint: None, trigger: None, workers: None, json: false });
+    let command = arguments.command.unwrap_or(Command::Run {
+        checkpoint: None,
+        trigger: None,
+        workers: None,
+        ignore_crash_loop: false,
+        json: false,
+    });
     match command {
-        Command::Run { checkpoint, trigger, workers, json } => {
+        Command::Run { checkpoint, trigger, workers, ignore_crash_loop, json } => {
+            if ignore_crash_loop {
+                pipeline = pipeline.ignore_crash_loop();
+            }
             if let Some(checkpoint) = checkpoint {
                 pipeline = pipeline.checkpoint(checkpoint);
             }

@@ -81,6 +81,7 @@ impl Book {
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
         let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
         open.durability = options.durability;
+        open.ignore_crash_loop = options.ignore_crash_loop;
         for (number, root) in roots {
             open = open.sink(sink_id(*number), *root);
         }

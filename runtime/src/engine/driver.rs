@@ -140,11 +140,16 @@ impl Driver {
         let workers = self.workers.len();
         for (stage, batches) in state.into_iter().enumerate() {
             self.all(|| Command::Restore { stage, batches: batches.clone(), workers })?;
-            self.answers(|reply| matches!(reply, Reply::Restored).then_some(())).await?;
+            self.answers(|reply| matches!(reply, Reply::Restored { .. }).then_some(())).await?;
         }
         let watermark = self.watermark;
         self.all(|| Command::Restored { watermark })?;
-        self.answers(|reply| matches!(reply, Reply::Restored).then_some(())).await.map(drop)
+        let keys = self.answers(|reply| match reply {
+            Reply::Restored { keys } => Some(keys),
+            _ => None,
+        });
+        self.summary.open_keys = keys.await?.into_iter().sum();
+        Ok(())
     }
 
     /// Turns the crank until there is nothing more to do.

@@ -61,6 +61,12 @@ impl Pipeline {
         self
     }
 
+    /// Starts even if the last five starts ended without a commit, once their cause is removed.
+    pub fn ignore_crash_loop(mut self) -> Self {
+        self.options.ignore_crash_loop = true;
+        self
+    }
+
     /// Calls `listener` after every epoch.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Arc::new(listener));

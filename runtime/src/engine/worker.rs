@@ -44,9 +44,15 @@ pub(crate) enum Command {
 /// What a worker answers.
 pub(crate) enum Reply {
     Sealed(Box<Sealed>),
-    Reduced { output: Option<Vec<Part>>, late: u64 },
+    Reduced {
+        output: Option<Vec<Part>>,
+        late: u64,
+    },
     Finished(Box<Finished>),
-    Restored,
+    /// State is back; once all is, with the number of its keys.
+    Restored {
+        keys: u64,
+    },
     Failed(Error),
 }
 
@@ -226,13 +232,15 @@ impl State {
                     let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
                     keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
                 }
-                Ok(Some(Reply::Restored))
+                Ok(Some(Reply::Restored { keys: 0 }))
             }
             Command::Restored { watermark } => {
+                let mut keys = 0;
                 for keyed in &mut self.chain.keyed {
                     keyed.restored(watermark);
+                    keys += keyed.keys();
                 }
-                Ok(Some(Reply::Restored))
+                Ok(Some(Reply::Restored { keys }))
             }
         }
     }

@@ -88,6 +88,8 @@ pub(crate) struct Options {
     /// Event times later than now by more than this do not move the watermark.
     pub max_future_skew: Duration,
     pub durability: Durability,
+    /// Start even if the last starts ended without a commit.
+    pub ignore_crash_loop: bool,
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
@@ -104,6 +106,7 @@ impl Default for Options {
             max_bytes_per_epoch: 64 << 20,
             max_future_skew: Duration::from_secs(300),
             durability: Durability::default(),
+            ignore_crash_loop: false,
             listener: None,
             progress: true,
         }

@@ -25,6 +25,12 @@ pub trait Builder: Default + Send + 'static {
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef;
 }
 
+/// Takes the values of a batch and makes room for as many, so that the next one does not move while it grows.
+pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    std::mem::replace(values, room)
+}
+
 /// A type that can be kept in Arrow: columns of rows, keys and accumulators of state.
 ///
 /// It has a borrowed view that is `Copy`, so that expressions may name it as often as they like.

@@ -39,7 +39,8 @@ impl<B: Builder> Builder for OptionBuilder<B> {
         self.valid.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        let own = NullBuffer::from(std::mem::take(&mut self.valid));
+        let own = NullBuffer::from(self.valid.as_slice());
+        self.valid.clear();
         let nulls = NullBuffer::union(Some(&own), nulls.as_ref()).filter(|nulls| nulls.null_count() > 0);
         self.values.finish(nulls)
     }

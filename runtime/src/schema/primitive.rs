@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
-use super::column::{Builder, Column, Stored};
+use super::column::{Builder, Column, Stored, take};
 use super::projection::Projection;
 use super::text::{bytes_array, load_bytes};
 use super::{Fault, Reader};
@@ -43,7 +43,7 @@ impl<T: ArrowPrimitiveType> Builder for PrimitiveBuilder<T> {
         self.0.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        let array = PrimitiveArray::<T>::new(std::mem::take(&mut self.0).into(), nulls);
+        let array = PrimitiveArray::<T>::new(take(&mut self.0).into(), nulls);
         // The type parameter names the physical type only; a timestamp's zone is set by its column.
         Arc::new(array)
     }
@@ -62,7 +62,9 @@ impl Builder for BoolBuilder {
         self.0.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(BooleanArray::new(BooleanBuffer::from(std::mem::take(&mut self.0)), nulls))
+        let bits = BooleanBuffer::from(self.0.as_slice());
+        self.0.clear();
+        Arc::new(BooleanArray::new(bits, nulls))
     }
 }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
-use super::column::{Builder, Column, Stored};
+use super::column::{Builder, Column, Stored, take};
 use super::projection::Projection;
 use super::{Fault, Reader};
 use crate::time::{Date, Timestamp};
@@ -26,7 +26,7 @@ impl Builder for TimestampBuilder {
         self.0.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::new(std::mem::take(&mut self.0).into(), nulls).with_timezone("UTC"))
+        Arc::new(TimestampMicrosecondArray::new(take(&mut self.0).into(), nulls).with_timezone("UTC"))
     }
 }
 
@@ -43,7 +43,7 @@ impl Builder for DateBuilder {
         self.0.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(Date32Array::new(std::mem::take(&mut self.0).into(), nulls))
+        Arc::new(Date32Array::new(take(&mut self.0).into(), nulls))
     }
 }
 

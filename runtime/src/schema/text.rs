@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, UInt8Type};
 use bumpalo::Bump;
 
 use super::cell::Cell;
-use super::column::{Builder, Column, Stored};
+use super::column::{Builder, Column, Stored, take};
 use super::projection::Projection;
 use super::{Fault, Reader};
 
@@ -31,7 +31,7 @@ impl Packed {
         let mut offsets = Vec::with_capacity(self.ends.len() + 1);
         offsets.push(0);
         offsets.append(&mut self.ends);
-        (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(std::mem::take(&mut self.data)))
+        (OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(take(&mut self.data)))
     }
 }
 
