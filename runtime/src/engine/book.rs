@@ -112,6 +112,7 @@ impl Book {
         }
         let found = Found {
             resume: Resume {
+                pipeline: None,
                 partitions: book
                     .sources
                     .partitions

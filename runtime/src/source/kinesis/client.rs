@@ -26,7 +26,7 @@ pub(super) const LARGEST_PAGE: usize = 10 << 20;
 const SHARDS_PER_PAGE: i32 = 1_000;
 
 pub(super) struct Client {
-    sdk: Sdk,
+    pub(super) sdk: Sdk,
     name: Option<String>,
     arn: Option<String>,
     /// What errors call the stream.
@@ -42,7 +42,9 @@ pub(super) enum Class {
     Transient,
     /// The iterator or token is too old: get a new one.
     Expired,
-    /// There is no such stream or shard.
+    /// Somebody else has it, or it is not ready: try again for some time.
+    Busy,
+    /// There is no such stream, shard or consumer.
     Missing,
     /// The request is not valid, such as a sequence number that is not known any more.
     Invalid,
@@ -61,7 +63,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    pub(super) fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,
@@ -80,6 +82,7 @@ impl Trouble {
             | "RequestLimitExceeded"
             | "TooManyRequestsException" => Class::Throttled,
             "ExpiredIteratorException" | "ExpiredNextTokenException" => Class::Expired,
+            "ResourceInUseException" => Class::Busy,
             "ResourceNotFoundException" => Class::Missing,
             "InvalidArgumentException" => Class::Invalid,
             "AccessDeniedException"
@@ -103,6 +106,14 @@ impl Trouble {
         Self { class, operation, message }
     }
 
+    pub(super) fn transient(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Transient, operation, message }
+    }
+
+    pub(super) fn busy(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Busy, operation, message }
+    }
+
     /// Records are gone that were not read.
     pub(super) fn lost(message: String) -> Self {
         Self { class: Class::Lost, operation: "GetRecords", message }
@@ -110,7 +121,7 @@ impl Trouble {
 
     /// Whether it is where the iterator was to begin that the service refuses.
     pub(super) fn is_about_start(&self) -> bool {
-        self.operation == "GetShardIterator"
+        matches!(self.operation, "GetShardIterator" | "SubscribeToShard")
     }
 
     /// The error of a source that gives up. `place` is the stream, and the shard if it is about one.
@@ -122,6 +133,11 @@ impl Trouble {
                 .help(format!("allow the IAM action kinesis:{operation} for the stream, or give other credentials")),
             Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
             Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),
+            Class::Throttled if *operation == "RegisterStreamConsumer" => error(Kind::Config).help(
+                "a stream has at most 20 consumers: deregister one that is not in use, or read with `consumer_mode = polling`",
+            ),
+            Class::Busy if *operation == "SubscribeToShard" => error(Kind::Unavailable)
+                .help("another reader has the same consumer: give each pipeline a `consumer_name` of its own"),
             _ if message.contains("KMS") => {
                 error(Kind::Unavailable).help("check the encryption key of the stream, and that the reader may use it")
             }
@@ -166,7 +182,7 @@ impl Client {
     pub(super) async fn new(options: &Kinesis) -> Result<Self> {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(10))
+            .operation_attempt_timeout(options.tuning.attempt)
             .operation_timeout(Duration::from_secs(60))
             .build();
         let mut config = Config::builder()
@@ -230,7 +246,7 @@ impl Client {
         let answer = answer.map_err(|error| Trouble::new("DescribeStreamSummary", &error))?;
         let Some(summary) = answer.stream_description_summary else {
             let message = "the answer has no description".to_owned();
-            return Err(Trouble { class: Class::Transient, operation: "DescribeStreamSummary", message });
+            return Err(Trouble::transient("DescribeStreamSummary", message));
         };
         // The SDK reads the time as a float, so that it is a little off.
         let creation = (summary.stream_creation_timestamp.as_nanos() + 500_000).div_euclid(1_000_000);
@@ -278,11 +294,8 @@ impl Client {
             }
         };
         let answer = request.send().await.map_err(|error| Trouble::new("GetShardIterator", &error))?;
-        answer.shard_iterator.ok_or_else(|| Trouble {
-            class: Class::Transient,
-            operation: "GetShardIterator",
-            message: "the answer has no iterator".to_owned(),
-        })
+        let missing = || Trouble::transient("GetShardIterator", "the answer has no iterator".to_owned());
+        answer.shard_iterator.ok_or_else(missing)
     }
 
     pub(super) async fn records(&self, iterator: &str, limit: u32) -> Result<GetRecordsOutput, Trouble> {

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::consumer::Consumer;
 use super::kpl;
 use super::lister::{self, persist};
 use super::options::Kinesis;
@@ -70,12 +71,20 @@ pub(super) async fn open(options: &Kinesis, resume: Resume) -> Result<KinesisFee
         Some(start) => Origin::try_from(start.to_owned())?,
         None => options.start.resolve(now)?,
     };
+    let consumer = match options.consumer_mode.0 {
+        true => {
+            let name = options.consumer(resume.pipeline.as_deref())?;
+            Some(Consumer::open(&client, &tuning, seed, &summary.arn, name).await?)
+        }
+        false => None,
+    };
     let room = usize::try_from(options.fetch_buffer_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
     let context = Arc::new(Context {
         options: options.clone(),
         summary,
         room: Arc::new(Semaphore::new(room)),
         counters: Counters::default(),
+        consumer,
         client,
     });
     let (sender, events) = unbounded_channel();
@@ -417,6 +426,19 @@ impl Feed for KinesisFeed {
 
     fn starts(&self) -> Value {
         Value::String(self.origin.to_string())
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.tasks.shutdown().await;
+            let context = &self.context;
+            let Some(consumer) = &context.consumer else { return };
+            if context.options.require_consumer_deregistration {
+                if let Err(trouble) = context.client.deregister(consumer).await {
+                    tracing::warn!(%trouble, "the consumer of {} stays registered", context.place());
+                }
+            }
+        })
     }
 
     fn stop_at_present(&mut self) {

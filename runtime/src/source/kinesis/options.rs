@@ -38,6 +38,9 @@ pub fn kinesis(stream: impl Into<String>) -> Kinesis {
         secret_key: None,
         session_token: None,
         profile: None,
+        consumer_mode: polling,
+        consumer_name: None,
+        require_consumer_deregistration: false,
         on_data_loss: fail,
         idle_after: Duration::from_secs(30),
         tuning: Tuning::default(),
@@ -114,6 +117,20 @@ pub const fail: OnDataLoss = OnDataLoss(false);
 #[expect(non_upper_case_globals, reason = "a word of the language")]
 pub const skip: OnDataLoss = OnDataLoss(true);
 
+/// How records come: [`polling`] or [`efo`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerMode(pub(super) bool);
+
+/// By GetRecords calls, whose rates all readers of a shard share; the default.
+#[expect(non_upper_case_globals, reason = "a word of the language")]
+pub const polling: ConsumerMode = ConsumerMode(false);
+
+/// By enhanced fan-out: a consumer is registered, and the service pushes 2 MiB a second of each shard to it, whoever else
+/// reads the stream. It is paid for by the hour and by the byte. The positions in a checkpoint are those of polling: a
+/// pipeline may change from one to the other at any start.
+#[expect(non_upper_case_globals, reason = "a word of the language")]
+pub const efo: ConsumerMode = ConsumerMode(true);
+
 /// The source [`kinesis`]. Its methods are its options; each takes a value, or an `Option` of one where `None` leaves
 /// the default.
 #[derive(Clone)]
@@ -132,6 +149,9 @@ pub struct Kinesis {
     pub(super) secret_key: Option<Secret>,
     pub(super) session_token: Option<Secret>,
     pub(super) profile: Option<String>,
+    pub(super) consumer_mode: ConsumerMode,
+    pub(super) consumer_name: Option<String>,
+    pub(super) require_consumer_deregistration: bool,
     pub(super) on_data_loss: OnDataLoss,
     pub(super) idle_after: Duration,
     pub(super) tuning: Tuning,
@@ -148,6 +168,10 @@ pub(super) struct Tuning {
     pub(super) patience: Duration,
     /// The same for the first calls.
     pub(super) start_patience: Duration,
+    /// How long one try of a call may take.
+    pub(super) attempt: Duration,
+    /// After how long without an event a subscription is given up.
+    pub(super) silence: Duration,
     /// How long a drained shard that is not listed any more is remembered.
     pub(super) memory: Duration,
 }
@@ -159,6 +183,8 @@ impl Default for Tuning {
             refresh: Duration::from_secs(30),
             patience: Duration::from_secs(15 * 60),
             start_patience: Duration::from_secs(60),
+            attempt: Duration::from_secs(10),
+            silence: Duration::from_secs(60),
             memory: Duration::from_secs(600),
         }
     }
@@ -288,6 +314,35 @@ impl Kinesis {
         self
     }
 
+    /// How records come: [`polling`] or [`efo`] (`consumerMode`). Default: [`polling`].
+    ///
+    /// [`efo`] needs the IAM actions `kinesis:DescribeStreamConsumer`, `kinesis:RegisterStreamConsumer` and
+    /// `kinesis:SubscribeToShard` as well, and none of `kinesis:GetShardIterator` and `kinesis:GetRecords`; the options
+    /// [`Self::max_records_per_fetch`], [`Self::max_fetch_rate`] and [`Self::min_fetch_period`] mean nothing to it.
+    #[must_use]
+    pub fn consumer_mode(mut self, mode: impl Into<Option<ConsumerMode>>) -> Self {
+        self.consumer_mode = mode.into().unwrap_or(self.consumer_mode);
+        self
+    }
+
+    /// The name of the consumer of [`efo`], 1 to 128 of `a-z A-Z 0-9 _ . -` (`consumerName`): the one of this name is
+    /// used, or registered if there is none. Two pipelines must not share it. Default: `millstream-` and the name of the
+    /// pipeline, which then must have one.
+    #[must_use]
+    pub fn consumer_name(mut self, name: impl IntoText) -> Self {
+        self.consumer_name = name.into_text().or(self.consumer_name);
+        self
+    }
+
+    /// Whether to deregister the consumer of [`efo`] when the pipeline stops in order
+    /// (`requireConsumerDeregistration`), with the IAM action `kinesis:DeregisterStreamConsumer`. Default: `false`, so
+    /// that the next start need not wait for a new one.
+    #[must_use]
+    pub fn require_consumer_deregistration(mut self, required: impl Into<Option<bool>>) -> Self {
+        self.require_consumer_deregistration = required.into().unwrap_or(self.require_consumer_deregistration);
+        self
+    }
+
     /// What to do when records are gone that were not read yet: [`fail`] or [`skip`]. Default: [`fail`].
     #[must_use]
     pub fn on_data_loss(mut self, policy: impl Into<Option<OnDataLoss>>) -> Self {
@@ -325,6 +380,28 @@ impl Kinesis {
     /// What `record.stream` is: the name.
     pub(super) fn name(&self) -> &str {
         self.arn().and_then(|arn| arn.rsplit_once(":stream/")).map_or(&self.stream, |(_, name)| name)
+    }
+
+    /// The name of the consumer, or why there is none.
+    pub(super) fn consumer(&self, pipeline: Option<&str>) -> Result<String> {
+        let valid = |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '_' | '.' | '-');
+        let wrong = |what: String, help: &str| {
+            Err(Error::new(Kind::Config, format!("kinesis stream `{}`: {what}", self.stream)).help(help))
+        };
+        match (&self.consumer_name, pipeline) {
+            (Some(name), _) if !(1..=128).contains(&name.len()) || !name.chars().all(valid) => {
+                wrong(format!("consumer_name is `{name}`"), "give 1 to 128 of the characters a-z A-Z 0-9 _ . -")
+            }
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(pipeline)) => {
+                let name = pipeline.chars().map(|character| if valid(character) { character } else { '_' });
+                Ok("millstream-".chars().chain(name).take(128).collect())
+            }
+            (None, None) => wrong(
+                "enhanced fan-out needs a name for its consumer".into(),
+                "set the option `consumer_name`, or name the pipeline by `.name(\"..\")`",
+            ),
+        }
     }
 
     /// Checks what does not need the service.

@@ -232,8 +232,12 @@ pub(super) struct Log {
 const LOG_LIMIT: usize = 100_000;
 
 impl Log {
+    pub(super) fn count(&mut self, operation: &str) {
+        *self.counts.entry(operation.to_owned()).or_default() += 1;
+    }
+
     pub(super) fn add(&mut self, call: Call) {
-        *self.counts.entry(call.operation.clone()).or_default() += 1;
+        self.count(&call.operation);
         if self.calls.len() == LOG_LIMIT {
             self.calls.pop_front();
         }

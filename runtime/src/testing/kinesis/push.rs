@@ -123,6 +123,7 @@ impl Subscription {
         if quiet && found.closed.is_none() && heard {
             return Look::Nothing;
         }
+        state.log.count(EVENT);
         let fault = state.next_fault(EVENT, Some(&id));
         if let Some(refusal) = fault.as_ref().and_then(|fault| fault.refusal(Some(&id))) {
             return Look::Exception(refusal);

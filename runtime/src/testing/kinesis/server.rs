@@ -293,7 +293,8 @@ impl Server {
         Faults { shared: &self.shared }
     }
 
-    /// How many calls of an operation, such as `"GetRecords"`, came over HTTP, those that failed included.
+    /// How many calls of an operation, such as `"GetRecords"`, came over HTTP, those that failed included. As
+    /// `"SubscribeToShardEvent"` the events of all subscriptions count.
     #[must_use]
     pub fn calls(&self, operation: &str) -> u64 {
         self.shared.lock().log.counts.get(operation).copied().unwrap_or(0)
