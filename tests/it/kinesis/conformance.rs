@@ -36,7 +36,7 @@ fn conforms(service: &Service, server: &str) {
     for (number, name) in NAMES.iter().enumerate() {
         let stream = format!("check-{number}");
         let stream = Stream { client: service.client(), name: &stream };
-        let limited = async { tokio::time::timeout(Duration::from_secs(60), check(name, &stream)).await };
+        let limited = async { tokio::time::timeout(Duration::from_secs(240), check(name, &stream)).await };
         if let Err(why) = service.block_on(limited).unwrap_or_else(|_| Err("no answer".to_owned())) {
             println!("{server}: {name}: {why}");
             broken.insert(*name, why);
@@ -95,13 +95,24 @@ fn read_in_turn(service: &Service) {
         std::thread::sleep(Duration::from_millis(1_100));
         job(modes.next().unwrap()).run_blocking().unwrap();
     }
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while super::output::lines(&out).len() < LINES && Instant::now() < deadline {
-        job(modes.next().unwrap()).run_blocking().unwrap();
-    }
+    let deadline = Instant::now() + Duration::from_secs(120);
+    // One more split, which pushing alone has to get over.
+    service.put((LINES..LINES + 50).map(|line| (format!("k{}", line % 7), line.to_string())));
+    service.split(&service.open_shards()[0]);
+    service.put((LINES + 50..LINES + 100).map(|line| (format!("k{}", line % 7), line.to_string())));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let query = job(kinesis::efo).trigger(Trigger::every(millis(200))).start();
+        while super::output::lines(&out).len() < LINES + 100 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!query.is_finished());
+        }
+        query.stop();
+        query.wait().await.unwrap();
+    });
     let mut lines: Vec<usize> = super::output::lines(&out).iter().map(|line| line.parse().unwrap()).collect();
     lines.sort_unstable();
-    assert_eq!(lines, (0..LINES).collect::<Vec<_>>());
+    assert_eq!(lines, (0..LINES + 100).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Epochs out of the pages of all shards.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -85,6 +85,7 @@ pub(super) async fn open(options: &Kinesis, resume: Resume) -> Result<KinesisFee
         room: Arc::new(Semaphore::new(room)),
         counters: Counters::default(),
         consumer,
+        closed: Mutex::default(),
         client,
     });
     let (sender, events) = unbounded_channel();
@@ -144,6 +145,7 @@ impl KinesisFeed {
     }
 
     fn update(&mut self, list: Vec<super::shards::Listed>, origin: Origin, asked: Instant) -> Result<()> {
+        self.context.note_closed(&list);
         for number in self.shards.update(list, origin, asked) {
             if let Some(shard) = self.shards.get_mut(number) {
                 let last = shard.position.sequence_number.as_deref();

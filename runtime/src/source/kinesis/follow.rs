@@ -18,6 +18,10 @@ use super::position::{Origin, compare};
 use super::reader::{Event, PAGES, Page, Reader, Then, size, unix_time};
 use crate::Result;
 
+/// The service says in an event that a shard has ended. Other servers may not: a shard that is closed has ended after so
+/// many events in a row that say that nothing is left of it.
+const LONG_QUIET: u32 = 10;
+
 /// Why a subscription is over.
 enum Over {
     /// Its time has come, or it fell silent.
@@ -98,6 +102,8 @@ impl Reader {
         let context = Arc::clone(&self.context);
         let tuning = &context.options.tuning;
         let (mut asked, mut asked_unix) = (Instant::now(), unix_time());
+        // Events in a row that say that nothing is left of a shard that is closed.
+        let mut quiet = 0;
         loop {
             // What is not taken from the connection is not sent: two events of a shard wait, and one is on its way.
             let Ok(slot) = Arc::clone(slots).acquire_owned().await else { return Over::Shard };
@@ -112,7 +118,9 @@ impl Reader {
             let (mut records, number) = (VecDeque::from(event.records), event.continuation_sequence_number);
             // Some servers name the children in every event of a closed shard: while records come, more may come.
             let named = event.child_shards.is_some_and(|children| !children.is_empty());
-            let ended = number.is_empty() || (named && records.is_empty());
+            let tip = records.is_empty() && behind == 0;
+            quiet = if tip && context.is_closed(&self.shard) { quiet + 1 } else { 0 };
+            let ended = number.is_empty() || (named && records.is_empty()) || quiet >= LONG_QUIET;
             match self.check(records.front(), behind > 0 && !ended, ended) {
                 Ok(true) => {}
                 Ok(false) => continue,
@@ -129,7 +137,7 @@ impl Reader {
             }
             self.continuation = Some(number).filter(|number| !number.is_empty());
             self.from_oldest = false;
-            if behind == 0 && records.is_empty() {
+            if tip {
                 self.caught_up = Some(asked_unix);
             }
             let (_room, _slot) = (Some(room), Some(slot));

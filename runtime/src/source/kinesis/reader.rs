@@ -1,8 +1,8 @@
 //! The reader of one shard: a task that fetches page after page and hands them to the feed.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
@@ -81,6 +81,8 @@ pub(super) struct Context {
     pub(super) counters: Counters,
     /// With enhanced fan-out.
     pub(super) consumer: Option<Consumer>,
+    /// The shards that the last list says are closed; only with enhanced fan-out.
+    pub(super) closed: Mutex<HashSet<String>>,
 }
 
 /// Pages of a shard in memory: one that is handed out while the next is fetched.
@@ -99,6 +101,18 @@ impl Context {
     /// Bytes that a call may take in the buffer until its answer is known.
     pub(super) fn share(&self) -> u32 {
         LARGEST_PAGE as u32
+    }
+
+    /// Takes from a list which shards are closed, for the readers of subscriptions.
+    pub(super) fn note_closed(&self, list: &[Listed]) {
+        if self.consumer.is_some() {
+            let closed = list.iter().filter(|shard| shard.closed).map(|shard| shard.id.clone()).collect();
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        }
+    }
+
+    pub(super) fn is_closed(&self, shard: &str) -> bool {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).contains(shard)
     }
 
     /// `stream s`, for errors.

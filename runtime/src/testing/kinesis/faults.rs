@@ -38,7 +38,9 @@ pub enum Fault {
     /// GetRecords only: the last records of a closed shard come with one more iterator, and only the next answer, with
     /// no records, says that the shard is drained.
     LateEnd,
-    /// GetRecords only: a drained shard does not name its children, so that only ListShards tells them.
+    /// Subscriptions only: a drained shard does not say so in this event, as some other servers never do.
+    NoEnd,
+    /// GetRecords and subscriptions: a drained shard does not name its children, so that only ListShards tells them.
     NoChildShards,
 }
 
@@ -216,7 +218,7 @@ impl Fault {
             Self::InternalFailure => Some(Refusal::internal()),
             Self::ExpiredIterator => Some(Refusal::expired_iterator()),
             Self::Delay(_) | Self::CutConnection | Self::CutAnswer | Self::Slow(_) => None,
-            Self::EmptyPage | Self::LateEnd | Self::NoChildShards => None,
+            Self::EmptyPage | Self::LateEnd | Self::NoEnd | Self::NoChildShards => None,
         }
     }
 }

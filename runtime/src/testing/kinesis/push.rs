@@ -27,6 +27,8 @@ pub(super) struct Subscription {
     continuation: Option<Sequence>,
     paid: Bucket,
     said: Duration,
+    /// The last event should have been the end, and was not.
+    lingers: bool,
     state: Progress,
 }
 
@@ -57,7 +59,7 @@ enum Look {
 impl Subscription {
     pub(super) fn new(shared: Arc<Shared>, begin: Begin, format: Format) -> Self {
         let (continuation, paid) = (None, Bucket::default());
-        Self { shared, begin, format, continuation, paid, said: Duration::ZERO, state: Progress::New }
+        Self { shared, begin, format, continuation, paid, said: Duration::ZERO, lingers: false, state: Progress::New }
     }
 
     /// Waits for the next thing to send.
@@ -120,7 +122,7 @@ impl Subscription {
         let first = found.find(self.begin.from);
         let quiet = first == found.records.len();
         let heard = uptime.saturating_sub(self.said) < limits.heartbeat;
-        if quiet && found.closed.is_none() && heard {
+        if quiet && heard && (found.closed.is_none() || self.lingers) {
             return Look::Nothing;
         }
         state.log.count(EVENT);
@@ -135,7 +137,7 @@ impl Subscription {
         let records: Vec<&Record> = page(found, first, most, limits.page_bytes.min(EVENT_BYTES));
         let last = records.last().map(|record| record.sequence);
         let pending = found.records.get(first + records.len());
-        let late = fault == Some(Fault::LateEnd) && !records.is_empty();
+        let late = fault == Some(Fault::NoEnd) || (fault == Some(Fault::LateEnd) && !records.is_empty());
         let drained = pending.is_none() && found.closed.is_some() && !late;
         let here = || match pending {
             // Everything up to now is read, and all that comes is later.
@@ -156,6 +158,7 @@ impl Subscription {
             self.begin.from = last + 1;
         }
         self.said = uptime;
+        self.lingers = fault == Some(Fault::NoEnd);
         if drained {
             self.state = Progress::Ended;
         }
