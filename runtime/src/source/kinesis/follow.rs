@@ -111,7 +111,14 @@ impl Reader {
                 Ok(Ok(Some(SubscribeToShardEventStream::SubscribeToShardEvent(event)))) => event,
                 Ok(Ok(Some(_))) => continue,
                 Ok(Ok(None)) | Err(_) => return Over::Time,
-                Ok(Err(error)) => return Over::Failed(Trouble::new("SubscribeToShard", &error)),
+                Ok(Err(error)) => {
+                    let mut trouble = Trouble::new("SubscribeToShard", &error);
+                    // Where it began was accepted.
+                    if trouble.class == Class::Invalid {
+                        trouble.class = Class::Transient;
+                    }
+                    return Over::Failed(trouble);
+                }
             };
             let answered = Instant::now();
             let behind = u64::try_from(event.millis_behind_latest).unwrap_or(0);
