@@ -208,8 +208,8 @@ pub(super) async fn check(name: &str, stream: &Stream<'_>) -> Checked {
         }
         "a page has at most 10 MiB" => {
             stream.create(1).await?;
-            for _ in 0..2 {
-                stream.put_many(6, 1_000_000).await;
+            for _ in 0..3 {
+                stream.put_many(4, 1_000_000).await;
             }
             let page = stream.page(&stream.iterator(At::TrimHorizon, None).await?, None).await?;
             let bytes: usize = page.records().iter().map(|record| record.data().as_ref().len()).sum();

@@ -435,10 +435,10 @@ impl Feed for KinesisFeed {
             self.tasks.shutdown().await;
             let context = &self.context;
             let Some(consumer) = &context.consumer else { return };
-            if context.options.require_consumer_deregistration {
-                if let Err(trouble) = context.client.deregister(consumer).await {
-                    tracing::warn!(%trouble, "the consumer of {} stays registered", context.place());
-                }
+            if context.options.require_consumer_deregistration
+                && let Err(trouble) = context.client.deregister(consumer).await
+            {
+                tracing::warn!(%trouble, "the consumer of {} stays registered", context.place());
             }
         })
     }
