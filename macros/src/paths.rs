@@ -54,6 +54,7 @@ paths! {
     window_spec => [::millstream::operator::WindowSpec]
     row => [::millstream::row!]
     capture => [::millstream::__private::capture]
+    apply => [::millstream::__private::apply]
     explode => [::millstream::__private::explode]
     explode_outer => [::millstream::__private::explode_outer]
     fits => [::millstream::__private::fits]

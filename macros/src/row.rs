@@ -1,7 +1,7 @@
 //! The row at an edge of the chain: which columns it has, and which tokens stand for them.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::connector::plain;
 use crate::diag::{Diags, did_you_mean, one_of};
@@ -21,6 +21,17 @@ pub(crate) fn ours_at(name: &str, at: Span) -> Ident {
 /// The place of our tokens that rustc may blame: at the user's token, resolved where ours are.
 pub(crate) fn place(at: Span) -> Span {
     Span::mixed_site().located_at(at)
+}
+
+/// The most parts of a tuple that the runtime knows.
+const PARTS: usize = 12;
+
+/// A tuple of any number of parts, as a value or a pattern: a long one is a tuple of tuples.
+pub(crate) fn tuple(mut parts: Vec<TokenStream>, at: Span) -> TokenStream {
+    while parts.len() > PARTS {
+        parts = parts.chunks(PARTS).map(|parts| quote_spanned! { at => (#(#parts,)*) }).collect();
+    }
+    quote_spanned! { at => (#(#parts,)*) }
 }
 
 /// What rows are at a place in the chain.

@@ -7,6 +7,8 @@ pub use ::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 pub use ::bumpalo::Bump as Arena;
 pub use ::std;
 
+pub use crate::agg::scalar::{Ordered, Scalar};
+pub use crate::agg::state::Required;
 pub use crate::decode::{Fault, Reader};
 pub use crate::operator::key::{Key, KeyRef};
 pub use crate::schema::format::ReadAs;
@@ -22,9 +24,10 @@ pub use crate::time::Timestamp;
 use ::arrow::array::{StringArray, StructArray};
 
 use crate::Pipeline;
+use crate::agg::Update;
 use crate::operator::Window;
-use crate::schema::Rows;
 use crate::schema::kind::Instant;
+use crate::schema::{At, Rows};
 
 /// Reads the value of a field into its place.
 ///
@@ -153,6 +156,12 @@ impl<T: Clone + Send + Sync + 'static> Capture for T {}
 /// Keeps a Rust value.
 pub fn capture<T: Capture>(value: T) -> T {
     value
+}
+
+/// Adds a row to the accumulator of one aggregate. A call for each, so that rustc blames the one that is wrong.
+#[inline]
+pub fn apply<U: Update>(update: U, state: &mut U::State, at: At) {
+    update.apply(state, at);
 }
 
 /// The items of `explode`, numbered.

@@ -11,7 +11,7 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::{self, Room};
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Row, ours, ours_at, place};
+use crate::row::{Row, ours, ours_at, place, tuple};
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 
@@ -75,7 +75,7 @@ impl Agg {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         let Some(Pending { columns, window, spec, at, word, .. }) = plan.pending.take() else { return };
         plan.line(stage.text());
-        let mut updates = Vec::new();
+        let (mut states, mut applied) = (Vec::new(), TokenStream::new());
         for (number, item) in self.items.iter().enumerate() {
             if let Some((key, _)) = columns.iter().find(|(key, _)| *key == item.name) {
                 diags.push(
@@ -84,12 +84,18 @@ impl Agg {
                     format!("give the aggregate another name, such as `{key}_{}`", item.path),
                 );
             }
-            updates.push(item.emit(number, plan, diags));
+            let (update, span) = item.emit(number, plan, diags);
+            let (state, at, apply) = (ours(&format!("__state{number}")), ours(&at), paths::at(paths::apply(), span));
+            applied.extend(quote_spanned! { place(span) => #apply(#update, #state, #at); });
+            states.push(quote! { #state });
         }
         let keys = columns.iter().filter_map(|(_, key)| key.as_ref());
         let (out, at) = (ours_at("__out", stage.word.span()), ours(&at));
-        let keys = quote_spanned! { place(word) => (#(#keys,)*) };
-        plan.statement(quote_spanned! { place(stage.word.span()) => #out.update(#keys, #at, (#(#updates,)*)); });
+        let keys = tuple(keys.map(|key| quote! { #key }).collect(), place(word));
+        let states = tuple(states, Span::mixed_site());
+        let group = quote_spanned! { place(stage.word.span()) => #out.group(#keys, #at) };
+        let some = paths::some();
+        plan.statement(quote! { if let #some(#states) = #group { #applied } });
         let values: Vec<String> = self.items.iter().map(|item| plain(&item.name)).collect();
         let keyed_spec = paths::keyed_spec();
         plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, });
@@ -101,7 +107,7 @@ impl Agg {
             if key.is_some() {
                 let key = part('k', keys.len(), name.span());
                 row.push((name.clone(), quote! { #key }));
-                keys.push(key);
+                keys.push(quote! { #key });
             } else {
                 row.push((name.clone(), quote! { #group.window }));
             }
@@ -110,11 +116,12 @@ impl Agg {
         for (number, item) in self.items.iter().enumerate() {
             let value = part('v', number, item.name.span());
             row.push((item.name.clone(), quote! { #value }));
-            parts.push(value);
+            parts.push(quote! { #value });
         }
+        let (keys, parts) = (tuple(keys, Span::mixed_site()), tuple(parts, Span::mixed_site()));
         plan.statement(quote! {
-            let (#(#keys,)*) = #group.key;
-            let (#(#parts,)*) = #group.values;
+            let #keys = #group.key;
+            let #parts = #group.values;
         });
         plan.row = Row::default();
         plan.shape(row, words::AGG);
@@ -123,24 +130,32 @@ impl Agg {
 }
 
 impl Aggregate {
-    /// The call. Its arguments are bound before, so that neither hides the other: a name in an argument is the user's, and
-    /// what rustc says about an argument is said there.
-    fn emit(&self, number: usize, plan: &mut Plan, diags: &mut Diags) -> TokenStream {
+    /// The call, bound to a variable; gives the variable and its place. The arguments are bound before, so that neither hides the other: a
+    /// name in an argument is the user's, and what rustc says about an argument is said there. The variable stands where the
+    /// first argument does, since a column of the wrong type is noticed where it is used.
+    fn emit(&self, number: usize, plan: &mut Plan, diags: &mut Diags) -> (Ident, Span) {
         let at = plan.number();
         let mut args = Vec::new();
+        let mut blamed = None;
         for (index, arg) in self.args.iter().enumerate() {
             let value = plan.expression(arg, diags);
             let span = arg.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+            blamed = blamed.or(Some(span));
             let name = ours_at(&format!("__arg{at}_{number}_{index}"), span);
             plan.statement(quote! { let #name = #value; });
             args.push(name);
         }
         let path = &self.path;
-        let span = place(path.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span()));
-        if !self.single {
-            return quote_spanned! { span => #path(#(#args),*) };
-        }
-        let import = Room::Agg.import();
-        quote_spanned! { span => { #import #path(#(#args),*) } }
+        let callee = path.clone().into_iter().last().map_or_else(Span::call_site, |token| token.span());
+        let call = if self.single {
+            let import = Room::Agg.import();
+            quote_spanned! { place(callee) => { #import #path(#(#args),*) } }
+        } else {
+            quote_spanned! { place(callee) => #path(#(#args),*) }
+        };
+        let blamed = blamed.unwrap_or(callee);
+        let update = ours_at(&format!("__update{at}_{number}"), blamed);
+        plan.statement(quote_spanned! { place(callee) => let #update = #call; });
+        (update, blamed)
     }
 }

@@ -14,21 +14,30 @@
 //! Options are skipped when `None`, as SQL skips nulls; an aggregate over nothing but nulls is null.
 
 mod avg;
+pub mod collect;
 mod count;
+pub mod count_distinct;
 mod extreme;
+mod extreme_by;
 mod first_last;
 mod number;
+pub mod scalar;
 pub mod state;
 mod stddev;
 mod sum;
 
 pub use avg::avg;
+pub use collect::collect;
 pub use count::{count, count_if};
+pub use count_distinct::count_distinct;
 pub use extreme::{max, min};
+pub use extreme_by::{max_by, min_by};
 pub use first_last::{first, last};
 pub use number::Number;
 pub use stddev::stddev;
-pub use sum::{AddTo, sum};
+pub use sum::sum;
+
+use bumpalo::Bump;
 
 use crate::Result;
 use crate::schema::At;
@@ -51,11 +60,11 @@ pub trait Update {
 pub trait Finish: Default + Stored + Clone {
     /// The result, as later stages see it: `Copy`, and borrowed from the accumulator where it is text.
     type Out<'a>: Copy;
-    /// The result.
+    /// The result; what is no reference into the accumulator, such as a list, lives in the arena.
     ///
     /// # Errors
     /// It cannot be represented, such as a sum out of range.
-    fn finish(&self) -> Result<Self::Out<'_>>;
+    fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>>;
     /// Adds what another accumulator has gathered. Must not depend on the order.
     fn merge(&mut self, other: Self);
 }

@@ -14,24 +14,30 @@ pub trait Number: Copy {
     type Nullness: Nullness;
     /// The accumulator of its sum.
     type Sum: Total;
-    /// Its value for averages; `None` when null.
+    /// Its value as a float, a duration's in seconds; `None` when null.
     fn to_f64(self) -> Option<f64>;
-    /// Its value for sums.
+    /// Its value for sums and averages.
     fn addend(self) -> Option<<Self::Sum as Total>::Addend>;
 }
 
-/// How a sum is kept: integers in 128 bits, floats with Neumaier's compensation.
+/// How a sum is kept: integers, decimals and durations exactly, floats with Neumaier's compensation.
 pub trait Total: Stored + Default + Clone + std::fmt::Debug {
     /// What is added.
     type Addend: Copy;
     /// The sum's type.
     type Out: Copy;
+    /// The type of the mean.
+    type Mean: Copy;
+    /// What a sum out of range does not fit into, for a message.
+    const RANGE: &'static str;
     /// Adds a value.
     fn add(&mut self, value: Self::Addend);
     /// Adds another sum.
     fn join(&mut self, other: &Self);
     /// The sum; `None` when it does not fit its type.
     fn total(&self) -> Option<Self::Out>;
+    /// The mean of `count` values, which is not zero; `None` when it does not fit its type.
+    fn mean(&self, count: u64) -> Option<Self::Mean>;
 }
 
 macro_rules! number {
@@ -75,7 +81,8 @@ macro_rules! integer_sum {
         }
 
         impl $name {
-            fn get(&self) -> $wide {
+            /// The sum in 128 bits.
+            pub(super) fn get(&self) -> $wide {
                 ((i128::from(self.high) << 64) | i128::from(self.low)) as $wide
             }
             fn set(&mut self, value: $wide) {
@@ -87,6 +94,8 @@ macro_rules! integer_sum {
         impl Total for $name {
             type Addend = $narrow;
             type Out = $narrow;
+            type Mean = f64;
+            const RANGE: &'static str = "64 bits";
             #[inline]
             fn add(&mut self, value: $narrow) {
                 // 2^64 rows of the largest value fit.
@@ -97,6 +106,9 @@ macro_rules! integer_sum {
             }
             fn total(&self) -> Option<$narrow> {
                 <$narrow>::try_from(self.get()).ok()
+            }
+            fn mean(&self, count: u64) -> Option<f64> {
+                Some(self.get() as f64 / count as f64)
             }
         }
     };
@@ -119,6 +131,8 @@ super::state::accumulator! {
 impl Total for FloatSum {
     type Addend = f64;
     type Out = f64;
+    type Mean = f64;
+    const RANGE: &'static str = "f64";
     #[inline]
     fn add(&mut self, value: f64) {
         let sum = self.sum + value;
@@ -134,5 +148,8 @@ impl Total for FloatSum {
     }
     fn total(&self) -> Option<f64> {
         Some(self.sum + self.lost)
+    }
+    fn mean(&self, count: u64) -> Option<f64> {
+        Some((self.sum + self.lost) / count as f64)
     }
 }

@@ -34,6 +34,8 @@ pub struct Group<'a, K: Key, A: Finish> {
     pub window: Window,
     /// The results of the aggregates.
     pub values: A::Out<'a>,
+    /// A number that is the same for the group in every run, whatever the workers: its place among groups of the same time.
+    pub number: u64,
 }
 
 /// Gathers rows into groups.
@@ -99,25 +101,29 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         Q: KeyRef<Owned = K>,
         U: Update<State = A>,
     {
+        if let Some(state) = self.group(key, at) {
+            updates.apply(state, at);
+        }
+    }
+
+    /// The accumulator of a row's group; `None` when the row is late, which is counted.
+    #[inline]
+    pub fn group<Q: KeyRef<Owned = K>>(&mut self, key: Q, at: At) -> Option<&mut A> {
         let micros = at.time.micros();
         if !self.panes.get(self.current).is_some_and(|pane| (pane.start..pane.end).contains(&micros)) {
             self.turn_to(at.time);
         }
         let Some(Pane { table, .. }) = self.panes.get_mut(self.current) else {
             self.late += 1;
-            return;
+            return None;
         };
         let mut hasher = self.hasher.build_hasher();
         key.feed(&mut hasher);
         let hash = hasher.finish();
-        match table.find_mut(hash, |entry| entry.hash == hash && key.same(&entry.key)) {
-            Some(entry) => updates.apply(&mut entry.state, at),
-            None => {
-                let mut state = A::default();
-                updates.apply(&mut state, at);
-                table.insert_unique(hash, Entry { hash, key: key.to_key(), state }, |entry| entry.hash);
-            }
-        }
+        let same = |entry: &Entry<K, A>| entry.hash == hash && key.same(&entry.key);
+        let entry = table.entry(hash, same, |entry| entry.hash);
+        let entry = entry.or_insert_with(|| Entry { hash, key: key.to_key(), state: A::default() });
+        Some(&mut entry.into_mut().state)
     }
 
     /// Makes the pane of `at` the current one, or none if it is closed. Rows out of order switch often between panes that

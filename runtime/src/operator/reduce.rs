@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StructArray, UInt16Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt16Array};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use bumpalo::Bump;
 
 use super::chain::{EpochPlan, KeyedSide, Output, Part};
@@ -88,14 +88,14 @@ impl<K: Stored, A: Stored> Changes<K, A> {
             Arc::new(UInt16Array::from(std::mem::take(&mut self.groups))),
             Arc::new(Int64Array::from(std::mem::take(&mut self.panes))),
         ];
-        let mut fields = vec![Field::new(GROUP, DataType::UInt16, false), Field::new(PANE, DataType::Int64, false)];
-        for (part, names) in [(self.keys.finish(None), spec.keys), (self.states.finish(None), spec.values)] {
-            let part = part.as_any().downcast_ref::<StructArray>().ok_or_else(|| broken(spec))?;
-            for (column, name) in part.columns().iter().zip(names) {
-                fields.push(Field::new(*name, column.data_type().clone(), true));
-                columns.push(Arc::clone(column));
-            }
-        }
+        self.keys.columns(&mut columns);
+        self.states.columns(&mut columns);
+        let names = [GROUP, PANE].iter().chain(spec.keys).chain(spec.values);
+        let fields: Vec<Field> = names
+            .zip(&columns)
+            .enumerate()
+            .map(|(index, (name, column))| Field::new(*name, column.data_type().clone(), index > 1))
+            .collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema, columns).map_err(|error| broken(spec).caused_by(error))?;
         Ok(vec![batch])
@@ -175,6 +175,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)> {
         self.emit.begin(plan);
         let Some(reached) = watermark else { return self.emit.take(plan, workers) };
+        let mut canonical = Vec::new();
         for window in self.closing_windows(plan.watermark, reached) {
             let (start, end) = (window.start.micros(), window.end.micros());
             let mut panes = self.panes.range(start..end);
@@ -182,8 +183,10 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
             if panes.next().is_none() {
                 // One pane is the whole window: nothing to merge.
                 for entry in first.into_iter().flat_map(|(_, table)| table.iter()) {
-                    let values = entry.state.1.finish().map_err(|error| at_group(&self.spec, window, error))?;
-                    self.emit.group(Group { key: entry.key.key_ref(), window, values }, &self.arena);
+                    let values =
+                        entry.state.1.finish(&self.arena).map_err(|error| at_group(&self.spec, window, error))?;
+                    let number = number(&entry.key, window, &mut canonical);
+                    self.emit.group(Group { key: entry.key.key_ref(), window, values, number }, &self.arena);
                 }
             } else {
                 let mut merged: HashMap<u64, Vec<(&K, A)>> = HashMap::new();
@@ -197,8 +200,9 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
                     }
                 }
                 for (key, state) in merged.values().flatten() {
-                    let values = state.finish().map_err(|error| at_group(&self.spec, window, error))?;
-                    self.emit.group(Group { key: key.key_ref(), window, values }, &self.arena);
+                    let values = state.finish(&self.arena).map_err(|error| at_group(&self.spec, window, error))?;
+                    let number = number(*key, window, &mut canonical);
+                    self.emit.group(Group { key: key.key_ref(), window, values, number }, &self.arena);
                 }
             }
         }
@@ -231,14 +235,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| unreadable(&self.spec, name));
         let groups = column(GROUP)?;
         let panes = column(PANE)?;
-        let gather = |names: &[&str]| -> Result<StructArray> {
-            if names.is_empty() {
-                return Ok(StructArray::new_empty_fields(batch.num_rows(), None));
-            }
-            let columns = names.iter().map(|name| column(name).map(Arc::clone)).collect::<Result<Vec<_>>>()?;
-            let fields = names.iter().zip(&columns).map(|(name, of)| Field::new(*name, of.data_type().clone(), true));
-            StructArray::try_new(fields.collect(), columns, None).map_err(|error| broken(&self.spec).caused_by(error))
-        };
+        let gather = |names: &[&str]| names.iter().map(|name| column(name).map(Arc::clone)).collect::<Result<Vec<_>>>();
         let (keys, states) = (gather(self.spec.keys)?, gather(self.spec.values)?);
         for row in 0..batch.num_rows() {
             let group = u16::load(groups, row).ok_or_else(|| unreadable(&self.spec, GROUP))?;
@@ -246,8 +243,10 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
                 continue;
             }
             let pane = i64::load(panes, row).ok_or_else(|| unreadable(&self.spec, PANE))?;
-            let key = K::load(&keys, row).ok_or_else(|| unreadable(&self.spec, &self.spec.keys.join("`, `")))?;
-            let state = A::load(&states, row).ok_or_else(|| unreadable(&self.spec, &self.spec.values.join("`, `")))?;
+            let key = K::load_columns(&mut keys.iter(), row)
+                .ok_or_else(|| unreadable(&self.spec, &self.spec.keys.join("`, `")))?;
+            let state = A::load_columns(&mut states.iter(), row)
+                .ok_or_else(|| unreadable(&self.spec, &self.spec.values.join("`, `")))?;
             let hash = self.hashing.hash_key(&key);
             let table = self.panes.entry(pane).or_default();
             match table.entry(hash, |entry| entry.hash == hash && entry.key.equals(&key), |entry| entry.hash) {
@@ -278,6 +277,14 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn log_changes(&mut self, on: bool) {
         self.log = on;
     }
+}
+
+/// The number of a group.
+fn number<K: Key>(key: &K, window: Window, canonical: &mut Vec<u8>) -> u64 {
+    canonical.clear();
+    canonical.extend_from_slice(&window.start.micros().to_le_bytes());
+    key.canonical(canonical);
+    xxhash_rust::xxh3::xxh3_64(canonical)
 }
 
 fn at_group(spec: &KeyedSpec, window: Window, error: Error) -> Error {

@@ -143,6 +143,7 @@ fn dead_letter(fault: &Fault, payload: &[u8], place: crate::source::Place) -> De
 pub struct Context<'a> {
     arena: &'a Bump,
     filtered: u64,
+    group: u64,
 }
 
 impl<'a> Context<'a> {
@@ -159,7 +160,7 @@ impl<'a> Context<'a> {
     /// The event time of a row for a following keyed stage.
     #[inline]
     pub fn time<T: Instant>(&mut self, time: T) -> At {
-        At { time: time.instant(), ..At::default() }
+        At { time: time.instant(), partition: 0, record: self.group }
     }
 
     /// Gives the value of an expression as a column's view.
@@ -198,7 +199,7 @@ where
         self.out.begin(plan);
     }
     fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump) {
-        let mut context = Context { arena, filtered: 0 };
+        let mut context = Context { arena, filtered: 0, group: group.number };
         (self.closure)(group, &mut context, &mut self.out);
     }
     fn take(&mut self, _plan: &EpochPlan, workers: usize) -> Result<(Output, u64)> {

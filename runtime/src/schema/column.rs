@@ -23,6 +23,11 @@ pub trait Builder: Default + Send + 'static {
     }
     /// The array of the values, marked null where `nulls` says so (its length is [`Self::len`]); empties the builder.
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef;
+    /// The values as columns of a table: one, but for a tuple those of its parts. Empties the builder.
+    #[doc(hidden)]
+    fn columns(&mut self, out: &mut Vec<ArrayRef>) {
+        out.push(self.finish(None));
+    }
 }
 
 /// Takes the values of a batch and makes room for as many, so that the next one does not move while it grows.
@@ -60,6 +65,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
+    /// Reads one value back from its columns, as [`Builder::columns`] gave them, and takes these.
+    #[doc(hidden)]
+    fn load_columns(columns: &mut std::slice::Iter<'_, ArrayRef>, row: usize) -> Option<Self> {
+        Self::load(columns.next()?.as_ref(), row)
+    }
 
     // How lists of this type are kept: as Arrow lists of its columns, unless the type has a better way. Only `u8` has:
     // a list of bytes is a byte string. The numbers copy their slices at once.

@@ -57,6 +57,16 @@ impl<T: Stored> ListBuilder<T> {
     }
 }
 
+impl<T: Stored> ListBuilder<T> {
+    /// Appends a list.
+    pub(crate) fn push_items<'i>(&mut self, items: impl IntoIterator<Item = &'i T>) {
+        for item in items {
+            item.push_owned(&mut self.items);
+        }
+        self.end();
+    }
+}
+
 impl<T: Stored> Builder for ListBuilder<T> {
     #[inline]
     fn push_placeholder(&mut self) {
