@@ -41,6 +41,7 @@ fn is_test(name: &str) -> bool {
 /// The rooms of the runtime, lower ones first. A room may import those before its own line, and itself.
 const RUNTIME: &[&[&str]] = &[
     &["error"],
+    &["decimal"],
     &["time"],
     &["clock", "secret"],
     &["store"],

@@ -17,7 +17,7 @@ pub use crate::schema::projection::{Inside, uses};
 pub use crate::schema::row::schema_of;
 pub use crate::schema::text::StringBuilder;
 pub use crate::schema::{
-    Builder, Cell, Column, EventTime, Projection, Row, RowBuilder, Stored, StreamSchema, Value, format,
+    Builder, Cell, Column, EventTime, Newtype, Projection, Row, RowBuilder, Stored, StreamSchema, Value, format,
 };
 pub use crate::time::Timestamp;
 

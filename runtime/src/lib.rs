@@ -74,6 +74,7 @@ pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+pub mod decimal;
 pub mod decode;
 pub mod engine;
 pub mod error;
@@ -93,6 +94,7 @@ pub mod time;
 
 #[cfg(feature = "cli")]
 pub use cli::cli;
+pub use decimal::Decimal;
 pub use error::{Error, Result};
 pub use millstream_macros::{StreamSchema, pipeline};
 pub use pipeline::Pipeline;

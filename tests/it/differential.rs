@@ -38,6 +38,8 @@ struct Reading {
     errors: Option<u32>,
     note: String,
     location: Location,
+    price: Decimal<18, 4>,
+    took: Option<Duration>,
     serial: u64,
 }
 
@@ -75,6 +77,16 @@ struct Group {
     first: String,
     last: Option<u32>,
     spread: Option<f64>,
+    takings: Decimal<38, 4>,
+    mean_price: f64,
+    cheapest: Decimal<18, 4>,
+    dearest: String,
+    floor_of_cheapest: Option<i16>,
+    notes: i64,
+    floors: i64,
+    all_steps: Vec<i64>,
+    all_errors: Vec<u32>,
+    busy: Option<Duration>,
     above: f64,
     share: f64,
     label: String,
@@ -116,7 +128,11 @@ macro_rules! readings {
                 n = count(), alarms = count_if(status == Status::Alarm),
                 steps = sum(steps), errors = sum(errors), heat = sum(temperature), damp = avg(humidity),
                 coldest = min(temperature), highest = max(location.floor), greatest = max(note),
-                first = first(note), last = last(errors), spread = stddev(temperature)
+                first = first(note), last = last(errors), spread = stddev(temperature), takings = sum(price),
+                mean_price = avg(price), cheapest = min(price), dearest = max_by(note, price),
+                floor_of_cheapest = min_by(location.floor, price), notes = count_distinct(note),
+                floors = count_distinct(location.floor), all_steps = collect(steps), all_errors = collect(errors),
+                busy = sum(took)
             }
             | select {
                 .., date = window.start.date(), above = heat / n as f64 - coldest, share = alarms as f64 / n as f64,

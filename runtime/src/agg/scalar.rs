@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 use super::state::{Nullable, Nullness, Required};
+use crate::decimal::Decimal;
 use crate::schema::Stored;
-use crate::time::{Date, Timestamp};
+use crate::time::{Date, Duration, Timestamp};
 
 /// A column whose values have an order, or an option of one.
 #[diagnostic::on_unimplemented(
@@ -92,6 +93,8 @@ scalar!([] u32);
 scalar!([] u64);
 scalar!([] Timestamp);
 scalar!([] Date);
+scalar!([] Duration);
+scalar!([const P: u8, const S: u8] Decimal<P, S>);
 
 macro_rules! float {
     ($($type:ty),*) => {$(

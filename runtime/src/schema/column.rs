@@ -41,7 +41,7 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
 /// It has a borrowed view that is `Copy`, so that expressions may name it as often as they like.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as a column",
-    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Stored: Sized + Send + Sync + 'static {
     /// The type that expressions see.
@@ -124,7 +124,7 @@ fn item_field<T: Stored>() -> FieldRef {
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",
-    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Column: Stored {
     /// Reads a value into its view; only the parts that `P` names need to be read, the others are skipped.

@@ -64,6 +64,14 @@ impl Fault {
         self
     }
 
+    /// The same fault, of a value in whose place `expected` was expected.
+    #[cold]
+    #[must_use]
+    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
+        self.0.expected = expected.into();
+        self
+    }
+
     /// The stable code, such as `RANGE`.
     #[must_use]
     pub fn code(&self) -> &'static str {

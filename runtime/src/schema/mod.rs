@@ -8,18 +8,21 @@
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`mod@format`]: how a field is written where its type alone does not say it.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
-//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`], [`map`]: the columns of Rust's own types.
+//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`mod@decimal`], [`list`], [`map`]: the columns of
+//!   Rust's own types and of ours. [`Newtype`] is for the user's.
 
 mod at;
 pub mod batch;
 pub mod cell;
 pub mod column;
+pub mod decimal;
 pub mod extend;
 mod fault;
 pub mod format;
 pub mod kind;
 pub mod list;
 pub mod map;
+mod newtype;
 pub mod optional;
 pub mod primitive;
 pub mod projection;
@@ -35,6 +38,7 @@ pub use cell::{Cell, Value};
 pub use column::{Builder, Column, Stored};
 pub use fault::{Fault, Found};
 pub use kind::{EventTime, Predicate};
+pub use newtype::Newtype;
 pub use projection::{All, Projection};
 pub use reader::Reader;
 pub use row::{Row, RowBuilder, Rows};
