@@ -306,6 +306,15 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) 
         }
 
         #[automatically_derived]
+        impl<'a> #rt::Lend<'_> for #view<'a> #bounds {
+            type View = #view<'a>;
+            #[inline]
+            fn lend(&self) -> #view<'a> {
+                *self
+            }
+        }
+
+        #[automatically_derived]
         impl #rt::Row for #view<'_> #bounds {
             type Builders = #builders;
             fn push(self, builders: &mut #builders) {

@@ -105,6 +105,15 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
+            impl #rt::Lend<'_> for #own #bound {
+                type View = Self;
+                #[inline]
+                fn lend(&self) -> Self {
+                    *self
+                }
+            }
+
+            #[automatically_derived]
             impl #rt::KeyRef for #own #bound {
                 type Owned = Self;
                 #[inline]

@@ -129,7 +129,7 @@ impl Aggregate {
         let at = plan.number();
         let mut args = Vec::new();
         for (index, arg) in self.args.iter().enumerate() {
-            let value = plan.expression(arg, diags);
+            let value = plan.expression_of(&self.name, arg, diags);
             let span = arg.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
             let name = ours_at(&format!("__arg{at}_{number}_{index}"), span);
             plan.statement(quote! { let #name = #value; });

@@ -8,7 +8,7 @@ use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
 
-/// What becomes of a record that cannot be decoded.
+/// What becomes of a record that cannot be decoded, and of a row that cannot be computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// The run stops and says where it is.
@@ -30,9 +30,9 @@ pub struct Counts {
     pub filtered: u64,
     /// Rows that came after all of their windows had closed.
     pub late: u64,
-    /// Records that could not be decoded and were skipped.
+    /// Records that could not be decoded and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded and went to the dead letters.
+    /// Records that could not be decoded and rows that could not be computed, and went to the dead letters.
     pub dead: u64,
 }
 
@@ -59,8 +59,8 @@ pub struct Input<'a, D: Decoder> {
     pub(super) max_event_time: Option<Timestamp>,
     pub(super) future: u64,
     pub(super) counts: Counts,
-    /// The fault of the current record; the caller decides by the policy.
-    pub(super) fault: Option<(Fault, &'a [u8])>,
+    /// The faults of the current record; the caller decides by the policy.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'a, D: Decoder> Input<'a, D> {
@@ -82,7 +82,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             max_event_time: None,
             future: 0,
             counts: Counts::default(),
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
@@ -111,7 +111,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             Ok(None) => None,
             Err(fault) => {
                 self.counts.rows += 1;
-                self.fault = Some((fault, self.payload));
+                self.faults.push(fault);
                 None
             }
         }
@@ -127,6 +127,12 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn exploded(&mut self, number: usize) {
         self.counts.rows += u64::from(number > 0);
+    }
+
+    /// Gives up a row because an expression over it came to an `Err`; what becomes of it is the policy's business.
+    #[cold]
+    pub fn failed(&mut self, fault: Fault) {
+        self.faults.push(fault);
     }
 
     /// Counts a row that a filter left out.

@@ -95,14 +95,14 @@ where
         for index in 0..chunk.len() {
             input.begin(chunk.first + index as u64);
             (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
-            if let Some((fault, payload)) = input.fault.take() {
-                let place = S::record(chunk, meta, index).place();
+            for fault in input.faults.drain(..) {
                 match self.policy {
-                    Policy::Fail => return Err(undecodable(&fault, &place)),
+                    Policy::Fail => return Err(unusable(&fault, &S::record(chunk, meta, index).place())),
                     Policy::Skip => input.counts.skipped += 1,
                     Policy::DeadLetter => {
                         input.counts.dead += 1;
-                        report.dead_letters.push(dead_letter(&fault, payload, place));
+                        let place = S::record(chunk, meta, index).place();
+                        report.dead_letters.push(dead_letter(&fault, chunk.payload(index), place));
                     }
                 }
             }
@@ -123,8 +123,9 @@ where
 }
 
 #[cold]
-fn undecodable(fault: &Fault, place: &crate::source::Place) -> Error {
-    Error::new(Kind::Data, format!("a record cannot be decoded: {fault}; it is in {place}"))
+fn unusable(fault: &Fault, place: &crate::source::Place) -> Error {
+    let what = if fault.is_computed() { "a row cannot be computed" } else { "a record cannot be decoded" };
+    Error::new(Kind::Data, format!("{what}: {fault}; it is in {place}"))
         .help("mend the record, or say what becomes of such records: `decode .. else skip` or `else dead_letter(SINK)`")
 }
 
@@ -143,6 +144,7 @@ fn dead_letter(fault: &Fault, payload: &[u8], place: crate::source::Place) -> De
 pub struct Context<'a> {
     arena: &'a Bump,
     filtered: u64,
+    fault: Option<Fault>,
 }
 
 impl<'a> Context<'a> {
@@ -150,6 +152,12 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn filtered(&mut self) {
         self.filtered += 1;
+    }
+
+    /// Ends the run because an expression came to an `Err`: a group has no record that could be left out instead.
+    #[cold]
+    pub fn failed(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
     }
 
     /// As [`Self::filtered`], for an item of `explode`.
@@ -179,11 +187,12 @@ impl<'a> Context<'a> {
 pub struct After<G, O> {
     closure: G,
     out: O,
+    fault: Option<Fault>,
 }
 
 impl<G, O> After<G, O> {
     pub(crate) fn new(closure: G, out: O) -> Self {
-        Self { closure, out }
+        Self { closure, out, fault: None }
     }
 }
 
@@ -198,10 +207,16 @@ where
         self.out.begin(plan);
     }
     fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump) {
-        let mut context = Context { arena, filtered: 0 };
+        let mut context = Context { arena, filtered: 0, fault: self.fault.take() };
         (self.closure)(group, &mut context, &mut self.out);
+        self.fault = context.fault;
     }
     fn take(&mut self, _plan: &EpochPlan, workers: usize) -> Result<(Output, u64)> {
+        if let Some(fault) = self.fault.take() {
+            return Err(Error::new(Kind::Data, format!("a row after `agg` cannot be computed: {fault}")).help(
+                "a group has no record that could be skipped: take the value out, as in `.ok()` or `.unwrap_or(..)`",
+            ));
+        }
         self.out.seal(workers)
     }
 }

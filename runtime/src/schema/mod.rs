@@ -31,7 +31,7 @@ pub mod text;
 mod window;
 
 pub use at::At;
-pub use cell::{Cell, Value};
+pub use cell::{Cell, Lend, Value};
 pub use column::{Builder, Column, Stored};
 pub use fault::{Fault, Found};
 pub use kind::{EventTime, Predicate};
