@@ -61,6 +61,8 @@ paths! {
     result => [::std::result::Result]
     explode => [::millstream::__private::explode]
     explode_outer => [::millstream::__private::explode_outer]
+    extended_as => [::millstream::__private::extended]
+    named_as => [::millstream::__private::named]
     fits => [::millstream::__private::fits]
     nothing => [::millstream::__private::nothing]
     window_time => [::millstream::__private::window_time]

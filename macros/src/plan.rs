@@ -61,8 +61,10 @@ pub(crate) struct Plan {
     pub(crate) pending: Option<Pending>,
     /// Whether a `decode` is still to come.
     pub(crate) decodes: bool,
-    /// Whether the whole schema is used.
+    /// Whether the whole schema is used,
     pub(crate) rest: bool,
+    /// but for these fields, which are dropped or replaced.
+    pub(crate) except: Vec<String>,
     /// Whether the field marked `event_time` is used.
     pub(crate) event_time: bool,
     used: Vec<String>,
@@ -97,6 +99,7 @@ impl Plan {
             pending: None,
             decodes,
             rest: false,
+            except: Vec::new(),
             event_time: false,
             used: Vec::new(),
             rows: Vec::new(),
@@ -212,7 +215,8 @@ impl Plan {
     fn attempt(&mut self, whose: Option<&Ident>, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
         let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
         let value = self.walk(tokens, diags);
-        let (attempt, result, leave, count) = (paths::attempt(), paths::result(), self.leave(), self.uncounted());
+        let attempt = paths::at(paths::attempt(), span);
+        let (result, leave, count) = (paths::result(), self.leave(), self.uncounted());
         let (input, name) = (ours("__input"), whose.map(plain));
         let within = name.map(|name| quote! { .within(#name) });
         quote_spanned! { place(span) =>
@@ -391,6 +395,7 @@ impl Plan {
     fn before_chain(&self) -> TokenStream {
         let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
         let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
+        let except = &self.except;
         let (used_type, items) = (ours_used(), &self.items);
         let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
             // A name is moved into the pipeline once, however often it stands in it.
@@ -423,6 +428,7 @@ impl Plan {
             impl #projection for #used_type {
                 const NAMES: &'static [&'static str] = &[#(#used),*];
                 const REST: bool = #rest;
+                const EXCEPT: &'static [&'static str] = &[#(#except),*];
                 const EVENT_TIME: bool = #event_time;
             }
             #(#captures)*

@@ -47,6 +47,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             impl #rt::Stored for #own #bound {
                 type View<'a> = Self;
                 type Builder = #rt::StringBuilder;
+                const SHAPE: #rt::Shape = #rt::Shape::Named(#rt::std::stringify!(#own));
                 fn data_type() -> #rt::DataType {
                     #rt::DataType::Utf8
                 }

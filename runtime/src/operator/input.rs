@@ -51,7 +51,8 @@ pub struct Input<'a, D: Decoder> {
     arena: &'a Bump,
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
-    payload: &'a [u8],
+    /// What is left to decode; `None` when it could not be unpacked.
+    payload: Option<&'a [u8]>,
     next: usize,
     at: At,
     /// Event times after this one do not move the watermark.
@@ -75,7 +76,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             arena,
             decoder,
             scratch,
-            payload: &[],
+            payload: None,
             next: 0,
             at: At { partition, ..At::default() },
             horizon,
@@ -94,8 +95,15 @@ impl<'a, D: Decoder> Input<'a, D> {
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
-        self.payload = payload;
         self.next = 0;
+        self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
+            Ok(payload) => Some(payload),
+            Err(fault) => {
+                self.counts.rows += 1;
+                self.faults.push(fault);
+                None
+            }
+        };
     }
 
     /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
@@ -103,7 +111,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
     pub fn next(&mut self) -> Option<D::Row<'a>> {
-        match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
+        match self.decoder.next(self.payload?, &mut self.next, self.arena, self.scratch) {
             Ok(Some(row)) => {
                 self.counts.rows += 1;
                 Some(row)

@@ -84,15 +84,53 @@ where
 {
     fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report> {
         self.out.begin(plan);
-        self.arena.reset();
         let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
             Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
                 .help("its source must set `Chunk::meta` to its own `Source::Meta`")
         })?;
         self.decoder.prepare(chunk, &mut self.scratch);
         let mut report = Report::default();
+        let mut next = 0;
+        while next < chunk.len() {
+            next = self.records(chunk, meta, next, plan, &mut report)?;
+            self.arena.reset();
+        }
+        Ok(report)
+    }
+
+    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
+        self.out.rows(all)
+    }
+
+    fn seal(&mut self, workers: usize) -> Result<(Output, u64)> {
+        self.out.seal(workers)
+    }
+}
+
+/// Bytes in the arena at which it is cleared within a chunk: payloads that were unpacked may be many times as large as they
+/// were.
+const ARENA: usize = 64 << 20;
+
+impl<S, D, F, O> Map<S, D, F, O>
+where
+    S: Source,
+    D: Decoder,
+    F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
+{
+    /// Works on the records from `first` on, until the chunk ends or the arena is full; the number of the next one.
+    fn records(
+        &mut self,
+        chunk: &Chunk,
+        meta: &S::Meta,
+        first: usize,
+        plan: &EpochPlan,
+        report: &mut Report,
+    ) -> Result<usize> {
         let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
-        for index in 0..chunk.len() {
+        let mut next = first;
+        while next < chunk.len() && (next == first || self.arena.allocated_bytes() < ARENA) {
+            let index = next;
+            next += 1;
             input.begin(chunk.first + index as u64);
             (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
             for fault in input.faults.drain(..) {
@@ -107,18 +145,10 @@ where
                 }
             }
         }
-        report.counts = input.counts;
-        report.max_event_time = input.max_event_time;
-        report.future = input.future;
-        Ok(report)
-    }
-
-    fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
-        self.out.rows(all)
-    }
-
-    fn seal(&mut self, workers: usize) -> Result<(Output, u64)> {
-        self.out.seal(workers)
+        report.counts += input.counts;
+        report.max_event_time = report.max_event_time.max(input.max_event_time);
+        report.future += input.future;
+        Ok(next)
     }
 }
 

@@ -4,4 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod escapes;
+#[cfg(all(feature = "gzip", feature = "zstd"))]
+mod packed;
 mod results;
+mod rows;
