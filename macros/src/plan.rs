@@ -7,6 +7,7 @@ use crate::columns::{ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
 use crate::row::{Phase, Row, ours, ours_at, place, row_var};
+use crate::tokens::is_punct;
 use crate::{paths, words};
 
 /// Where the event time of a row comes from.
@@ -60,8 +61,10 @@ pub(crate) struct Plan {
     pub(crate) pending: Option<Pending>,
     /// Whether a `decode` is still to come.
     pub(crate) decodes: bool,
-    /// Whether the whole schema is used.
+    /// Whether the whole schema is used,
     pub(crate) rest: bool,
+    /// but for these fields, which are dropped or replaced.
+    pub(crate) except: Vec<String>,
     /// Whether the field marked `event_time` is used.
     pub(crate) event_time: bool,
     used: Vec<String>,
@@ -96,6 +99,7 @@ impl Plan {
             pending: None,
             decodes,
             rest: false,
+            except: Vec::new(),
             event_time: false,
             used: Vec::new(),
             rows: Vec::new(),
@@ -197,11 +201,53 @@ impl Plan {
         self.open(TokenStream::new());
     }
 
-    /// An expression over the row, its columns and values replaced.
+    /// The value of an expression over the row, its columns and values replaced. Where it is a `Result`, an `Err` gives up
+    /// the row.
     pub(crate) fn expression(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        self.attempt(None, tokens, diags)
+    }
+
+    /// As [`Self::expression`], of a column that an `Err` names.
+    pub(crate) fn expression_of(&mut self, column: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        self.attempt(Some(column), tokens, diags)
+    }
+
+    fn attempt(&mut self, whose: Option<&Ident>, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+        let value = self.walk(tokens, diags);
+        let attempt = paths::at(paths::attempt(), span);
+        let (result, leave, count) = (paths::result(), self.leave(), self.uncounted());
+        let (input, name) = (ours("__input"), whose.map(plain));
+        let within = name.map(|name| quote! { .within(#name) });
+        quote_spanned! { place(span) =>
+            match #attempt(#value).__value() {
+                #result::Ok(__value) => __value,
+                #result::Err(__fault) => {
+                    #count
+                    #input.failed(__fault #within);
+                    #leave
+                }
+            }
+        }
+    }
+
+    /// Counts a record that never gets to `decode`: it is a row all the same.
+    pub(crate) fn uncounted(&self) -> Option<TokenStream> {
+        let input = ours("__input");
+        (self.phase == Phase::Records && self.decodes).then(|| quote! { #input.undecoded(); })
+    }
+
+    fn walk(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
         let (row, phase, decoded) = (&self.row, self.phase, self.phase == Phase::Rows);
         let mut resolve = |ident: &Ident| row.resolve(ident, phase, diags);
-        let found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        let mut found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        if let [capture] = found.captures.as_slice()
+            && is_name(&found.tokens)
+        {
+            // The expression is a value of Rust and nothing else: it would move out of the closure.
+            let (kept, ident) = (paths::kept(), &capture.ident);
+            found.tokens = quote_spanned! { ident.span() => #kept(&#ident).__kept() };
+        }
         for capture in found.captures {
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
@@ -227,7 +273,7 @@ impl Plan {
 
     /// An expression over the row as the value of a column.
     pub(crate) fn value(&mut self, name: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
-        let value = self.expression(tokens, diags);
+        let value = self.expression_of(name, tokens, diags);
         let input = ours_at("__input", name.span());
         quote_spanned! { place(name.span()) => #input.settle(#value) }
     }
@@ -349,6 +395,7 @@ impl Plan {
     fn before_chain(&self) -> TokenStream {
         let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
         let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
+        let except = &self.except;
         let (used_type, items) = (ours_used(), &self.items);
         let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
             // A name is moved into the pipeline once, however often it stands in it.
@@ -360,11 +407,20 @@ impl Plan {
                 }
                 None => {
                     let capture = paths::capture();
+                    let several = value.clone().into_iter().any(|token| is_punct(Some(&token), ';'));
+                    let value = if several {
+                        quote! { { #value } }
+                    } else {
+                        value.clone()
+                    };
                     quote! { let #ident = #capture(#value); }
                 }
             }
         });
+        let (certain, cloned) = (paths::certain(), paths::cloned());
         quote! {
+            #[allow(unused_imports)]
+            use {#certain as _, #cloned as _};
             #(#rows)*
             #items
             #[allow(dead_code)]
@@ -372,6 +428,7 @@ impl Plan {
             impl #projection for #used_type {
                 const NAMES: &'static [&'static str] = &[#(#used),*];
                 const REST: bool = #rest;
+                const EXCEPT: &'static [&'static str] = &[#(#except),*];
                 const EVENT_TIME: bool = #event_time;
             }
             #(#captures)*

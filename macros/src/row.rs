@@ -52,6 +52,8 @@ pub(crate) struct Base {
     pub(crate) var: &'static str,
     /// Whether they are a schema's, of which the unused are not read.
     pub(crate) schema: bool,
+    /// The schema's type.
+    pub(crate) of: Option<TokenStream>,
 }
 
 /// The columns at an edge: those made by stages, then those of the base.

@@ -54,6 +54,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             impl #rt::Stored for #own #bound {
                 type View<'a> = Self;
                 type Builder = #rt::StringBuilder;
+                const SHAPE: #rt::Shape = #rt::Shape::Named(#rt::std::stringify!(#own));
                 fn data_type() -> #rt::DataType {
                     #rt::DataType::Utf8
                 }
@@ -108,6 +109,15 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                 #[inline]
                 fn settle(self, _: &'a #rt::Arena) -> Self {
                     self
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Lend<'_> for #own #bound {
+                type View = Self;
+                #[inline]
+                fn lend(&self) -> Self {
+                    *self
                 }
             }
 

@@ -138,7 +138,7 @@ impl Aggregate {
         let mut args = Vec::new();
         let mut blamed = None;
         for (index, arg) in self.args.iter().enumerate() {
-            let value = plan.expression(arg, diags);
+            let value = plan.expression_of(&self.name, arg, diags);
             let span = arg.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
             blamed = blamed.or(Some(span));
             let name = ours_at(&format!("__arg{at}_{number}_{index}"), span);

@@ -38,7 +38,7 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
 impl Explode {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.line(stage.text());
-        let list = plan.expression(&self.list, diags);
+        let list = plan.expression_of(&self.name, &self.list, diags);
         let items = if self.outer { paths::explode_outer() } else { paths::explode() };
         let number = plan.number();
         let (one, input) = (ours(&format!("__one{number}")), ours_at("__input", self.name.span()));

@@ -44,6 +44,6 @@ impl From {
             let input = crate::row::ours("__input");
             plan.statement(quote! { #input.undecoded(); });
         }
-        plan.row = Row { base: Some(Base { var: "__item", schema: false }), ..Row::default() };
+        plan.row = Row { base: Some(Base { var: "__item", schema: false, of: None }), ..Row::default() };
     }
 }

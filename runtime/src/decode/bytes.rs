@@ -21,6 +21,8 @@ pub struct Data<'a> {
     pub data: &'a [u8],
 }
 
+crate::row!(DataBuilders, Data<'_> { data: Vec<u8> });
+
 impl PlainFormat for Bytes {
     type Decoder = Self;
     fn decoder(self) -> Self {

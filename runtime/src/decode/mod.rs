@@ -6,6 +6,8 @@
 
 pub mod bytes;
 pub mod json;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+mod packed;
 pub mod text;
 
 pub use bumpalo::Bump as Arena;
@@ -20,7 +22,8 @@ use crate::source::Chunk;
 
 /// Turns payloads into rows.
 ///
-/// The engine calls [`Self::prepare`] once per chunk and [`Self::next`] for each payload until it gives no more rows.
+/// The engine calls [`Self::prepare`] once per chunk, [`Self::unpack`] for each payload, and [`Self::next`] until it gives no
+/// more rows.
 pub trait Decoder: Send + Sync + 'static {
     /// The row.
     type Row<'a>: Copy;
@@ -29,6 +32,16 @@ pub trait Decoder: Send + Sync + 'static {
 
     /// Looks at a whole chunk before its records are decoded.
     fn prepare(&self, _chunk: &Chunk, _scratch: &mut Self::Scratch) {}
+
+    /// Makes of a record's payload what [`Self::next`] is to read, such as by unpacking it; by default the payload itself.
+    /// What it makes lives in the arena.
+    ///
+    /// # Errors
+    /// The payload is not what the format says.
+    #[inline]
+    fn unpack<'a>(&self, payload: &'a [u8], _arena: &'a Bump, _scratch: &mut Self::Scratch) -> Result<&'a [u8], Fault> {
+        Ok(payload)
+    }
 
     /// The next row of `payload`, which starts at byte `at` and is moved behind it; `None` after the last one. What
     /// cannot point into the payload lives in the arena.

@@ -21,6 +21,8 @@ pub struct Line<'a> {
     pub line: &'a str,
 }
 
+crate::row!(LineBuilders, Line<'_> { line: String });
+
 impl PlainFormat for Text {
     type Decoder = Self;
     fn decoder(self) -> Self {

@@ -8,7 +8,7 @@ use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
 
-/// What becomes of a record that cannot be decoded.
+/// What becomes of a record that cannot be decoded, and of a row that cannot be computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// The run stops and says where it is.
@@ -30,9 +30,9 @@ pub struct Counts {
     pub filtered: u64,
     /// Rows that came after all of their windows had closed.
     pub late: u64,
-    /// Records that could not be decoded and were skipped.
+    /// Records that could not be decoded and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded and went to the dead letters.
+    /// Records that could not be decoded and rows that could not be computed, and went to the dead letters.
     pub dead: u64,
 }
 
@@ -51,7 +51,8 @@ pub struct Input<'a, D: Decoder> {
     arena: &'a Bump,
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
-    payload: &'a [u8],
+    /// What is left to decode; `None` when it could not be unpacked.
+    payload: Option<&'a [u8]>,
     next: usize,
     at: At,
     /// Event times after this one do not move the watermark.
@@ -59,8 +60,8 @@ pub struct Input<'a, D: Decoder> {
     pub(super) max_event_time: Option<Timestamp>,
     pub(super) future: u64,
     pub(super) counts: Counts,
-    /// The fault of the current record; the caller decides by the policy.
-    pub(super) fault: Option<(Fault, &'a [u8])>,
+    /// The faults of the current record; the caller decides by the policy.
+    pub(super) faults: Vec<Fault>,
 }
 
 impl<'a, D: Decoder> Input<'a, D> {
@@ -75,14 +76,14 @@ impl<'a, D: Decoder> Input<'a, D> {
             arena,
             decoder,
             scratch,
-            payload: &[],
+            payload: None,
             next: 0,
             at: At { partition, ..At::default() },
             horizon,
             max_event_time: None,
             future: 0,
             counts: Counts::default(),
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
@@ -94,8 +95,15 @@ impl<'a, D: Decoder> Input<'a, D> {
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
-        self.payload = payload;
         self.next = 0;
+        self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
+            Ok(payload) => Some(payload),
+            Err(fault) => {
+                self.counts.rows += 1;
+                self.faults.push(fault);
+                None
+            }
+        };
     }
 
     /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
@@ -103,7 +111,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
     pub fn next(&mut self) -> Option<D::Row<'a>> {
-        match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
+        match self.decoder.next(self.payload?, &mut self.next, self.arena, self.scratch) {
             Ok(Some(row)) => {
                 self.counts.rows += 1;
                 Some(row)
@@ -111,7 +119,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             Ok(None) => None,
             Err(fault) => {
                 self.counts.rows += 1;
-                self.fault = Some((fault, self.payload));
+                self.faults.push(fault);
                 None
             }
         }
@@ -127,6 +135,12 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn exploded(&mut self, number: usize) {
         self.counts.rows += u64::from(number > 0);
+    }
+
+    /// Gives up a row because an expression over it came to an `Err`; what becomes of it is the policy's business.
+    #[cold]
+    pub fn failed(&mut self, fault: Fault) {
+        self.faults.push(fault);
     }
 
     /// Counts a row that a filter left out.

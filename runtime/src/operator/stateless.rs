@@ -84,32 +84,17 @@ where
 {
     fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report> {
         self.out.begin(plan);
-        self.arena.reset();
         let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
             Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
                 .help("its source must set `Chunk::meta` to its own `Source::Meta`")
         })?;
         self.decoder.prepare(chunk, &mut self.scratch);
         let mut report = Report::default();
-        let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
-        for index in 0..chunk.len() {
-            input.begin(chunk.first + index as u64);
-            (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
-            if let Some((fault, payload)) = input.fault.take() {
-                let place = S::record(chunk, meta, index).place();
-                match self.policy {
-                    Policy::Fail => return Err(undecodable(&fault, &place)),
-                    Policy::Skip => input.counts.skipped += 1,
-                    Policy::DeadLetter => {
-                        input.counts.dead += 1;
-                        report.dead_letters.push(dead_letter(&fault, payload, place));
-                    }
-                }
-            }
+        let mut next = 0;
+        while next < chunk.len() {
+            next = self.records(chunk, meta, next, plan, &mut report)?;
+            self.arena.reset();
         }
-        report.counts = input.counts;
-        report.max_event_time = input.max_event_time;
-        report.future = input.future;
         Ok(report)
     }
 
@@ -122,9 +107,55 @@ where
     }
 }
 
+/// Bytes in the arena at which it is cleared within a chunk: payloads that were unpacked may be many times as large as they
+/// were.
+const ARENA: usize = 64 << 20;
+
+impl<S, D, F, O> Map<S, D, F, O>
+where
+    S: Source,
+    D: Decoder,
+    F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
+{
+    /// Works on the records from `first` on, until the chunk ends or the arena is full; the number of the next one.
+    fn records(
+        &mut self,
+        chunk: &Chunk,
+        meta: &S::Meta,
+        first: usize,
+        plan: &EpochPlan,
+        report: &mut Report,
+    ) -> Result<usize> {
+        let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
+        let mut next = first;
+        while next < chunk.len() && (next == first || self.arena.allocated_bytes() < ARENA) {
+            let index = next;
+            next += 1;
+            input.begin(chunk.first + index as u64);
+            (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
+            for fault in input.faults.drain(..) {
+                match self.policy {
+                    Policy::Fail => return Err(unusable(&fault, &S::record(chunk, meta, index).place())),
+                    Policy::Skip => input.counts.skipped += 1,
+                    Policy::DeadLetter => {
+                        input.counts.dead += 1;
+                        let place = S::record(chunk, meta, index).place();
+                        report.dead_letters.push(dead_letter(&fault, chunk.payload(index), place));
+                    }
+                }
+            }
+        }
+        report.counts += input.counts;
+        report.max_event_time = report.max_event_time.max(input.max_event_time);
+        report.future += input.future;
+        Ok(next)
+    }
+}
+
 #[cold]
-fn undecodable(fault: &Fault, place: &crate::source::Place) -> Error {
-    Error::new(Kind::Data, format!("a record cannot be decoded: {fault}; it is in {place}"))
+fn unusable(fault: &Fault, place: &crate::source::Place) -> Error {
+    let what = if fault.is_computed() { "a row cannot be computed" } else { "a record cannot be decoded" };
+    Error::new(Kind::Data, format!("{what}: {fault}; it is in {place}"))
         .help("mend the record, or say what becomes of such records: `decode .. else skip` or `else dead_letter(SINK)`")
 }
 
@@ -144,6 +175,7 @@ pub struct Context<'a> {
     arena: &'a Bump,
     filtered: u64,
     group: u64,
+    fault: Option<Fault>,
 }
 
 impl<'a> Context<'a> {
@@ -151,6 +183,12 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn filtered(&mut self) {
         self.filtered += 1;
+    }
+
+    /// Ends the run because an expression came to an `Err`: a group has no record that could be left out instead.
+    #[cold]
+    pub fn failed(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
     }
 
     /// As [`Self::filtered`], for an item of `explode`.
@@ -180,11 +218,12 @@ impl<'a> Context<'a> {
 pub struct After<G, O> {
     closure: G,
     out: O,
+    fault: Option<Fault>,
 }
 
 impl<G, O> After<G, O> {
     pub(crate) fn new(closure: G, out: O) -> Self {
-        Self { closure, out }
+        Self { closure, out, fault: None }
     }
 }
 
@@ -199,10 +238,16 @@ where
         self.out.begin(plan);
     }
     fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump) {
-        let mut context = Context { arena, filtered: 0, group: group.number };
+        let mut context = Context { arena, filtered: 0, group: group.number, fault: self.fault.take() };
         (self.closure)(group, &mut context, &mut self.out);
+        self.fault = context.fault;
     }
     fn take(&mut self, _plan: &EpochPlan, workers: usize) -> Result<(Output, u64)> {
+        if let Some(fault) = self.fault.take() {
+            return Err(Error::new(Kind::Data, format!("a row after `agg` cannot be computed: {fault}")).help(
+                "a group has no record that could be skipped: take the value out, as in `.ok()` or `.unwrap_or(..)`",
+            ));
+        }
         self.out.seal(workers)
     }
 }

@@ -7,6 +7,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use bumpalo::Bump;
 
+use super::declared::Shape;
 use super::list;
 use super::projection::Projection;
 use super::{Fault, Reader};
@@ -50,6 +51,8 @@ pub trait Stored: Sized + Send + Sync + 'static {
     type Builder: Builder;
     /// Whether the Arrow field may be null.
     const NULLABLE: bool = false;
+    /// The type's name, for what is checked while a pipeline is compiled.
+    const SHAPE: Shape = Shape::Unknown;
 
     /// The Arrow type.
     fn data_type() -> DataType;

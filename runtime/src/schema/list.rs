@@ -11,6 +11,7 @@ use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 
@@ -83,6 +84,7 @@ impl<T: Stored> Builder for ListBuilder<T> {
 impl<T: Stored> Stored for Vec<T> {
     type View<'a> = &'a [T::View<'a>];
     type Builder = ListBuilder<T>;
+    const SHAPE: Shape = Shape::ListOf(&T::SHAPE);
     fn data_type() -> DataType {
         T::list_type()
     }

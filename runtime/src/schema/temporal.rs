@@ -9,6 +9,7 @@ use bumpalo::Bump;
 
 use super::cell::{Cell, Value, value_is_view};
 use super::column::{Builder, Column, Stored, take};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 use crate::time::{Date, Duration, Timestamp, micros, parse_duration};
@@ -69,6 +70,7 @@ macro_rules! temporal {
         impl Stored for $type {
             type View<'a> = $type;
             type Builder = $builder;
+            const SHAPE: Shape = Shape::Named(stringify!($type));
             fn data_type() -> DataType {
                 $data_type
             }

@@ -212,6 +212,8 @@ pub struct FileRecord<'a> {
     pub offset: u64,
 }
 
+crate::row!(FileBuilders, FileRecord<'_> { data: Vec<u8>, path: String, offset: u64 });
+
 impl<'a> Record<'a> for FileRecord<'a> {
     fn place(&self) -> Place {
         Place {

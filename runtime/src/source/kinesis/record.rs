@@ -31,6 +31,20 @@ pub struct KinesisRecord<'a> {
     pub approximate_arrival_timestamp: Timestamp,
 }
 
+crate::row!(
+    KinesisBuilders,
+    KinesisRecord<'_> {
+        data: Vec<u8>,
+        partition_key: String,
+        explicit_hash_key: Option<String>,
+        stream: String,
+        shard_id: String,
+        sequence_number: String,
+        sub_sequence_number: u64,
+        approximate_arrival_timestamp: Timestamp,
+    }
+);
+
 impl<'a> Record<'a> for KinesisRecord<'a> {
     fn place(&self) -> Place {
         let position = match self.sub_sequence_number {

@@ -145,6 +145,11 @@ pub struct RateRecord<'a> {
     pub data: &'a [u8],
 }
 
+crate::row!(
+    RateBuilders,
+    RateRecord<'_> { value: u64, timestamp: Timestamp, random: u64, data: Vec<u8> }
+);
+
 impl<'a> Record<'a> for RateRecord<'a> {
     fn place(&self) -> Place {
         Place {

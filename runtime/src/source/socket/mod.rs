@@ -76,6 +76,8 @@ pub struct SocketRecord<'a> {
     pub index: u64,
 }
 
+crate::row!(SocketBuilders, SocketRecord<'_> { data: Vec<u8>, peer: String, index: u64 });
+
 impl<'a> Record<'a> for SocketRecord<'a> {
     fn place(&self) -> Place {
         Place {
