@@ -37,7 +37,8 @@ impl Pipeline {
         self
     }
 
-    /// The greatest number of rows in an epoch, shared equally among the partitions of the source; none by default.
+    /// The greatest number of rows in an epoch, shared equally among the partitions of the source; none by default. A share
+    /// is rounded up to whole rows, so an epoch may have up to one row more for each partition.
     pub fn max_rows_per_epoch(mut self, rows: u64) -> Self {
         self.options.max_rows_per_epoch = Some(rows.max(1));
         self

@@ -49,9 +49,10 @@ pub(crate) enum Reply {
         late: u64,
     },
     Finished(Box<Finished>),
-    /// State is back; once all is, with the number of its keys.
+    /// State is back; once all is, with the number of its keys and an estimate of its bytes.
     Restored {
         keys: u64,
+        bytes: u64,
     },
     Failed(Error),
 }
@@ -232,15 +233,16 @@ impl State {
                     let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
                     keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
                 }
-                Ok(Some(Reply::Restored { keys: 0 }))
+                Ok(Some(Reply::Restored { keys: 0, bytes: 0 }))
             }
             Command::Restored { watermark } => {
-                let mut keys = 0;
+                let (mut keys, mut bytes) = (0, 0);
                 for keyed in &mut self.chain.keyed {
                     keyed.restored(watermark);
                     keys += keyed.keys();
+                    bytes += keyed.bytes();
                 }
-                Ok(Some(Reply::Restored { keys }))
+                Ok(Some(Reply::Restored { keys, bytes }))
             }
         }
     }

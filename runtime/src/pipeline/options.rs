@@ -12,7 +12,7 @@ use crate::store::Durability;
 #[non_exhaustive]
 pub enum Trigger {
     /// One epoch after the other. With a sink that writes files an epoch ends at 64 MiB of input or 10 s, whichever is
-    /// first; with one that delivers, after 200 ms.
+    /// first; with one that delivers, after 200 ms of waiting for input.
     #[default]
     AsFastAsPossible,
     /// An epoch each interval, with all that came in it; more often when an epoch's limits are reached.

@@ -33,7 +33,7 @@ mod tests;
 use std::fmt;
 use std::io::Write;
 
-pub use digest::{Digest, digest_of};
+pub use digest::{Digest, Hashing, digest_of};
 pub use local::{LocalOptions, LocalStore};
 pub use path::{join, parent, safe_part};
 
