@@ -92,7 +92,11 @@ fn examples_connect_to_this_machine_only() {
         let mut traced = Command::new("strace");
         traced.args(["-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]).arg(&calls).arg(program);
         output(traced, &folder);
-        for call in fs::read_to_string(calls).unwrap().lines().filter(|call| call.contains("sin_addr") || call.contains("sin6_addr")) {
+        for call in fs::read_to_string(calls)
+            .unwrap()
+            .lines()
+            .filter(|call| call.contains("sin_addr") || call.contains("sin6_addr"))
+        {
             assert!(call.contains("\"127.0.0.1\"") || call.contains("\"::1\""), "{name} connects elsewhere: {call}");
         }
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use millstream::checkpoint::Record;
 
-use input::{Input, MOST_ROWS, Random};
 use crate::{is_long, seed};
+use input::{Input, MOST_ROWS, Random};
 use output::{Watch, compare_elsewhere, files, read_all};
 use victim::{Start, Victim};
 
@@ -99,7 +99,8 @@ fn check(victim: &mut Victim, input: &Input, mode: &'static str, seen: usize) {
     letters.sort();
     same("dead letters", &letters, &bad);
     for stage in ["out.stage", "bad.stage"] {
-        let left: Vec<_> = std::fs::read_dir(victim.path(stage)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(victim.path(stage)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["OWNER"], "something is left in the stage");
     }
     // Nothing is left to do.

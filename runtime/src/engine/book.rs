@@ -65,6 +65,7 @@ impl Book {
         let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
         open.durability = options.durability;
         open.ignore_crash_loop = options.ignore_crash_loop;
+        open.allow_network_filesystem = options.allow_network_filesystem;
         for (number, root) in roots {
             open = open.sink(sink_id(*number), *root);
         }
@@ -181,6 +182,10 @@ impl Book {
         sources.finished = work.drained;
         for id in &work.forgotten {
             sources.partitions.remove(id);
+        }
+        // Every commit names those that have ended, for ever: only what a start reads of them.
+        for position in sources.partitions.values_mut().filter(|position| position.state == PartitionState::Drained) {
+            (position.from, position.ms_behind) = (Value::Null, None);
         }
         for (max_event_time, partition) in &work.positions {
             let position = PartitionPosition {

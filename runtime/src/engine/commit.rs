@@ -204,7 +204,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         for (figures, of) in state.iter_mut().zip(&finished.state) {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
-            figures.updated += of.changes.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+            figures.updated += of.updated;
         }
     }
     let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {

@@ -248,9 +248,12 @@ impl Ledger {
 
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
+pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
     check_folders(checkpoint, &Target::all(plan)?)?;
     let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
+    if !options.allow_network_filesystem {
+        crate::checkpoint::check_filesystem(&Place::Local(folder.clone()))?;
+    }
     let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)

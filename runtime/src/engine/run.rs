@@ -68,6 +68,13 @@ impl Pipeline {
         self
     }
 
+    /// Takes a checkpoint on a file system that is known not to be a local disk (NFS, SMB, FUSE and others), which is refused
+    /// otherwise: commits rely on locks, links and syncs that mean what they do on a local disk.
+    pub fn allow_network_filesystem(mut self) -> Self {
+        self.options.allow_network_filesystem = true;
+        self
+    }
+
     /// Calls `listener` after every epoch.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Arc::new(listener));

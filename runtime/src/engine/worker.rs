@@ -84,6 +84,7 @@ pub(crate) struct StageState {
     pub changes: Vec<RecordBatch>,
     pub snapshots: Vec<((u16, u16), Vec<RecordBatch>)>,
     pub keys: u64,
+    pub updated: u64,
     pub bytes: u64,
 }
 
@@ -216,6 +217,7 @@ impl State {
                     let mut state = StageState {
                         changes: keyed.changes()?,
                         keys: keyed.keys(),
+                        updated: keyed.updated(),
                         bytes: keyed.bytes(),
                         ..StageState::default()
                     };

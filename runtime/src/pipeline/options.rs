@@ -90,6 +90,8 @@ pub(crate) struct Options {
     pub durability: Durability,
     /// Start even if the last starts ended without a commit.
     pub ignore_crash_loop: bool,
+    /// Take a checkpoint on a network file system all the same.
+    pub allow_network_filesystem: bool,
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
@@ -107,6 +109,7 @@ impl Default for Options {
             max_future_skew: Duration::from_secs(300),
             durability: Durability::default(),
             ignore_crash_loop: false,
+            allow_network_filesystem: false,
             listener: None,
             progress: true,
         }

@@ -34,7 +34,7 @@ use std::fmt;
 use std::io::Write;
 
 pub use digest::{Digest, Hashing, digest_of};
-pub use local::{LocalOptions, LocalStore};
+pub use local::{LocalOptions, LocalStore, network_filesystem};
 pub use path::{join, parent, safe_part};
 
 use crate::error::{Error, Result};

@@ -81,7 +81,8 @@ fn rounds(usual: usize) -> usize {
 impl Random {
     /// Begins at `number`, plus `MILLSTREAM_SEED` if that is set.
     fn new(number: u64) -> Self {
-        let seed = std::env::var("MILLSTREAM_SEED").map_or(0, |seed| seed.parse().expect("MILLSTREAM_SEED is a number"));
+        let seed =
+            std::env::var("MILLSTREAM_SEED").map_or(0, |seed| seed.parse().expect("MILLSTREAM_SEED is a number"));
         println!("MILLSTREAM_SEED={seed}");
         Self(number + seed)
     }
