@@ -59,8 +59,8 @@ pub struct Input<'a, D: Decoder> {
     pub(super) max_event_time: Option<Timestamp>,
     pub(super) future: u64,
     pub(super) counts: Counts,
-    /// The fault of the current record; the caller decides by the policy.
-    pub(super) fault: Option<(Fault, &'a [u8])>,
+    /// The faults of the current record, each with what was given up; the caller decides by the policy.
+    pub(super) faults: Vec<(Fault, &'a [u8])>,
 }
 
 impl<'a, D: Decoder> Input<'a, D> {
@@ -82,7 +82,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             max_event_time: None,
             future: 0,
             counts: Counts::default(),
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
@@ -98,23 +98,36 @@ impl<'a, D: Decoder> Input<'a, D> {
         self.next = 0;
     }
 
-    /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
-    /// business.
+    /// The next row of the payload. What becomes of what cannot be decoded is the policy's business.
     #[inline]
     #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
     pub fn next(&mut self) -> Option<D::Row<'a>> {
-        match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
-            Ok(Some(row)) => {
-                self.counts.rows += 1;
-                Some(row)
-            }
-            Ok(None) => None,
-            Err(fault) => {
-                self.counts.rows += 1;
-                self.fault = Some((fault, self.payload));
-                None
+        loop {
+            let start = self.next;
+            match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
+                Ok(Some(row)) => {
+                    self.counts.rows += 1;
+                    return Some(row);
+                }
+                Ok(None) => return None,
+                Err(fault) => {
+                    if !self.give_up(fault, start) {
+                        return None;
+                    }
+                }
             }
         }
+    }
+
+    /// Sets aside what begins at `start` and cannot be decoded; whether there is more behind it.
+    #[cold]
+    fn give_up(&mut self, fault: Fault, start: usize) -> bool {
+        self.counts.rows += 1;
+        let more = D::RESUMES && (start + 1..self.payload.len()).contains(&self.next);
+        let part =
+            self.payload.get(start..self.next.min(self.payload.len())).filter(|_| D::RESUMES && (start > 0 || more));
+        self.faults.push((fault, part.map_or(self.payload, <[u8]>::trim_ascii)));
+        more
     }
 
     /// Counts a row that is the record itself, in a chain without `decode`.

@@ -95,7 +95,7 @@ where
         for index in 0..chunk.len() {
             input.begin(chunk.first + index as u64);
             (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
-            if let Some((fault, payload)) = input.fault.take() {
+            for (fault, payload) in input.faults.drain(..) {
                 let place = S::record(chunk, meta, index).place();
                 match self.policy {
                     Policy::Fail => return Err(undecodable(&fault, &place)),
