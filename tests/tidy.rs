@@ -120,6 +120,15 @@ fn no_file_has_two_jobs() {
     assert!(faults.is_empty(), "more than 500 lines:\n{}", faults.join("\n"));
 }
 
+#[test]
+fn examples_are_short() {
+    for (name, text) in sources("examples") {
+        let lines = text.lines().count();
+        let is_example = name.matches('/').count() == 1 && name != "examples/lib.rs";
+        assert!(!is_example || lines <= 60, "{name} has {lines} lines, more than 60");
+    }
+}
+
 /// What must not be in the runtime, and where it may be all the same.
 #[test]
 fn absences() {

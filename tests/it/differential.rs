@@ -147,7 +147,7 @@ macro_rules! readings {
 
 #[test]
 fn duckdb_computes_the_same() {
-    let rows = if std::env::var_os("MILLSTREAM_LONG").is_some() { ROWS * 10 } else { ROWS };
+    let rows = if crate::is_long() { ROWS * 10 } else { ROWS };
     let folder = tempfile::tempdir().unwrap();
     let place = |name: &str| folder.path().join(name);
     let input = place("in");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::record::{Close, Commit, Record, Start, StateFile};
-use super::{Checkpoint, Head, Published, fence, lock, publish, retain};
+use super::{Checkpoint, Head, Published, fence, lock, publish, retain, stage};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Store, parent};
 
@@ -113,7 +113,11 @@ impl Checkpoint {
                 format!("epoch {epoch} is to be published before the checkpoint is closed"),
             ));
         }
-        self.end(None)
+        self.end(None)?;
+        // Nothing is staged any more, so an empty folder is all that this generation may have left. What cannot be removed
+        // is so at the next start.
+        self.sinks.values().for_each(|sink| stage::remove_empty(sink, self.generation()));
+        Ok(())
     }
 
     /// Ends this generation because of an error, which the next starts can then tell. Writes nothing where the error has

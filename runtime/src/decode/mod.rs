@@ -29,6 +29,9 @@ pub trait Decoder: Send + Sync + 'static {
     type Row<'a>: Copy;
     /// What is kept between records and chunks, such as an index of the chunk.
     type Scratch: Default + Send;
+    /// Whether a payload goes on behind a fault: `at` is then behind what is given up, and only that is a dead letter.
+    /// Otherwise the whole payload is.
+    const RESUMES: bool = false;
 
     /// Looks at a whole chunk before its records are decoded.
     fn prepare(&self, _chunk: &Chunk, _scratch: &mut Self::Scratch) {}
@@ -47,7 +50,8 @@ pub trait Decoder: Send + Sync + 'static {
     /// cannot point into the payload lives in the arena.
     ///
     /// # Errors
-    /// The payload is not what the format or the schema says. The rest of it is given up.
+    /// The payload is not what the format or the schema says. The rest of it is given up, unless the format
+    /// [resumes](Self::RESUMES).
     fn next<'a>(
         &self,
         payload: &'a [u8],

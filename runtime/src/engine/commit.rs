@@ -69,8 +69,9 @@ pub(crate) struct StateFigures {
     pub bytes: u64,
 }
 
-/// What was found in the checkpoint, and what was made ready.
-pub(crate) struct Recovered {
+/// What the checkpoint says about where to go on; nothing at a first start, and without a checkpoint.
+#[derive(Default)]
+pub(crate) struct Found {
     pub resume: Resume,
     /// Each partition's latest event time and whether it was drained.
     pub partitions: Vec<(String, Option<Timestamp>, bool)>,
@@ -81,6 +82,11 @@ pub(crate) struct Recovered {
     pub state: Vec<Vec<StateBatch>>,
     /// Whether snapshots are kept by stripe.
     pub striped: bool,
+}
+
+/// What was found, and what was made ready.
+pub(crate) struct Recovered {
+    pub found: Found,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
     /// Whether keyed stages must remember their changes.
@@ -198,7 +204,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         for (figures, of) in state.iter_mut().zip(&finished.state) {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
-            figures.updated += of.changes.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+            figures.updated += of.updated;
         }
     }
     let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {

@@ -44,7 +44,7 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
     options.workers = options.workers.clamp(1, STRIPES);
     let (committer, mut recovered) = Committer::start(&plan, &options).await?;
-    let resume = std::mem::take(&mut recovered.resume);
+    let resume = std::mem::take(&mut recovered.found.resume);
     let ended = match plan.source.open(resume).await {
         Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
         Err(error) => Err(error),
@@ -101,14 +101,15 @@ impl Driver {
             let log = recovered.log_changes;
             workers.push(worker::start(number, move || chain(), writer, log, answers.clone())?);
         }
+        let found = recovered.found;
         let mut partitions = Partitions::default();
-        for (id, max_event_time, drained) in &recovered.partitions {
+        for (id, max_event_time, drained) in &found.partitions {
             partitions.restore(id, *max_event_time, *drained);
         }
         let summary = Summary {
-            last_epoch: recovered.last_epoch,
-            watermark: recovered.watermark,
-            drained: recovered.drained,
+            last_epoch: found.last_epoch,
+            watermark: found.watermark,
+            drained: found.drained,
             ..Summary::default()
         };
         let mut driver = Self {
@@ -116,19 +117,19 @@ impl Driver {
             workers,
             replies,
             partitions,
-            watermark: recovered.watermark,
-            epoch: recovered.last_epoch.map_or(1, |epoch| epoch + 1),
-            was_drained: recovered.drained,
+            watermark: found.watermark,
+            epoch: found.last_epoch.map_or(1, |epoch| epoch + 1),
+            was_drained: found.drained,
             staging: recovered.staging,
             summary,
             line: Line::new(options.progress),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots { striped: recovered.striped, bytes: 0 }),
+            snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
             plan,
             options,
         };
-        driver.restore(recovered.state).await?;
+        driver.restore(found.state).await?;
         let ended = driver.turn(feed, committer).await;
         driver.line.end();
         driver.end_workers();
@@ -144,11 +145,16 @@ impl Driver {
         }
         let watermark = self.watermark;
         self.all(|| Command::Restored { watermark })?;
-        let keys = self.answers(|reply| match reply {
-            Reply::Restored { keys } => Some(keys),
+        let restored = self.answers(|reply| match reply {
+            Reply::Restored { keys, bytes } => Some((keys, bytes)),
             _ => None,
         });
-        self.summary.open_keys = keys.await?.into_iter().sum();
+        for (keys, bytes) in restored.await? {
+            self.summary.open_keys += keys;
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.bytes += bytes;
+            }
+        }
         Ok(())
     }
 
@@ -203,6 +209,8 @@ impl Driver {
                 self.tick = next_tick(self.tick, interval, now);
                 self.tick.saturating_duration_since(now)
             }
+            // These end when all that was there is read, so there is nobody to keep waiting.
+            Trigger::AvailableNow | Trigger::Once => FILE_INTERVAL,
             _ if self.staging => FILE_INTERVAL,
             _ => DELIVER_INTERVAL,
         };

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 #[cfg(feature = "parquet")]
 use super::book::Book;
-use super::commit::{EpochWork, Recovered};
+use super::commit::{EpochWork, Found, Recovered};
+use crate::checkpoint::{Place, check_places};
 use crate::error::{Error, Kind};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
-use crate::source::Resume;
 use crate::{Result, clock};
 
 /// An epoch's output for one sink.
@@ -39,6 +39,11 @@ impl Slot {
     }
 }
 
+/// The name of a sink in records and messages.
+pub(crate) fn sink_id(number: usize) -> &'static str {
+    if number == 0 { "sink" } else { "dead_letters" }
+}
+
 /// A sink that is ready.
 struct Target {
     staging: Option<Arc<dyn Staging>>,
@@ -48,6 +53,15 @@ struct Target {
 }
 
 impl Target {
+    /// Connects the pipeline's own sink, and that of the dead letters if there is one.
+    fn all(plan: &Plan) -> Result<Vec<Self>> {
+        let mut targets = vec![Self::connect(plan.sink.as_ref(), &plan.schema)?];
+        if let Some(sink) = &plan.dead_letters {
+            targets.push(Self::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
+        }
+        Ok(targets)
+    }
+
     fn connect(sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
         let (staging, delivering) = match sink.connect(schema)? {
             Connected::Staging(staging) => (Some(staging), None),
@@ -65,6 +79,17 @@ impl Target {
         let stage = stage_of(&staging.root()).join(format!("g{generation}"));
         Some(staging.writer(WriterContext { worker, stage, generation, durability: options.durability }))
     }
+}
+
+/// Refuses outputs that get into each other's way, or into that of the checkpoint.
+fn check_folders(checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
+    let root = match checkpoint {
+        Some(Checkpoint::Folder(folder)) => Some(Place::Local(folder.clone())),
+        Some(Checkpoint::None) | None => None,
+    };
+    let outputs = targets.iter().enumerate();
+    let outputs = outputs.filter_map(|(number, of)| Some((sink_id(number).to_owned(), Place::Local(of.root()?))));
+    check_places(root.as_ref(), &outputs.collect())
 }
 
 /// Where epochs are written down.
@@ -85,10 +110,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = vec![Target::connect(plan.sink.as_ref(), &plan.schema)?];
-        if let Some(sink) = &plan.dead_letters {
-            targets.push(Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
-        }
+        let mut targets = Target::all(plan)?;
+        check_folders(options.checkpoint.as_ref(), &targets)?;
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
             Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
@@ -225,36 +248,21 @@ impl Ledger {
 
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
-    Target::connect(plan.sink.as_ref(), &plan.schema)?;
-    if let Some(sink) = &plan.dead_letters {
-        Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
-    }
+pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
+    check_folders(checkpoint, &Target::all(plan)?)?;
     let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
+    if !options.allow_network_filesystem {
+        crate::checkpoint::check_filesystem(&Place::Local(folder.clone()))?;
+    }
     let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)
 }
 
-fn recovered_anew(run_id: String) -> Recovered {
-    Recovered {
-        resume: Resume::default(),
-        partitions: Vec::new(),
-        watermark: None,
-        last_epoch: None,
-        drained: false,
-        state: Vec::new(),
-        striped: false,
-        writers: Vec::new(),
-        log_changes: false,
-        staging: false,
-        run_id,
-    }
-}
-
 fn anew() -> (Log, Recovered) {
     let id = new_id();
-    (Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() }, recovered_anew(id))
+    let log = Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() };
+    (log, Recovered { found: Found::default(), writers: Vec::new(), log_changes: false, staging: false, run_id: id })
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -271,8 +279,8 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
     let roots: Vec<(usize, PathBuf)> =
         targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.root()?))).collect();
     let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
-    let (book, found) = Book::open(folder, plan, options, &roots)?;
-    for (sink, batches) in found.undelivered {
+    let (book, found, undelivered) = Book::open(folder, plan, options, &roots)?;
+    for (sink, batches) in undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
         let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
@@ -286,20 +294,13 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
             .help("start the build with that sink once and stop it in good order, then remove the sink");
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
-        delivering.deliver(&token, &batches)?;
-        book.delivered(epoch, sink)?;
+        let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(epoch, sink));
+        if let Err(error) = delivered {
+            book.close(Some(&error)).ok();
+            return Err(error);
+        }
     }
-    let recovered = Recovered {
-        resume: found.resume,
-        partitions: found.partitions,
-        watermark: found.watermark,
-        last_epoch: found.last_epoch,
-        drained: found.drained,
-        state: found.state,
-        striped: found.striped,
-        log_changes: true,
-        ..recovered_anew(new_id())
-    };
+    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, run_id: new_id() };
     Ok((Log::Book(Box::new(book)), recovered))
 }
 

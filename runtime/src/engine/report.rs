@@ -11,6 +11,7 @@ use crate::observe::progress::{Account, Progress, StateOperator};
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
+use crate::time::Timestamp;
 
 fn account(counts: Counts, future: u64) -> Account {
     let Counts { rows, filtered, late, skipped, dead } = counts;
@@ -48,6 +49,12 @@ impl Timings {
     }
 }
 
+/// A watermark in words. After the input has ended and all windows were closed it is at the end of time, which is no date
+/// that anybody wants to read.
+fn shown(watermark: Timestamp) -> String {
+    if watermark == Timestamp::MAX { "end of input".to_owned() } else { watermark.to_string() }
+}
+
 /// The document of a committed epoch.
 pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Committed) -> Progress {
     let timings = &committed.timings;
@@ -73,7 +80,7 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
             ("commitBatch", Timings::between(timings.committed, timings.published)),
             ("triggerExecution", all),
         ]),
-        event_time: committed.watermark.map(|watermark| ("watermark", watermark.to_string())).into_iter().collect(),
+        event_time: committed.watermark.map(|watermark| ("watermark", shown(watermark))).into_iter().collect(),
         state_operators: plan
             .keyed
             .iter()

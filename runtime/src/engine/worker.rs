@@ -49,9 +49,10 @@ pub(crate) enum Reply {
         late: u64,
     },
     Finished(Box<Finished>),
-    /// State is back; once all is, with the number of its keys.
+    /// State is back; once all is, with the number of its keys and an estimate of its bytes.
     Restored {
         keys: u64,
+        bytes: u64,
     },
     Failed(Error),
 }
@@ -83,6 +84,7 @@ pub(crate) struct StageState {
     pub changes: Vec<RecordBatch>,
     pub snapshots: Vec<((u16, u16), Vec<RecordBatch>)>,
     pub keys: u64,
+    pub updated: u64,
     pub bytes: u64,
 }
 
@@ -215,6 +217,7 @@ impl State {
                     let mut state = StageState {
                         changes: keyed.changes()?,
                         keys: keyed.keys(),
+                        updated: keyed.updated(),
                         bytes: keyed.bytes(),
                         ..StageState::default()
                     };
@@ -232,15 +235,16 @@ impl State {
                     let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
                     keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
                 }
-                Ok(Some(Reply::Restored { keys: 0 }))
+                Ok(Some(Reply::Restored { keys: 0, bytes: 0 }))
             }
             Command::Restored { watermark } => {
-                let mut keys = 0;
+                let (mut keys, mut bytes) = (0, 0);
                 for keyed in &mut self.chain.keyed {
                     keyed.restored(watermark);
                     keys += keyed.keys();
+                    bytes += keyed.bytes();
                 }
-                Ok(Some(Reply::Restored { keys }))
+                Ok(Some(Reply::Restored { keys, bytes }))
             }
         }
     }

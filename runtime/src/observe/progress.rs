@@ -31,7 +31,7 @@ pub struct Progress {
     pub processed_rows_per_second: f64,
     /// Where the time went, in milliseconds.
     pub duration_ms: BTreeMap<&'static str, u64>,
-    /// Event times, RFC 3339: `watermark`.
+    /// Event times, RFC 3339: `watermark`, or `end of input` once the input has ended and every window was closed.
     pub event_time: BTreeMap<&'static str, String>,
     /// One for each keyed stage.
     pub state_operators: Vec<StateOperator>,

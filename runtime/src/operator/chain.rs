@@ -125,6 +125,9 @@ pub trait KeyedSide: Send {
     /// An estimate of the bytes held.
     fn bytes(&self) -> u64;
 
+    /// How many keys were added or changed since the last call, those of windows that have closed included.
+    fn updated(&mut self) -> u64;
+
     /// Whether changes are to be remembered for [`Self::changes`]; off without a checkpoint.
     fn log_changes(&mut self, on: bool);
 }

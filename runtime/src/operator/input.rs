@@ -53,6 +53,8 @@ pub struct Input<'a, D: Decoder> {
     scratch: &'a mut D::Scratch,
     /// What is left to decode; `None` when it could not be unpacked.
     payload: Option<&'a [u8]>,
+    /// Where in it the present row begins, and where the next one does.
+    began: usize,
     next: usize,
     at: At,
     /// Event times after this one do not move the watermark.
@@ -60,8 +62,9 @@ pub struct Input<'a, D: Decoder> {
     pub(super) max_event_time: Option<Timestamp>,
     pub(super) future: u64,
     pub(super) counts: Counts,
-    /// The faults of the current record; the caller decides by the policy.
-    pub(super) faults: Vec<Fault>,
+    /// The faults of the current record; the caller decides by the policy. Each with the part of the payload that is given
+    /// up for it, where that is not the whole.
+    pub(super) faults: Vec<(Fault, Option<&'a [u8]>)>,
 }
 
 impl<'a, D: Decoder> Input<'a, D> {
@@ -77,6 +80,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             decoder,
             scratch,
             payload: None,
+            began: 0,
             next: 0,
             at: At { partition, ..At::default() },
             horizon,
@@ -95,32 +99,38 @@ impl<'a, D: Decoder> Input<'a, D> {
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
+        self.began = 0;
         self.next = 0;
         self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
             Ok(payload) => Some(payload),
             Err(fault) => {
                 self.counts.rows += 1;
-                self.faults.push(fault);
+                self.faults.push((fault, None));
                 None
             }
         };
     }
 
-    /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
-    /// business.
+    /// The next row of the payload. What becomes of what cannot be decoded is the policy's business.
     #[inline]
     #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
     pub fn next(&mut self) -> Option<D::Row<'a>> {
-        match self.decoder.next(self.payload?, &mut self.next, self.arena, self.scratch) {
-            Ok(Some(row)) => {
-                self.counts.rows += 1;
-                Some(row)
-            }
-            Ok(None) => None,
-            Err(fault) => {
-                self.counts.rows += 1;
-                self.faults.push(fault);
-                None
+        let payload = self.payload?;
+        loop {
+            self.began = self.next;
+            match self.decoder.next(payload, &mut self.next, self.arena, self.scratch) {
+                Ok(Some(row)) => {
+                    self.counts.rows += 1;
+                    return Some(row);
+                }
+                Ok(None) => return None,
+                Err(fault) => {
+                    self.counts.rows += 1;
+                    self.failed(fault);
+                    if !self.goes_on() {
+                        return None;
+                    }
+                }
             }
         }
     }
@@ -137,10 +147,21 @@ impl<'a, D: Decoder> Input<'a, D> {
         self.counts.rows += u64::from(number > 0);
     }
 
-    /// Gives up a row because an expression over it came to an `Err`; what becomes of it is the policy's business.
+    /// Gives up the present row, which cannot be decoded or over which an expression came to an `Err`; what becomes of it
+    /// is the policy's business.
     #[cold]
     pub fn failed(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        let among_others = D::RESUMES && (self.began > 0 || self.goes_on());
+        let part = self.payload.filter(|_| among_others).and_then(|payload| {
+            let end = self.next.min(payload.len());
+            payload.get(self.began..end).map(<[u8]>::trim_ascii)
+        });
+        self.faults.push((fault, part));
+    }
+
+    /// Whether there is more of the payload behind the present row.
+    fn goes_on(&self) -> bool {
+        D::RESUMES && self.payload.is_some_and(|payload| (self.began + 1..payload.len()).contains(&self.next))
     }
 
     /// Counts a row that a filter left out.

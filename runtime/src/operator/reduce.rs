@@ -55,6 +55,8 @@ pub struct Reduce<K: Key, A: Finish, E> {
     arena: Bump,
     log: bool,
     changes: Changes<K, A>,
+    /// Keys added or changed since they were last asked for.
+    updated: u64,
 }
 
 /// Rows of state under construction.
@@ -118,6 +120,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
             arena: Bump::new(),
             log: false,
             changes: Changes::default(),
+            updated: 0,
         }
     }
 
@@ -153,6 +156,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()> {
         let part = part.downcast::<Partial<K, A>>().map_err(|_| broken(&self.spec))?;
         for (pane, entries) in part.panes {
+            self.updated += entries.len() as u64;
             let log = self.log && !self.is_closed(pane, closing);
             let table = self.panes.entry(pane).or_default();
             // Keys arrive in the order of another table's hashes; without room for all, they would crowd together.
@@ -272,6 +276,10 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         // What text and lists hold besides is not counted.
         let entry = size_of::<Entry<K, (u16, A)>>() as u64 + 1;
         self.panes.values().map(|table| table.capacity() as u64 * entry).sum()
+    }
+
+    fn updated(&mut self) -> u64 {
+        std::mem::take(&mut self.updated)
     }
 
     fn log_changes(&mut self, on: bool) {

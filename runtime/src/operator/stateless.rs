@@ -133,14 +133,18 @@ where
             next += 1;
             input.begin(chunk.first + index as u64);
             (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
-            for fault in input.faults.drain(..) {
+            for (fault, part) in input.faults.drain(..) {
                 match self.policy {
                     Policy::Fail => return Err(unusable(&fault, &S::record(chunk, meta, index).place())),
                     Policy::Skip => input.counts.skipped += 1,
                     Policy::DeadLetter => {
                         input.counts.dead += 1;
                         let place = S::record(chunk, meta, index).place();
-                        report.dead_letters.push(dead_letter(&fault, chunk.payload(index), place));
+                        report.dead_letters.push(dead_letter(
+                            &fault,
+                            part.unwrap_or_else(|| chunk.payload(index)),
+                            place,
+                        ));
                     }
                 }
             }

@@ -137,7 +137,8 @@ pub struct PartitionState {
 pub struct Limits {
     /// Bytes of payload, over all partitions.
     pub bytes: usize,
-    /// Records, over all partitions; shared equally among those that have not ended, and exactly kept.
+    /// Records, over all partitions, shared equally among those that have not ended. A share is rounded up, so an epoch may
+    /// have up to one record more for each partition; it is kept to the record, so that a test can rely on it.
     pub rows: Option<u64>,
     /// When to stop waiting for more. The fetch returns earlier when `bytes` or `rows` are reached or the source ends.
     pub until: Instant,
@@ -168,9 +169,6 @@ pub trait Feed: Send {
 
     /// Takes only what is there now, for the trigger `AvailableNow`: after that [`Fetched::exhausted`] is true.
     fn stop_at_present(&mut self) {}
-
-    /// Epoch's positions are committed: a place to tell the outside. Never read back by us.
-    fn committed(&mut self, _epoch: u64) {}
 }
 
 /// What a fetch came to.

@@ -77,8 +77,9 @@ impl Default for Limits {
 }
 
 impl Json {
-    /// A record holds several documents, one to a line or one after the other; each is a row. A fault gives up the rest
-    /// of the record.
+    /// A record holds several documents, one to a line or one after the other; each is a row. What cannot be decoded is
+    /// given up as far as the next line that begins with `{`: that much is one bad row and one dead letter, and the other
+    /// documents of the record are rows. So the dead letter, mended, can be put into the stream again by itself.
     pub fn lines(mut self) -> Self {
         self.lines = true;
         self
@@ -222,6 +223,7 @@ pub struct Scratch {
 impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
     type Row<'a> = T::View<'a>;
     type Scratch = Scratch;
+    const RESUMES: bool = true;
 
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     #[inline]
@@ -247,7 +249,11 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
             return Err(self.too_long(payload));
         }
         if self.json.lines {
-            return self.line(payload, start, at, arena, &mut scratch.likely);
+            let row = self.line(payload, start, at, arena, &mut scratch.likely);
+            if row.is_err() {
+                *at = next_line(payload, start);
+            }
+            return row;
         }
         if start > 0 {
             return Ok(None);
@@ -323,6 +329,16 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
             Found::Text(&payload.len().to_string()),
         )
     }
+}
+
+/// Where documents go on after one that begins at or behind `start` cannot be decoded; behind the end if they do not. Lines
+/// within a document that is written over several are indented, so they are not taken for documents.
+#[cold]
+fn next_line(payload: &[u8], start: usize) -> usize {
+    let rest = payload.get(start..).unwrap_or_default();
+    let begins = rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let line = rest.get(begins..).and_then(|rest| memchr::memmem::find(rest, b"\n{"));
+    line.map_or(payload.len() + 1, |line| start + begins + line + 1)
 }
 
 #[cold]

@@ -2,9 +2,10 @@
 
 use super::*;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-const HISTORIES: u32 = 200;
+/// With `MILLSTREAM_LONG=1` twenty times as many.
+const HISTORIES: u64 = 200;
 const KEYS: u64 = 12;
 
 struct Random(u64);
@@ -126,17 +127,22 @@ async fn history(seed: u64) {
 
 #[test]
 fn each_record_once_and_each_key_in_order() {
-    let next = AtomicU32::new(0);
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let histories = if number("MILLSTREAM_LONG") == Some(1) { HISTORIES * 20 } else { HISTORIES };
+    // Each seed of the gate has histories of its own; a failure names the one that failed.
+    let first = number("MILLSTREAM_SEED").unwrap_or(0) * 1_000_000;
+    println!("MILLSTREAM_SEED={}", first / 1_000_000);
+    let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= HISTORIES {
+                    if seed >= first + histories {
                         break;
                     }
-                    runtime.block_on(history(u64::from(seed)));
+                    runtime.block_on(history(seed));
                 }
             });
         }
