@@ -303,3 +303,4 @@ macro_rules! __editor {
     ($($tokens:tt)*) => { { $($tokens)* } };
 }
 pub use crate::__editor as editor;
+pub use crate::newtype;

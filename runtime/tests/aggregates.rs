@@ -32,7 +32,7 @@ enum Level {
 /// A reading of a second of the first minute; `fields` are added, and replace those of the same name.
 fn reading(second: u64, fields: &str) -> String {
     let mut record = serde_json::json!({
-        "ts": format!("2025-01-01T00:00:{second:02}Z"), "device": "a", "steps": second, "on": second % 2 == 0,
+        "ts": format!("2025-01-01T00:00:{second:02}Z"), "device": "a", "steps": second, "on": second.is_multiple_of(2),
         "day": "2025-01-01", "tags": ["x", "y"],
     });
     let fields: serde_json::Value = serde_json::from_str(&format!("{{{fields}}}")).unwrap();

@@ -25,6 +25,8 @@ pub(crate) fn emit(schema: &Newtype) -> TokenStream {
                 }
             }
 
+            #rt::newtype!(#own where for<'__column> #inner: #rt::Column);
+
             fn __inner() {
                 #rt::is_column::<#inner>();
             }

@@ -1,18 +1,12 @@
 //! Column types of one's own.
 
-use arrow::array::Array;
-use arrow::datatypes::DataType;
-use bumpalo::Bump;
-
 use super::column::{Column, Stored};
-use super::projection::Projection;
-use super::{Fault, Reader};
 
 /// A column type of one's own: a struct around a value that is a column. It is written, kept and seen in expressions as
 /// that value is, so it can be a key and an aggregate's input wherever that can.
 ///
-/// `#[derive(StreamSchema)]` on a struct like `struct DeviceId(String);` implements it. By hand it can also say which values
-/// there are; a record with another one is at fault:
+/// `#[derive(StreamSchema)]` on a struct like `struct DeviceId(String);` is all that is needed. By hand, with
+/// [`newtype!`](crate::newtype) for the rest, it can also say which values there are; a record with another one is at fault:
 ///
 /// ```
 /// use millstream::prelude::*;
@@ -35,6 +29,7 @@ use super::{Fault, Reader};
 ///         if letters { Ok(()) } else { Err("a country code such as \"DE\"") }
 ///     }
 /// }
+/// millstream::newtype!(Country);
 ///
 /// #[derive(StreamSchema)]
 /// struct Order {
@@ -72,46 +67,61 @@ pub trait Newtype: Sized + Send + Sync + 'static {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Newtype> Stored for T {
-    type View<'a> = <T::Inner as Stored>::View<'a>;
-    type Builder = <T::Inner as Stored>::Builder;
-    const NULLABLE: bool = T::Inner::NULLABLE;
-    fn data_type() -> DataType {
-        T::Inner::data_type()
-    }
-    #[inline]
-    fn view<'a>(&'a self, arena: &'a Bump) -> Self::View<'a> {
-        self.inner().view(arena)
-    }
-    #[inline]
-    fn own(view: Self::View<'_>) -> Self {
-        T::new(T::Inner::own(view))
-    }
-    #[inline]
-    fn push(view: Self::View<'_>, builder: &mut Self::Builder) {
-        T::Inner::push(view, builder);
-    }
-    fn push_owned(&self, builder: &mut Self::Builder) {
-        self.inner().push_owned(builder);
-    }
-    fn load(array: &dyn Array, row: usize) -> Option<Self> {
-        T::Inner::load(array, row).map(T::new)
-    }
-}
+/// Makes a [`Newtype`](crate::schema::Newtype) a column.
+///
+/// No blanket implementation does it, as rustc would then speak of the inner bound wherever a type is no column.
+#[macro_export]
+macro_rules! newtype {
+    ($type:ty $(where $($bound:tt)*)?) => {
+        #[automatically_derived]
+        impl $crate::schema::Stored for $type $(where $($bound)*)? {
+            type View<'a> = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::View<'a>;
+            type Builder = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::Builder;
+            const NULLABLE: bool = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::NULLABLE;
+            fn data_type() -> $crate::__private::DataType {
+                <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::data_type()
+            }
+            #[inline]
+            fn view<'a>(&'a self, arena: &'a $crate::__private::Arena) -> Self::View<'a> {
+                $crate::schema::Stored::view($crate::schema::Newtype::inner(self), arena)
+            }
+            #[inline]
+            fn own(view: Self::View<'_>) -> Self {
+                $crate::schema::Newtype::new($crate::schema::Stored::own(view))
+            }
+            #[inline]
+            fn push(view: Self::View<'_>, builder: &mut Self::Builder) {
+                <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::push(view, builder);
+            }
+            fn push_owned(&self, builder: &mut Self::Builder) {
+                $crate::schema::Stored::push_owned($crate::schema::Newtype::inner(self), builder);
+            }
+            fn load(array: &dyn $crate::__private::Array, row: usize) -> ::std::option::Option<Self> {
+                let inner = $crate::schema::Stored::load(array, row);
+                inner.map(<Self as $crate::schema::Newtype>::new)
+            }
+        }
 
-#[diagnostic::do_not_recommend]
-impl<T: Newtype> Column for T {
-    #[inline]
-    fn read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<Self::View<'a>, Fault> {
-        let view = T::Inner::read::<R, P>(reader)?;
-        T::check(view).map_err(|expected| reader.unexpected(expected))?;
-        Ok(view)
-    }
-    fn unread<'a>() -> Self::View<'a> {
-        T::Inner::unread()
-    }
-    fn missing<'a>() -> Option<Self::View<'a>> {
-        T::Inner::missing()
-    }
+        #[automatically_derived]
+        impl $crate::schema::Column for $type $(where $($bound)*)? {
+            #[inline]
+            fn read<'a, R: $crate::schema::Reader<'a>, P: $crate::schema::Projection>(
+                reader: &mut R,
+            ) -> ::std::result::Result<Self::View<'a>, $crate::schema::Fault> {
+                let view = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Column>::read::<R, P>(reader)?;
+                match <Self as $crate::schema::Newtype>::check(view) {
+                    ::std::result::Result::Ok(()) => ::std::result::Result::Ok(view),
+                    ::std::result::Result::Err(expected) => {
+                        ::std::result::Result::Err($crate::schema::Reader::unexpected(reader, expected))
+                    }
+                }
+            }
+            fn unread<'a>() -> Self::View<'a> {
+                <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Column>::unread()
+            }
+            fn missing<'a>() -> ::std::option::Option<Self::View<'a>> {
+                <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Column>::missing()
+            }
+        }
+    };
 }
