@@ -9,10 +9,10 @@ pub use ::std;
 
 pub use crate::decode::{Fault, Reader};
 pub use crate::operator::key::{Key, KeyRef};
+pub use crate::schema::declared::{Shape, extended, named};
 pub use crate::schema::format::ReadAs;
 pub use crate::schema::kind::{PartitionKey, UnitEnum};
 pub use crate::schema::projection::{Inside, uses};
-pub use crate::schema::declared::{Shape, extended, named};
 pub use crate::schema::row::schema_of;
 pub use crate::schema::text::StringBuilder;
 pub use crate::schema::{

@@ -159,7 +159,8 @@ fn duckdb_computes_the_same() {
     same(&groups, &place("three"));
     assert_eq!((three.rows.dead, three.rows.skipped), (one.rows.skipped, 0));
     assert_eq!((three.rows.late, three.rows.filtered, three.used()), (one.rows.late, one.rows.filtered, one.used()));
-    let mut dead: Vec<String> = read(&place("bad")).into_iter().map(|Dead { raw }| String::from_utf8(raw).unwrap()).collect();
+    let mut dead: Vec<String> =
+        read(&place("bad")).into_iter().map(|Dead { raw }| String::from_utf8(raw).unwrap()).collect();
     dead.sort();
     malformed.sort();
     assert!(dead == malformed, "the dead letters are not the malformed records");

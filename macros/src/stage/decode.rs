@@ -108,6 +108,9 @@ impl Decode {
         plan.statement(quote! { #input.open(#data); });
         plan.open(quote! { while let #some(#row) = #input.next() });
         plan.phase = Phase::Rows;
-        plan.row = Row { base: Some(Base { var: "__row", schema: self.schema.is_some(), of: self.schema.clone() }), ..Row::default() };
+        plan.row = Row {
+            base: Some(Base { var: "__row", schema: self.schema.is_some(), of: self.schema.clone() }),
+            ..Row::default()
+        };
     }
 }

@@ -170,7 +170,8 @@ mod gzip {
         let text = unpacker.out.get(from..unpacker.filled).unwrap_or_default();
         let mut crc = Crc::new();
         crc.update(text);
-        let whole = u32::from_le_bytes([a, b, c, d]) == crc.sum() && u32::from_le_bytes([e, f, g, h]) == text.len() as u32;
+        let whole =
+            u32::from_le_bytes([a, b, c, d]) == crc.sum() && u32::from_le_bytes([e, f, g, h]) == text.len() as u32;
         if whole { Ok(ended + 8) } else { Err(Broken::Malformed(ended)) }
     }
 }

@@ -66,8 +66,11 @@ pub const fn extended<Out: StreamSchema, Base: StreamSchema>(named: &[&str], dro
         let column = Base::FIELDS[index];
         if !contains(named, column) && !contains(dropped, column) {
             let Some(field) = position(Out::FIELDS, column) else {
-                Text::new(&["`", Out::NAME, "` has no field for the column `", column, "` of the row"])
-                    .panic(&["add it, or take the column away: `drop { ", column, " }`"]);
+                Text::new(&["`", Out::NAME, "` has no field for the column `", column, "` of the row"]).panic(&[
+                    "add it, or take the column away: `drop { ",
+                    column,
+                    " }`",
+                ]);
             };
             if index < Base::SHAPES.len() && field < Out::SHAPES.len() {
                 let (is, declared) = (&Base::SHAPES[index], &Out::SHAPES[field]);
@@ -86,8 +89,11 @@ pub const fn extended<Out: StreamSchema, Base: StreamSchema>(named: &[&str], dro
 }
 
 const fn missing<Out: StreamSchema>(field: &str) -> ! {
-    Text::new(&["the row has no column `", field, "`, which `", Out::NAME, "` declares"])
-        .panic(&["make one, as in `select { .., ", field, " = EXPR }`, or take the field away"])
+    Text::new(&["the row has no column `", field, "`, which `", Out::NAME, "` declares"]).panic(&[
+        "make one, as in `select { .., ",
+        field,
+        " = EXPR }`, or take the field away",
+    ])
 }
 
 const fn contains(names: &[&str], name: &str) -> bool {

@@ -54,7 +54,7 @@ macro_rules! temporal {
             type View<'a> = $type;
             type Builder = $builder;
             const SHAPE: Shape = Shape::Named(stringify!($type));
-        fn data_type() -> DataType {
+            fn data_type() -> DataType {
                 $data_type
             }
             #[inline]

@@ -93,7 +93,11 @@ fn what_cannot_be_unpacked_is_a_faulty_record_and_no_other() {
         for letter in &letters {
             assert!(["COMPRESSION", "JSON_SYNTAX", "UTF8"].contains(&letter.code), "{letter:?}");
         }
-        assert!(letters[cut.len() - 4].error.contains("found the end of the record"), "{}", letters[cut.len() - 4].error);
+        assert!(
+            letters[cut.len() - 4].error.contains("found the end of the record"),
+            "{}",
+            letters[cut.len() - 4].error
+        );
         assert_eq!((run.counts().rows, run.counts().dead), (3 * cut.len() as u64, cut.len() as u64));
     }
 }
@@ -130,7 +134,8 @@ fn many_large_payloads() {
 fn the_limit_is_exact() {
     let text = json(1, &"a".repeat(1_000));
     for (limit, fits) in [(text.len(), true), (text.len() - 1, false)] {
-        let pipeline = pipeline! { from memory([""]) | decode json(gzip, max_record = {limit}) as Row else skip | sink collect() };
+        let pipeline =
+            pipeline! { from memory([""]) | decode json(gzip, max_record = {limit}) as Row else skip | sink collect() };
         let mut run = pipeline.test();
         run.push([gzip(&text)]).unwrap().end().unwrap();
         assert_eq!(run.counts().skipped, u64::from(!fits));
