@@ -5,10 +5,40 @@
 //! ```
 //! use millstream::agg::{Finish, Update};
 //! use millstream::schema::At;
+//! use millstream::prelude::*;
 //!
-//! // agg { spread = spread(temperature) }
-//! pub fn spread(value: f64) -> Spread { Spread(value) }
-//! # pub struct Spread(f64);
+//! /// `agg { spread = spread(temperature) }`: the highest value minus the lowest.
+//! pub fn spread(value: f64) -> Spread {
+//!     Spread(value)
+//! }
+//!
+//! /// What one row does.
+//! pub struct Spread(f64);
+//!
+//! /// The accumulator, which is a column of the state.
+//! #[derive(StreamSchema, Clone, Default)]
+//! pub struct Range {
+//!     low: Option<f64>,
+//!     high: Option<f64>,
+//! }
+//!
+//! impl Update for Spread {
+//!     type State = Range;
+//!     fn apply(self, range: &mut Range, _at: At) {
+//!         range.merge(Range { low: Some(self.0), high: Some(self.0) });
+//!     }
+//! }
+//!
+//! impl Finish for Range {
+//!     type Out<'a> = Option<f64>;
+//!     fn finish(&self) -> millstream::Result<Option<f64>> {
+//!         Ok(self.high.zip(self.low).map(|(high, low)| high - low))
+//!     }
+//!     fn merge(&mut self, other: Self) {
+//!         self.low = self.low.into_iter().chain(other.low).reduce(f64::min);
+//!         self.high = self.high.into_iter().chain(other.high).reduce(f64::max);
+//!     }
+//! }
 //! ```
 //!
 //! Options are skipped when `None`, as SQL skips nulls; an aggregate over nothing but nulls is null.

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 
-use super::{Decoder, Fault, PlainFormat};
+use super::{Decoder, Fault, PlainFormat, once};
 
 /// Records stay the bytes they are; the row has one column, `data`.
 #[must_use]
@@ -45,10 +45,6 @@ impl Decoder for Bytes {
         _arena: &'a Bump,
         (): &mut (),
     ) -> Result<Option<Data<'a>>, Fault> {
-        if *at > 0 {
-            return Ok(None);
-        }
-        *at = payload.len() + 1;
-        Ok(Some(Data { data: payload }))
+        once(payload, at, |data| Ok(Data { data }))
     }
 }

@@ -112,7 +112,7 @@ fn each_use_is_a_place() {
             known = {allowed}.contains(country),
             first = {allowed}.iter().next().is_some_and(|name| name == country),
             sum = {weights}[0] + {weights}.iter().sum::<i64>() + id,
-            length = { let names = vec!["x", "y", "z"]; names.len() as u64 },
+            length = { let names = ["x", "y", "z"]; names.len() as u64 },
         }
         | sink collect()
     };

@@ -214,8 +214,8 @@ fn records_of_files_and_of_a_rate_are_written() {
         offset: u64,
     }
     let read = |folder: &str| {
-        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let file = files.filter(|path| path.extension().is_some_and(|end| end == "parquet")).next().unwrap();
+        let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.find(|path| path.extension().is_some_and(|end| end == "parquet")).unwrap();
         let reader =
             parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(fs::File::open(file).unwrap());
         reader.unwrap().build().unwrap().map(Result::unwrap).collect::<Vec<_>>()
