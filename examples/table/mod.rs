@@ -8,6 +8,8 @@ use millstream::error::{Error, Kind};
 use millstream::sink::console;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 
 /// Prints these columns of the first rows of the parquet files below `folder`, sorted by them, and how to read them all.
 ///
@@ -28,6 +30,27 @@ pub fn show(folder: &str, columns: &'static [&'static str]) -> Result<()> {
     print!("{}", console().sort(columns).limit(5).table(folder, &batches)?);
     println!("duckdb -c \"SELECT * FROM '{folder}/**/*.parquet' LIMIT 10\"");
     Ok(())
+}
+
+/// The column `name` of the parquet files below `folder`, which holds natural numbers.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn numbers(folder: &str, name: &str) -> Result<Vec<u64>> {
+    let (mut found, mut numbers) = (Vec::new(), Vec::new());
+    files(Path::new(folder), &mut found).map_err(unreadable)?;
+    for file in found {
+        let reader = SerializedFileReader::new(File::open(file).map_err(unreadable)?).map_err(unreadable)?;
+        for row in reader.get_row_iter(None).map_err(unreadable)? {
+            let row = row.map_err(unreadable)?;
+            numbers.extend(
+                row.get_column_iter()
+                    .filter(|(column, _)| *column == name)
+                    .filter_map(|(_, field)| if let Field::ULong(number) = field { Some(*number) } else { None }),
+            );
+        }
+    }
+    Ok(numbers)
 }
 
 fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

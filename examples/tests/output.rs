@@ -3,18 +3,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Every example: its name and its program.
-const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 8] = [
     ("by_hand", env!("CARGO_BIN_EXE_by_hand")),
     ("hello", env!("CARGO_BIN_EXE_hello")),
     ("iot_to_parquet", env!("CARGO_BIN_EXE_iot_to_parquet")),
     ("nested_etl", env!("CARGO_BIN_EXE_nested_etl")),
     ("own_connector", env!("CARGO_BIN_EXE_own_connector")),
+    ("restart", RESTART),
     ("switch_source", env!("CARGO_BIN_EXE_switch_source")),
     ("wordcount", env!("CARGO_BIN_EXE_wordcount")),
 ];
+
+/// The one that is killed.
+const RESTART: &str = env!("CARGO_BIN_EXE_restart");
 
 /// An empty folder that is removed when it is dropped.
 struct Folder(PathBuf);
@@ -66,18 +71,59 @@ fn is_shown(lines: &[&str], block: &[String]) -> bool {
 fn examples_print_what_their_headers_show_each_time() {
     for (name, program) in EXAMPLES {
         let folder = Folder::new(name);
-        let first = output(Command::new(program), &folder);
+        let first = without_chance(&output(Command::new(program), &folder));
         let block = header(name).unwrap_or_else(|| {
             assert_eq!(name, "by_hand", "{name} does not show what it prints");
             // Its header says that it prints what this one does.
             header("iot_to_parquet").unwrap().iter().map(|line| line.replace("iot_to_parquet", name)).collect()
         });
+        let block: Vec<String> = block.iter().map(|line| without_chance(line)).collect();
         let lines: Vec<&str> = first.lines().collect();
         assert!(is_shown(&lines, &block), "{name} shows\n{}\n\nand prints\n\n{first}", block.join("\n"));
+        if name == "restart" {
+            continue;
+        }
         // Only the number of the folder differs.
-        let second = output(Command::new(program), &folder);
+        let second = without_chance(&output(Command::new(program), &folder));
         assert_eq!(second.replace(&format!("{name}-2"), &format!("{name}-1")), first);
     }
+}
+
+/// A text with `#` for what chance decides: the number of a process after `kill -9`, and how many epochs a run of
+/// `restart`, which is paced by a clock, is cut into.
+fn without_chance(text: &str) -> String {
+    ["kill -9 ", "20000 rows out in "].iter().fold(text.to_owned(), |text, mark| match text.split_once(mark) {
+        Some((before, after)) => format!("{before}{mark}#{}", after.trim_start_matches(|c: char| c.is_ascii_digit())),
+        None => text,
+    })
+}
+
+#[test]
+fn restart_has_each_number_once_after_it_was_killed() {
+    let folder = Folder::new("killed");
+    let epochs = folder.0.join("target/out/restart/numbers");
+    let there = || fs::read_dir(&epochs).map_or(0, Iterator::count);
+    for more in 1..3 {
+        let before = there();
+        let mut running = Command::new(RESTART).current_dir(&folder.0).stdout(Stdio::null()).spawn().unwrap();
+        while there() < before + more {
+            assert!(running.try_wait().unwrap().is_none(), "it has ended before it was killed");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // SIGKILL on Unix.
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    let printed = output(Command::new(RESTART), &folder);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines[2], "20000 numbers in target/out/restart/numbers, 20000 of them different");
+    assert!(!lines[1].starts_with("20000 rows in"), "it has begun anew: {printed}");
+    // Nothing is left to do.
+    let again = output(Command::new(RESTART), &folder);
+    assert_eq!(
+        again.lines().collect::<Vec<_>>()[1..],
+        ["0 rows in = 0 used + 0 filtered + 0 late + 0 skipped + 0 dead letters; 0 rows out in 0 epochs", lines[2],]
+    );
 }
 
 #[test]

@@ -32,12 +32,12 @@ const STATUSES: [&str; 8] = ["ok", "ok", "ok", "ok", "worn_out", "alarm", "alarm
 
 /// Writes `rows` records into four files; gives the malformed ones, in no order.
 pub(super) fn generate(folder: &Path, rows: u64) -> Vec<String> {
-    let mut malformed = Vec::new();
+    let (mut malformed, seed) = (Vec::new(), crate::seed());
     let mut left = rows;
     for (partition, &(percent, start, step)) in CLOCKS.iter().enumerate() {
         let count = if partition + 1 == CLOCKS.len() { left } else { rows * percent / 100 + partition as u64 };
         left -= count;
-        let mut random = Random(partition as u64);
+        let mut random = Random(seed.wrapping_mul(16) + partition as u64);
         let mut out =
             BufWriter::with_capacity(1 << 20, File::create(folder.join(format!("part-{partition}.ndjson"))).unwrap());
         let mut before = (0, DEVICES[0], COUNTRIES[0]);
