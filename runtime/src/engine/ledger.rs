@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::book::Book;
 use super::commit::{EpochWork, Recovered};
 use crate::error::{Error, Kind};
+use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
@@ -21,7 +22,7 @@ use crate::{Result, clock};
 
 /// An epoch's output for one sink.
 pub(crate) struct Slot {
-    /// The sink: 0 for the pipeline's own, 1 for the dead letters.
+    /// The sink: 0 for the pipeline's own, 1 for records that cannot be decoded, 2 for those that are late.
     pub sink: usize,
     pub files: Vec<StagedFile>,
     pub batches: Vec<RecordBatch>,
@@ -41,6 +42,8 @@ impl Slot {
 
 /// A sink that is ready.
 struct Target {
+    /// Its number in slots and tokens.
+    number: usize,
     staging: Option<Arc<dyn Staging>>,
     delivering: Option<Box<dyn Delivering>>,
     /// The writer of dead letters; those of the pipeline's own sink are with the workers.
@@ -48,12 +51,24 @@ struct Target {
 }
 
 impl Target {
-    fn connect(sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
+    /// Makes every sink of a pipeline ready.
+    fn all(plan: &Plan) -> Result<Vec<Self>> {
+        let letters = dead_letters::Builders::schema();
+        let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema)?];
+        for (number, sink) in [(1, &plan.dead_letters), (2, &plan.late_letters)] {
+            if let Some(sink) = sink {
+                targets.push(Self::connect(number, sink.as_ref(), &letters)?);
+            }
+        }
+        Ok(targets)
+    }
+
+    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
         let (staging, delivering) = match sink.connect(schema)? {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),
         };
-        Ok(Self { staging, delivering, writer: None })
+        Ok(Self { number, staging, delivering, writer: None })
     }
 
     fn root(&self) -> Option<PathBuf> {
@@ -85,10 +100,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = vec![Target::connect(plan.sink.as_ref(), &plan.schema)?];
-        if let Some(sink) = &plan.dead_letters {
-            targets.push(Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
-        }
+        let mut targets = Target::all(plan)?;
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
             Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
@@ -98,14 +110,15 @@ impl Ledger {
         };
         let mut ledger = Self { log, targets };
         let generation = ledger.generation();
-        for (number, target) in ledger.targets.iter_mut().enumerate() {
-            if number == 0 {
+        for target in &mut ledger.targets {
+            if target.number == 0 {
                 recovered.staging = target.staging.is_some();
                 recovered.writers =
                     (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                target.writer = target.writer(crate::operator::keyed::STRIPES, generation, options);
+                let writer = crate::operator::keyed::STRIPES + target.number - 1;
+                target.writer = target.writer(writer, generation, options);
             }
         }
         Ok((ledger, recovered))
@@ -137,19 +150,24 @@ impl Ledger {
         }
     }
 
-    /// The dead letters of an epoch, written.
-    pub(crate) fn dead_letters(&mut self, work: &EpochWork) -> Result<Option<Slot>> {
-        let Some(target) = self.targets.get_mut(1) else { return Ok(None) };
-        let batches = dead_letters::rows(&work.dead_letters, work.plan.batch_time)?;
+    /// The dead letters of an epoch for sink `sink`, written.
+    pub(crate) fn dead_letters(
+        &mut self,
+        sink: usize,
+        letters: &[DeadLetter],
+        plan: &EpochPlan,
+    ) -> Result<Option<Slot>> {
+        let Some(target) = self.targets.iter_mut().find(|target| target.number == sink) else { return Ok(None) };
+        let batches = dead_letters::rows(letters, plan.batch_time)?;
         if batches.is_empty() {
             return Ok(None);
         }
-        let mut slot = Slot { sink: 1, files: Vec::new(), batches };
+        let mut slot = Slot { sink, files: Vec::new(), batches };
         if let Some(writer) = &mut target.writer {
             for batch in std::mem::take(&mut slot.batches) {
-                writer.write(work.plan.epoch, &batch)?;
+                writer.write(plan.epoch, &batch)?;
             }
-            slot.files = writer.seal(work.plan.epoch)?;
+            slot.files = writer.seal(plan.epoch)?;
         }
         Ok(Some(slot))
     }
@@ -170,7 +188,8 @@ impl Ledger {
             Log::None { generation, .. } => {
                 let generation = *generation;
                 for slot in &slots {
-                    let root = self.targets.get(slot.sink).and_then(Target::root);
+                    let target = self.targets.iter().find(|target| target.number == slot.sink);
+                    let root = target.and_then(Target::root);
                     root.map_or(Ok(()), |root| move_files(&root, generation, &slot.files))?;
                 }
             }
@@ -185,9 +204,7 @@ impl Ledger {
 
     fn deliver(&mut self, epoch: u64, sink: usize, batches: &[RecordBatch]) -> Result<()> {
         let token = Token { pipeline: self.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = self.targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
-            return Ok(());
-        };
+        let Some(delivering) = delivering(&mut self.targets, sink) else { return Ok(()) };
         if batches.is_empty() {
             return Ok(());
         }
@@ -226,10 +243,8 @@ impl Ledger {
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
 pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
-    Target::connect(plan.sink.as_ref(), &plan.schema)?;
-    if let Some(sink) = &plan.dead_letters {
-        Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
-    }
+    plan.check()?;
+    Target::all(plan)?;
     let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
     let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
@@ -269,13 +284,13 @@ fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(
 #[cfg(feature = "parquet")]
 fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
     let roots: Vec<(usize, PathBuf)> =
-        targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.root()?))).collect();
+        targets.iter().filter_map(|target| Some((target.number, target.root()?))).collect();
     let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
     let (book, found) = Book::open(folder, plan, options, &roots)?;
     for (sink, batches) in found.undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+        let Some(delivering) = delivering(targets, sink) else {
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let error = Error::new(
                 Kind::Config,
@@ -301,6 +316,11 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
         ..recovered_anew(new_id())
     };
     Ok((Log::Book(Box::new(book)), recovered))
+}
+
+/// The sink of this number, if it delivers.
+fn delivering(targets: &mut [Target], sink: usize) -> Option<&mut Box<dyn Delivering>> {
+    targets.iter_mut().find(|target| target.number == sink)?.delivering.as_mut()
 }
 
 fn needs_checkpoint(plan: &Plan) -> Error {

@@ -8,7 +8,7 @@ use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
 
-/// What becomes of a record that cannot be decoded.
+/// What becomes of a record that cannot be decoded, or of a row that comes too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// The run stops and says where it is.
@@ -28,11 +28,11 @@ pub struct Counts {
     pub rows: u64,
     /// Rows that a filter left out.
     pub filtered: u64,
-    /// Rows that came after all of their windows had closed.
+    /// Rows that came after their groups had ended, and were left out.
     pub late: u64,
     /// Records that could not be decoded and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded and went to the dead letters.
+    /// Records that could not be decoded, and late rows, that went to the dead letters.
     pub dead: u64,
 }
 
@@ -52,6 +52,7 @@ pub struct Input<'a, D: Decoder> {
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
     payload: &'a [u8],
+    opened: bool,
     next: usize,
     at: At,
     /// Event times after this one do not move the watermark.
@@ -76,6 +77,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             decoder,
             scratch,
             payload: &[],
+            opened: false,
             next: 0,
             at: At { partition, ..At::default() },
             horizon,
@@ -95,6 +97,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
         self.payload = payload;
+        self.opened = true;
         self.next = 0;
     }
 
@@ -154,10 +157,22 @@ impl<'a, D: Decoder> Input<'a, D> {
         At { time: time.instant(), ..self.at }
     }
 
+    /// The place of a row without an event time: `first` and `last` go by the order of partitions and records then.
+    #[inline]
+    #[must_use]
+    pub fn untimed(&self) -> At {
+        At { time: Timestamp::MIN, ..self.at }
+    }
+
     /// Gives the value of an expression as a column's view.
     #[inline]
     pub fn settle<V: Value<'a>>(&self, value: V) -> V::View {
         value.settle(self.arena)
+    }
+
+    /// The payload that was opened last; `None` in a chain without `decode`.
+    pub(super) fn payload(&self) -> Option<&'a [u8]> {
+        self.opened.then_some(self.payload)
     }
 
     /// The place for what cannot point into the record; it is cleared after the chunk.
