@@ -89,4 +89,3 @@ fn groups(stages: &[Stage], diags: &mut Diags) {
         }
     }
 }
-

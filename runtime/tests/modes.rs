@@ -262,6 +262,45 @@ fn all_groups_are_there_after_restarts() {
     }
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn a_change_of_ttl_or_mode_goes_on_and_one_of_the_window_does_not() {
+    let (folder, rows) = (tempfile::tempdir().unwrap(), collect());
+    let run = |pipeline: Pipeline, trigger| {
+        let pipeline = pipeline.max_rows_per_epoch(90).trigger(trigger).progress_line(false);
+        pipeline.checkpoint(folder.path().join("log")).run_blocking()
+    };
+    let by_ttl = |ttl: Duration| {
+        pipeline! {
+            from memory(input()) | decode json as Tick | watermark 1min
+            | group_by { key } ttl {ttl} name "per key" | agg { n = count(), total = sum(value) }
+            | sink rows.clone()
+        }
+    };
+    run(by_ttl(mins(600)), Trigger::Once).unwrap();
+    let error = pipeline! {
+        from memory(input()) | decode json as Tick | watermark 1min
+        | group_by { key, w = tumbling(1min) } name "per key" | agg { n = count(), total = sum(value) }
+        | drop { w }
+        | sink rows.clone()
+    };
+    let error = run(error, Trigger::Once).unwrap_err();
+    assert!(error.message().contains("the window was none, is tumbling(60s)"), "{error}");
+    let updates = pipeline! {
+        from memory(input()) | decode json as Tick | watermark 1min
+        | group_by { key } ttl never name "per key" | agg { n = count(), total = sum(value) }
+        | sink rows.clone() mode = update
+    };
+    run(updates, Trigger::Once).unwrap();
+    // Six keys have changed, of which all rows so far are counted.
+    let changed: i64 = rows.rows::<PerKey>().unwrap().iter().map(|row| row.n).sum();
+    assert_eq!((rows.len(), changed), (6, 180));
+    let drained = run(by_ttl(mins(1_200)), Trigger::AvailableNow).unwrap();
+    assert!(drained.drained);
+    let all: i64 = rows.latest::<PerKey>().unwrap().iter().map(|row| row.n).sum();
+    assert_eq!(all, 300);
+}
+
 /// A key called as a column of ours in state files.
 #[cfg(feature = "parquet")]
 #[test]

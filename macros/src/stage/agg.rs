@@ -82,7 +82,16 @@ impl Agg {
 
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         let pending = match plan.pending.take() {
-            Some(pending) => pending,
+            Some(pending) => {
+                if let Some(name) = &self.name {
+                    diags.push(
+                        name,
+                        "a group is named where it begins",
+                        format!("write `group_by {{ .. }} name {name}`"),
+                    );
+                }
+                pending
+            }
             // The group before it is broken.
             None if plan.row.unknown => return,
             None => all_rows(self.name.as_ref(), stage, plan, diags),

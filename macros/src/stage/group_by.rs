@@ -117,7 +117,8 @@ fn ttl(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Ttl> 
     if cursor.word(words::NEVER).is_some() {
         return Some(Ttl::Never);
     }
-    let ends = [words::ELSE, words::NAME].iter().any(|end| matches!(cursor.peek(), Some(TokenTree::Ident(at)) if at == end));
+    let ends =
+        [words::ELSE, words::NAME].iter().any(|end| matches!(cursor.peek(), Some(TokenTree::Ident(at)) if at == end));
     let duration: Vec<TokenTree> = if ends { Vec::new() } else { cursor.next().cloned().into_iter().collect() };
     let length = length(&duration, word, "ttl 1h", diags)?;
     if length.micros == Some(0) {
@@ -285,7 +286,7 @@ impl GroupBy {
                 time = Time::Ttl;
             }
         }
-        if let Some((_, policy)) = &self.late {
+        if let Some((_, policy)) = self.late.as_ref().filter(|_| plan.phase != Phase::Groups) {
             plan.chain(policy.emit("late"));
         }
         let name = plan.name_stage(&stage.word, self.name.as_ref(), &words.join(", "), diags);

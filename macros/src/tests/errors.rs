@@ -195,17 +195,18 @@ fn groups_that_do_not_end() {
         stages(&format!("watermark 1s | group_by {{ a, w = tumbling(1min) }} ttl 1h | {agg}")),
         "groups of a window end with it: there is no place for `ttl` | take it away",
     );
-    one(
-        stages(&format!("watermark 1s | group_by {{ a }} ttl | {agg}")),
-        "`ttl` needs a duration | write `ttl 1h`",
-    );
+    one(stages(&format!("watermark 1s | group_by {{ a }} ttl | {agg}")), "`ttl` needs a duration | write `ttl 1h`");
     for fine in ["ttl 1h", "ttl {d}", "ttl 1h name \"a\"", "ttl 1h else fail", "ttl 1h else skip name \"a\""] {
         assert_eq!(stages(&format!("watermark 1s | group_by {{ a }} {fine} | {agg}")), [""; 0], "{fine}");
     }
     for mode in ["update", "complete"] {
         assert_eq!(in_mode(&format!("group_by {{ ttl }} ttl never | {agg}"), mode), [""; 0], "{mode}");
         assert_eq!(in_mode(agg, mode), [""; 0], "{mode}");
-        assert_eq!(in_mode(&format!("watermark 1s | group_by {{ w = tumbling(1s) }} | {agg}"), mode), [""; 0], "{mode}");
+        assert_eq!(
+            in_mode(&format!("watermark 1s | group_by {{ w = tumbling(1s) }} | {agg}"), mode),
+            [""; 0],
+            "{mode}"
+        );
     }
 }
 
@@ -232,6 +233,14 @@ fn modes_without_a_meaning() {
          | name the column, as in `tumbling(ts, 1min)`, or add `| watermark 10s` before it",
     );
     assert!(in_mode(&format!("group_by {{ a, w = tumbling(ts, 1min) }} | {agg}"), "complete").is_empty());
+}
+
+#[test]
+fn a_name_after_agg() {
+    one(
+        stages("watermark 1s | group_by { a, w = tumbling(1min) } | agg { n = count() } name \"a\""),
+        "a group is named where it begins | write `group_by { .. } name \"a\"`",
+    );
 }
 
 #[test]

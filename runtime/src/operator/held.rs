@@ -145,7 +145,11 @@ impl<K: Key, A> Groups<K, A> {
 
     /// The panes of a window; without windows, all there is.
     pub(super) fn panes_of(&self, window: Window) -> Range<i64> {
-        if self.window.is_windowed() { window.start.micros()..window.end.micros() } else { ALL_OF_TIME..ALL_OF_TIME + 1 }
+        if self.window.is_windowed() {
+            window.start.micros()..window.end.micros()
+        } else {
+            ALL_OF_TIME..ALL_OF_TIME + 1
+        }
     }
 
     /// The groups of some panes.

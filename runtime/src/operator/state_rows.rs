@@ -80,7 +80,8 @@ pub(super) fn read<K: Stored, A: Stored>(
     let (groups, places) = (ours(0, GROUP)?, ours(1, PANE)?);
     let schema = batch.schema();
     let users = |name: &str| {
-        let mut named = schema.fields().iter().zip(batch.columns()).skip(OURS).filter(|(field, _)| field.name() == name);
+        let mut named =
+            schema.fields().iter().zip(batch.columns()).skip(OURS).filter(|(field, _)| field.name() == name);
         named.next().map(|(_, column)| Arc::clone(column)).ok_or_else(|| unreadable(spec, name))
     };
     let gather = |names: &[&str]| -> Result<StructArray> {

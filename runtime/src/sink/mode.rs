@@ -7,9 +7,10 @@ use super::Sink;
 /// It is a promise of the sink's author: what a sink that takes [`Update`] or [`Complete`] gets of an epoch are newer
 /// values of groups that it may have got before.
 #[diagnostic::on_unimplemented(
-    message = "the sink `{Self}` does not take mode `{M}`",
+    message = "the sink `{Self}` does not take this `mode`",
+    label = "this sink takes other modes",
     note = "files take `mode = append` only, since a row once written is not changed: take `mode = ..` away, and end groups by a window or by `ttl 1h`",
-    note = "`console`, `collect`, `foreach` and `foreach_batch` take every mode"
+    note = "`console`, `collect`, `foreach` and `foreach_batch` take every mode; a sink of your own says what it takes by `impl Accepts<Append> for ..`"
 )]
 pub trait Accepts<M>: Sink {}
 
