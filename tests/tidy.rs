@@ -64,7 +64,7 @@ const MACROS: &[&[&str]] = &[
     &["connector", "row"],
     &["plan"],
     &["ast", "stage"],
-    &["check"],
+    &["check", "modes"],
     &["emit", "recover"],
     &["lib", "tests"],
 ];

@@ -3,12 +3,13 @@
 use std::fmt::Display;
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 /// The faults found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Diags {
     faults: Vec<Fault>,
+    warnings: Vec<(Ident, String)>,
 }
 
 #[derive(Debug)]
@@ -24,6 +25,28 @@ impl Diags {
         let mut spans = at.into_token_stream().into_iter().map(|token| token.span());
         let start = spans.next().unwrap_or_else(Span::call_site);
         self.fault(start, spans.last().unwrap_or(start), message, help);
+    }
+
+    /// A warning at a word: lower case, after rustc's "use of deprecated constant".
+    pub(crate) fn warn(&mut self, at: &Ident, message: impl Display) {
+        self.warnings.push((at.clone(), message.to_string()));
+    }
+
+    /// An item for each warning. rustc knows one way for a macro to warn: the use of something deprecated.
+    pub(crate) fn warnings(&self) -> TokenStream {
+        let warning = |(at, message): &(Ident, String)| {
+            // The user's own place, as nothing is warned about in a macro's.
+            let name = Ident::new("without_a_name", at.span());
+            quote! {
+                const _: () = {
+                    #[allow(non_upper_case_globals)]
+                    #[deprecated(note = #message)]
+                    const #name: () = ();
+                    #name
+                };
+            }
+        };
+        self.warnings.iter().map(warning).collect()
     }
 
     /// A fault at a span.

@@ -32,6 +32,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     for stage in &stages {
         write(stage, &mut plan, &mut diags);
     }
+    plan.item(diags.warnings());
     match diags.finish() {
         None => plan.finish(),
         Some(faults) => {
@@ -45,8 +46,8 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 /// Whether there is a `decode` in its place.
 fn decodes(stages: &[Stage]) -> bool {
-    let head = stages.iter().take_while(|stage| !stage.is(words::GROUP_BY) && !stage.is(words::SINK));
-    head.into_iter().any(|stage| stage.is(words::DECODE))
+    let ends = |stage: &&Stage| ![words::GROUP_BY, words::AGG, words::SINK].iter().any(|word| stage.is(word));
+    stages.iter().take_while(ends).any(|stage| stage.is(words::DECODE))
 }
 
 /// Writes one stage. A broken one is left out; if it would have changed the row, the chain that rustc checks ends before
@@ -98,7 +99,7 @@ fn misplaced(stage: &Stage, plan: &Plan) -> bool {
         _ if plan.is_sunk() => true,
         Kind::From(_) => plan.is_begun(),
         Kind::Decode(_) => grouped || plan.phase != Phase::Records,
-        Kind::Agg(_) => !grouped && !plan.row.unknown,
+        Kind::Agg(_) => false,
         _ => grouped,
     }
 }

@@ -1,6 +1,6 @@
 //! The procedural macros of millstream.
 //!
-//! A pipeline's text goes through `split`, `ast` with the files of `stage`, `check`, `plan` and `emit`, in this order;
+//! A pipeline's text goes through `split`, `ast` with the files of `stage`, `check` with `modes`, `plan` and `emit`, in this order;
 //! `schema` is the derive. Programs use these macros through millstream, which what they write is code for.
 
 mod ast;
@@ -11,6 +11,7 @@ mod diag;
 mod emit;
 mod expression;
 mod literal;
+mod modes;
 mod paths;
 mod plan;
 mod recover;

@@ -52,6 +52,8 @@ paths! {
     duration => [::millstream::time::Duration]
     keyed_spec => [::millstream::operator::reduce::KeyedSpec]
     window_spec => [::millstream::operator::WindowSpec]
+    update => [::millstream::sink::Update]
+    complete => [::millstream::sink::Complete]
     row => [::millstream::row!]
     capture => [::millstream::__private::capture]
     apply => [::millstream::__private::apply]

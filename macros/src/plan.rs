@@ -1,6 +1,6 @@
 //! The row at each edge of the chain, and the closures that are written along it.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::columns::{ColumnUse, walk};
@@ -19,6 +19,8 @@ pub(crate) enum Time {
     Watermark,
     /// It is that of the window which `agg` has closed; the column's name.
     Window(Ident),
+    /// It is the end of the group's time to live.
+    Ttl,
 }
 
 /// A row's struct.
@@ -42,7 +44,8 @@ struct Frame {
 pub(crate) struct Pending {
     /// Keys and, where `None`, the window.
     pub(crate) columns: Vec<(Ident, Option<Ident>)>,
-    pub(crate) window: Ident,
+    /// Where the event time of a following group comes from.
+    pub(crate) time: Time,
     pub(crate) spec: TokenStream,
     /// The variable that holds the row's event time.
     pub(crate) at: String,
@@ -127,8 +130,11 @@ impl Plan {
     }
 
     /// Ends the chain.
-    pub(crate) fn sink(&mut self, sink: &TokenStream) {
-        self.chain(quote! { .sink(#sink) });
+    pub(crate) fn sink(&mut self, mode: Option<&TokenStream>, sink: &TokenStream) {
+        self.chain(match mode {
+            None => quote! { .sink(#sink) },
+            Some(mode) => quote! { .sink_in(#mode, #sink) },
+        });
         self.sunk = true;
     }
 
@@ -137,11 +143,27 @@ impl Plan {
         self.lines.push(line);
     }
 
-    /// Notes the name of a keyed stage; `false` if another has it.
-    pub(crate) fn name_stage(&mut self, name: String) -> bool {
-        let new = !self.stage_names.contains(&name);
-        self.stage_names.push(name);
-        new
+    /// The name of a keyed stage: the given one, or else one made of its columns. No two may have the same.
+    pub(crate) fn name_stage(
+        &mut self,
+        word: &Ident,
+        given: Option<&Literal>,
+        made: &str,
+        diags: &mut Diags,
+    ) -> TokenStream {
+        let (text, name) = match given {
+            Some(name) => (name.to_string(), quote! { #name }),
+            None => (format!("{made:?}"), quote! { #made }),
+        };
+        if self.stage_names.contains(&text) {
+            diags.push(
+                word,
+                format!("a second group is named {text}: a checkpoint could not tell their state apart"),
+                "end one of the two in a name of its own, as in `name \"per_device\"`",
+            );
+        }
+        self.stage_names.push(text);
+        name
     }
 
     /// Writes a statement of the closure.

@@ -43,11 +43,12 @@ pub(crate) const ELSE: &str = "else";
 pub(crate) const MODE: &str = "mode";
 pub(crate) const NAME: &str = "name";
 pub(crate) const TTL: &str = "ttl";
+pub(crate) const NEVER: &str = "never";
 pub(crate) const OUTER: &str = "outer";
 pub(crate) const EVERY: &str = "every";
 pub(crate) const LET: &str = "let";
 
-/// What becomes of a record that cannot be decoded.
+/// What becomes of a record that cannot be decoded, or of a row that is late.
 pub(crate) const FAIL: &str = "fail";
 pub(crate) const SKIP: &str = "skip";
 pub(crate) const DEAD_LETTER: &str = "dead_letter";
@@ -59,7 +60,9 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const WINDOWS: &[&str] = &[TUMBLING, SLIDING, SESSION];
 
 pub(crate) const APPEND: &str = "append";
-pub(crate) const MODES: &[&str] = &[APPEND, "update", "complete"];
+pub(crate) const UPDATE: &str = "update";
+pub(crate) const COMPLETE: &str = "complete";
+pub(crate) const MODES: &[&str] = &[APPEND, UPDATE, COMPLETE];
 
 /// The source's own metadata, in expressions after `decode`.
 pub(crate) const RECORD: &str = "record";

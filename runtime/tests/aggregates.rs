@@ -272,7 +272,7 @@ fn aggregates_of_aggregates() {
         | watermark 10s
         | group_by { device, w = tumbling(1min) }
         | agg { n = count(), list = collect(steps), least = min_by(device, steps) }
-        | group_by { hour = tumbling(1h) }
+        | group_by { hour = tumbling(1h) } name "per hour"
         | agg {
             devices = count_distinct(least), busiest = max_by(device, n), lists = sum(list.len() as i64),
             total = sum(list.iter().sum::<i64>()), names = collect(device)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod cuts;
+mod modes;
 mod random;
 mod readings;
 

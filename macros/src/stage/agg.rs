@@ -1,10 +1,11 @@
 //! `agg { n = count(), mean = avg(temperature) }`: the aggregates of the groups before it. The row after it has the keys,
-//! then the aggregates.
+//! then the aggregates. Without `group_by`, `agg {..} [name ".."]` is over one group of all rows.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::Stage;
+use super::group_by::{name, untimed};
 use crate::ast::{columns, nothing_left};
 use crate::connector::plain;
 use crate::diag::Diags;
@@ -18,6 +19,7 @@ use crate::words;
 #[derive(Debug)]
 pub(crate) struct Agg {
     items: Vec<Aggregate>,
+    name: Option<Literal>,
 }
 
 #[derive(Debug)]
@@ -45,8 +47,9 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
             Some(value) => items.extend(aggregate(item.name, &value, diags)),
         }
     }
+    let name = name(cursor, diags);
     nothing_left(cursor, word, diags);
-    Some(Agg { items })
+    Some(Agg { items, name })
 }
 
 fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggregate> {
@@ -72,8 +75,28 @@ fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggr
 }
 
 impl Agg {
+    /// Whether a name is given.
+    pub(crate) fn is_named(&self) -> bool {
+        self.name.is_some()
+    }
+
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
-        let Some(Pending { columns, window, spec, at, word, .. }) = plan.pending.take() else { return };
+        let pending = match plan.pending.take() {
+            Some(pending) => {
+                if let Some(name) = &self.name {
+                    diags.push(
+                        name,
+                        "a group is named where it begins",
+                        format!("write `group_by {{ .. }} name {name}`"),
+                    );
+                }
+                pending
+            }
+            // The group before it is broken.
+            None if plan.row.unknown => return,
+            None => all_rows(self.name.as_ref(), stage, plan, diags),
+        };
+        let Pending { columns, time, spec, at, word, .. } = pending;
         plan.line(stage.text());
         let (mut states, mut applied) = (Vec::new(), TokenStream::new());
         for (number, item) in self.items.iter().enumerate() {
@@ -125,7 +148,23 @@ impl Agg {
         });
         plan.row = Row::default();
         plan.shape(row, words::AGG);
-        plan.time = Time::Window(window);
+        plan.time = time;
+    }
+}
+
+/// The group of all rows.
+fn all_rows(name: Option<&Literal>, stage: &Stage, plan: &mut Plan, diags: &mut Diags) -> Pending {
+    let at = format!("__at{}", plan.number());
+    untimed(&at, &stage.word, plan);
+    let name = plan.name_stage(&stage.word, name, "all rows", diags);
+    let spec = paths::window_spec();
+    Pending {
+        columns: Vec::new(),
+        time: Time::None,
+        spec: quote! { window_name: "", keys: &[], window: #spec::never(), name: #name.to_owned(), },
+        at,
+        word: stage.word.span(),
+        raw: TokenStream::new(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The stages: a file each, with its grammar, its rule and its code.
 
-mod agg;
+pub(crate) mod agg;
 mod decode;
 mod drop;
 mod explode;
 mod filter;
 mod from;
-mod group_by;
+pub(crate) mod group_by;
+mod policy;
 mod select;
 mod sink;
 mod watermark;

@@ -1,4 +1,4 @@
-//! `sink SINK(..) [as Out] [mode = append]`: where rows go.
+//! `sink SINK(..) [as Out] [mode = append | update | complete]`: where rows go.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -17,6 +17,8 @@ use crate::words;
 pub(crate) struct Sink {
     sink: Connector,
     declared: Option<Declared>,
+    /// `update` in `mode = update`; none is `append`.
+    mode: Option<Ident>,
 }
 
 /// `as Out`: the struct that the row is checked against.
@@ -28,20 +30,21 @@ pub(crate) struct Declared {
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Sink> {
     let sink = Connector::parse(cursor, Room::Sink, word, &[words::AS, words::MODE], diags)?;
     let declared = declared(cursor, diags);
+    let mut given = None;
     if let Some(mode) = cursor.word(words::MODE) {
-        let help = "write `mode = append`, or take it away: append is the default";
         let equals = cursor.lone('=');
         let at = first_or(cursor, mode);
         match cursor.ident().filter(|_| equals) {
-            Some(value) if value == words::APPEND => {}
-            Some(value) if words::MODES.iter().any(|known| value == known) => {
-                diags.push(value, format!("`mode = {value}` is not supported yet"), help);
-            }
-            _ => diags.push(at, format!("`mode` is {}", one_of(words::MODES)), help),
+            Some(value) if words::MODES.iter().any(|known| value == known) => given = Some(value.clone()),
+            _ => diags.push(
+                at,
+                format!("`mode` is {}", one_of(words::MODES)),
+                "write `mode = update`, or take it away: append is the default",
+            ),
         }
     }
     nothing_left(cursor, word, diags);
-    Some(Sink { sink, declared })
+    Some(Sink { sink, declared, mode: given })
 }
 
 /// Takes `as Out`.
@@ -114,6 +117,11 @@ impl Declared {
 }
 
 impl Sink {
+    /// The mode's word, where one is given.
+    pub(crate) fn mode(&self) -> Option<&Ident> {
+        self.mode.as_ref()
+    }
+
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         for (key, columns) in self.sink.columns() {
             for column in columns {
@@ -136,7 +144,12 @@ impl Sink {
         plan.statement(quote_spanned! { at => #out.emit(#row); });
         plan.end_closure("rows", TokenStream::new());
         let sink = self.sink.emit();
-        plan.sink(&sink);
+        let mode = self.mode.as_ref().and_then(|mode| match mode.to_string().as_str() {
+            words::UPDATE => Some(paths::at(paths::update(), mode.span())),
+            words::COMPLETE => Some(paths::at(paths::complete(), mode.span())),
+            _ => None,
+        });
+        plan.sink(mode.as_ref(), &sink);
     }
 }
 

@@ -23,6 +23,10 @@ const EXAMPLES: &[&str] = &[
     r#"from {source} | select { data, index } | decode bytes | watermark ts {delay}
     | group_by { k = if a { b } else { c }, w = sliding(ts, 10min, every = 1min) } | agg { n = count_if(x > 1) }
     | group_by { w = tumbling(1h) } | agg { n = sum(n) } | filter matches!(n, 1 | 2) | sink {rows}"#,
+    r#"from memory(x) | decode json as T | watermark 1s
+    | group_by { ttl, name = never } ttl 1h else dead_letter(parquet("out/late")) name "per ttl" | agg { update = last(complete) }
+    | sink s mode = update"#,
+    r#"from memory(x) | decode json as T | agg { n = count() } name "all" | sink s mode = complete"#,
 ];
 
 fn tokens(text: &str) -> TokenStream {

@@ -8,10 +8,11 @@ use crate::words;
 
 /// Words of the language, which need not come back.
 fn is_ours(word: &str) -> bool {
-    let ours = [words::AS, words::ELSE, words::LET, words::NAME, words::MODE, words::APPEND, words::OUTER];
+    let ours = [words::AS, words::ELSE, words::LET, words::NAME, words::MODE, words::OUTER, words::TTL, words::NEVER];
     words::STAGES.contains(&word)
         || words::WINDOWS.contains(&word)
         || words::POLICIES.contains(&word)
+        || words::MODES.contains(&word)
         || ours.contains(&word)
         || word == words::EVERY
 }

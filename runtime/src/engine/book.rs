@@ -52,15 +52,6 @@ impl Book {
         roots: &[(usize, &Path)],
     ) -> Result<(Self, Found, Undelivered)> {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
-        if let Some(name) =
-            keyed.iter().enumerate().find_map(|(at, name)| keyed.iter().take(at).find(|own| *own == name))
-        {
-            return Err(Error::new(
-                Kind::Config,
-                format!("two keyed stages are named `{name}`: their state could not be told apart"),
-            )
-            .help("end one of the two `group_by` in `name \"..\"`"));
-        }
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
         let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
         open.durability = options.durability;
@@ -78,7 +69,7 @@ impl Book {
             operators: last.operators.clone(),
             counters: last.counters.clone(),
         };
-        match book.find(&last, opened.starts) {
+        match book.find(&last, opened.starts, plan) {
             Ok((found, undelivered)) => Ok((book, found, undelivered)),
             // So that a later start can say what went wrong.
             Err(error) => {
@@ -89,7 +80,7 @@ impl Book {
     }
 
     /// Reads what the last commit names.
-    fn find(&self, last: &Commit, starts: Option<Value>) -> Result<(Found, Undelivered)> {
+    fn find(&self, last: &Commit, starts: Option<Value>, plan: &Plan) -> Result<(Found, Undelivered)> {
         if self.checkpoint.key_groups() != KEY_GROUPS {
             return Err(Error::new(
                 Kind::Config,
@@ -102,10 +93,17 @@ impl Book {
         }
         let state = self.keyed.iter().map(|name| self.read_state(name)).collect::<Result<Vec<_>>>()?;
         let mut undelivered = Vec::new();
-        for (number, files) in last.outbox.iter().map(|(id, files)| (usize::from(id != sink_id(0)), files)) {
+        for (id, files) in &last.outbox {
+            let number = (0..2).find(|number| sink_id(*number) == id).unwrap_or(2);
             // A file is removed when its rows are delivered.
             let left = files.iter().filter(|file| self.checkpoint.store().exists(&file.path).unwrap_or(true));
-            let batches = left.map(|file| self.read(&outbox_file(file))).collect::<Result<Vec<_>>>()?.concat();
+            let left: Vec<_> = left.collect();
+            let mut batches =
+                left.iter().map(|file| self.read(&outbox_file(file))).collect::<Result<Vec<_>>>()?.concat();
+            if batches.is_empty() && !left.is_empty() && number == 0 {
+                // In mode complete a table may be empty.
+                batches.push(RecordBatch::new_empty(plan.schema.clone()));
+            }
             if !batches.is_empty() {
                 undelivered.push((number, batches));
             }

@@ -34,6 +34,7 @@ pub(crate) struct EpochWork {
     /// By worker.
     pub finished: Vec<Finished>,
     pub dead_letters: Vec<DeadLetter>,
+    pub late_letters: Vec<DeadLetter>,
     pub counts: Counts,
     /// What came late for each keyed stage: rows for the first, groups for the others.
     pub late: Vec<u64>,
@@ -126,7 +127,7 @@ impl Committer {
         let (plan, options) = (plan.clone(), options.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
-            .spawn(move || match Ledger::open(&plan, &options) {
+            .spawn(move || match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
                 Ok((ledger, recovered)) => {
                     if ready.send(Ok(recovered)).is_ok() {
                         work(ledger, &inbox);
@@ -213,7 +214,8 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
     };
     let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
     let mut slots = vec![Slot::main(&mut work)];
-    slots.extend(ledger.dead_letters(&work)?);
+    slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
+    slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
     ledger.commit(&work, &slots)?;
     work.timings.committed = clock::monotonic();
     ledger.publish(work.plan.epoch, slots)?;

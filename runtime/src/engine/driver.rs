@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use tokio::sync::{mpsc, watch};
 
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
@@ -19,6 +20,7 @@ use crate::operator::chain::{EpochPlan, Part};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Options, Trigger};
+use crate::sink::Mode;
 use crate::source::{Feed, Fetched, Limits};
 use crate::time::Timestamp;
 use crate::{Result, clock};
@@ -150,7 +152,9 @@ impl Driver {
             _ => None,
         });
         for (keys, bytes) in restored.await? {
-            self.summary.open_keys += keys;
+            if self.plan.mode == Mode::Append {
+                self.summary.open_keys += keys;
+            }
             if let Some(snapshots) = &mut self.snapshots {
                 snapshots.bytes += bytes;
             }
@@ -286,12 +290,13 @@ impl Driver {
         let Mapped { sealed, fetched, mut timings } = mapped;
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
-        let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
+        let (mut exchange, mut dead_letters, mut late_letters) = (Vec::new(), Vec::new(), Vec::new());
         let mut future = 0;
         for sealed in sealed {
             counts += sealed.counts;
             future += sealed.future;
             dead_letters.extend(sealed.dead_letters);
+            late_letters.extend(sealed.late_letters);
             exchange.push(sealed.parts);
             for (partition, time) in sealed.event_times {
                 self.partitions.observe(partition, time);
@@ -311,7 +316,7 @@ impl Driver {
             return Ok(None);
         }
         // What is late for a later stage are groups, which are not in the account of rows.
-        let mut late = vec![counts.late];
+        let mut late = vec![counts.late + late_letters.len() as u64];
         for stage in 0..self.plan.keyed.len() {
             let (parts, late_for_next) = self.exchange(stage, exchange, plan, closing).await?;
             late.push(late_for_next);
@@ -320,13 +325,19 @@ impl Driver {
         let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
         let epoch = plan.epoch;
         self.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
-        let finished: Vec<Finished> = self
+        let mut finished: Vec<Finished> = self
             .answers(|reply| match reply {
                 Reply::Finished(finished) => Some(*finished),
                 _ => None,
             })
             .await?;
         timings.reduced();
+        // In mode complete no rows say that there are none any more.
+        let empty = finished.iter().all(|finished| finished.batches.is_empty());
+        if self.plan.mode == Mode::Complete && !self.staging && empty {
+            let table = RecordBatch::new_empty(Arc::clone(&self.plan.schema));
+            finished.iter_mut().take(1).for_each(|finished| finished.batches.push(table.clone()));
+        }
         let work = EpochWork {
             plan: *plan,
             watermark: if drain { Some(Timestamp::MAX) } else { self.watermark },
@@ -339,6 +350,7 @@ impl Driver {
             metrics: fetched.metrics,
             finished,
             dead_letters,
+            late_letters,
             counts,
             late,
             future,
@@ -396,7 +408,7 @@ impl Driver {
         summary.rows += committed.counts;
         summary.rows_out += committed.rows_out;
         summary.watermark = committed.watermark;
-        summary.open_keys = committed.keys;
+        summary.open_keys = if self.plan.mode == Mode::Append { committed.keys } else { 0 };
         summary.drained = committed.drained;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.bytes = committed.state.iter().map(|state| state.bytes).sum();

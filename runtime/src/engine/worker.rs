@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Chunk(Chunk, OwnedSemaphorePermit, EpochPlan),
     /// All chunks of the epoch are there: give what the map side has.
     Seal { workers: usize },
-    /// Add parts to the state of keyed stage `stage`, and close what ends by `watermark`.
+    /// Add parts to the state of keyed stage `stage`, give on what is due and end what ends by `watermark`.
     Reduce { stage: usize, parts: Vec<Part>, plan: EpochPlan, watermark: Option<Timestamp>, workers: usize },
     /// End the epoch; take snapshots of these ranges of key groups, those that are this worker's.
     Finish { epoch: u64, snapshots: Vec<(u16, u16)> },
@@ -66,6 +66,7 @@ pub(crate) struct Sealed {
     /// The latest event time of each partition.
     pub event_times: Vec<(u32, Timestamp)>,
     pub dead_letters: Vec<DeadLetter>,
+    pub late_letters: Vec<DeadLetter>,
 }
 
 /// A worker's share of an epoch.
@@ -180,6 +181,7 @@ impl State {
                 self.sealed.counts += report.counts;
                 self.sealed.future += report.future;
                 self.sealed.dead_letters.extend(report.dead_letters);
+                self.sealed.late_letters.extend(report.late_letters);
                 if let Some(time) = report.max_event_time {
                     match self.sealed.event_times.iter_mut().find(|(partition, _)| *partition == chunk.partition) {
                         Some((_, latest)) => *latest = time.max(*latest),

@@ -8,7 +8,7 @@ use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
 
-/// What becomes of a record that cannot be decoded, and of a row that cannot be computed.
+/// What becomes of a record that cannot be decoded, of a row that cannot be computed, or of one that comes too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// The run stops and says where it is.
@@ -28,11 +28,11 @@ pub struct Counts {
     pub rows: u64,
     /// Rows that a filter left out.
     pub filtered: u64,
-    /// Rows that came after all of their windows had closed.
+    /// Rows that came after their groups had ended, and were left out.
     pub late: u64,
     /// Records that could not be decoded and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded and rows that could not be computed, and went to the dead letters.
+    /// Records that could not be decoded, rows that could not be computed, and late rows, that went to the dead letters.
     pub dead: u64,
 }
 
@@ -187,6 +187,13 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn time<T: Instant>(&mut self, time: T) -> At {
         At { time: time.instant(), ..self.at }
+    }
+
+    /// The place of a row without an event time: `first` and `last` go by the order of partitions and records then.
+    #[inline]
+    #[must_use]
+    pub fn untimed(&self) -> At {
+        At { time: Timestamp::MIN, ..self.at }
     }
 
     /// Gives the value of an expression as a column's view.

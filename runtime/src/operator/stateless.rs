@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bumpalo::Bump;
 
-use super::chain::{DeadLetter, EpochPlan, MapSide, Output, Report};
+use super::chain::{DeadLetter, EpochPlan, MapSide, Output, Report, Settings};
 use super::input::{At, Input, Policy};
 use super::key::Key;
 use super::keyed::{Group, Keyed};
@@ -19,11 +19,17 @@ use crate::error::{Error, Kind};
 use crate::schema::kind::Instant;
 use crate::schema::{RowBuilder, Rows, Value};
 use crate::source::{Chunk, Record, Source};
+use crate::time::Timestamp;
 
 /// Where a fused closure puts what it makes: rows for a sink, or groups for a keyed stage.
 pub trait Gather: Send {
     /// Begins an epoch.
     fn begin(&mut self, plan: &EpochPlan);
+    /// The event time of a row that came too late and is not only counted; each is given once.
+    #[inline]
+    fn late_row(&mut self) -> Option<Timestamp> {
+        None
+    }
     /// Takes the rows that are ready for the sink.
     ///
     /// # Errors
@@ -50,6 +56,10 @@ impl<K: Key, A: Finish> Gather for Keyed<K, A> {
     fn begin(&mut self, plan: &EpochPlan) {
         Keyed::begin(self, plan);
     }
+    #[inline]
+    fn late_row(&mut self) -> Option<Timestamp> {
+        self.take_late_row()
+    }
     fn rows(&mut self, _all: bool) -> Result<Vec<RecordBatch>> {
         Ok(Vec::new())
     }
@@ -63,6 +73,7 @@ pub struct Map<S, D: Decoder, F, O> {
     closure: F,
     decoder: Arc<D>,
     policy: Policy,
+    late: Policy,
     scratch: D::Scratch,
     arena: Bump,
     out: O,
@@ -70,8 +81,17 @@ pub struct Map<S, D: Decoder, F, O> {
 }
 
 impl<S, D: Decoder, F, O> Map<S, D, F, O> {
-    pub(crate) fn new(closure: F, decoder: Arc<D>, policy: Policy, out: O) -> Self {
-        Self { closure, decoder, policy, scratch: D::Scratch::default(), arena: Bump::new(), out, source: PhantomData }
+    pub(crate) fn new(closure: F, decoder: Arc<D>, policy: Policy, settings: Settings, out: O) -> Self {
+        Self {
+            closure,
+            decoder,
+            policy,
+            late: settings.late,
+            scratch: D::Scratch::default(),
+            arena: Bump::new(),
+            out,
+            source: PhantomData,
+        }
     }
 }
 
@@ -116,6 +136,7 @@ where
     S: Source,
     D: Decoder,
     F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
+    O: Gather,
 {
     /// Works on the records from `first` on, until the chunk ends or the arena is full; the number of the next one.
     fn records(
@@ -148,6 +169,14 @@ where
                     }
                 }
             }
+            while let Some(time) = self.out.late_row() {
+                let place = S::record(chunk, meta, index).place();
+                if self.late == Policy::Fail {
+                    return Err(too_late(time, plan, &place));
+                }
+                input.counts.dead += 1;
+                report.late_letters.push(late_letter(time, plan, chunk.payload(index), place));
+            }
         }
         report.counts += input.counts;
         report.max_event_time = report.max_event_time.max(input.max_event_time);
@@ -170,6 +199,32 @@ fn dead_letter(fault: &Fault, payload: &[u8], place: crate::source::Place) -> De
         error: fault.to_string(),
         column: fault.column().to_owned(),
         code: fault.code(),
+        place,
+    }
+}
+
+/// How late a row is. The watermark is there: without one no row is late.
+fn lateness(time: Timestamp, plan: &EpochPlan) -> String {
+    let watermark = plan.watermark.unwrap_or(Timestamp::MIN);
+    let behind = crate::time::Duration::from_micros(watermark.micros().saturating_sub(time.micros()).unsigned_abs());
+    format!("its event time {time} is {behind:?} behind the watermark {watermark}, and its groups have ended")
+}
+
+#[cold]
+fn too_late(time: Timestamp, plan: &EpochPlan, place: &crate::source::Place) -> Error {
+    Error::new(Kind::Data, format!("a row is late: {}; it is in {place}", lateness(time, plan))).help(
+        "let the watermark wait longer, or say what becomes of late rows: `group_by {..} else skip` or \
+         `else dead_letter(SINK)`",
+    )
+}
+
+#[cold]
+fn late_letter(time: Timestamp, plan: &EpochPlan, payload: &[u8], place: crate::source::Place) -> DeadLetter {
+    DeadLetter {
+        raw: payload.to_vec(),
+        error: format!("the row is late: {}", lateness(time, plan)),
+        column: String::new(),
+        code: "late",
         place,
     }
 }
@@ -203,6 +258,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn time<T: Instant>(&mut self, time: T) -> At {
         At { time: time.instant(), partition: 0, record: self.group }
+    }
+
+    /// The place of a row without an event time.
+    #[inline]
+    #[must_use]
+    pub fn untimed(&self) -> At {
+        At { time: Timestamp::MIN, ..At::default() }
     }
 
     /// Gives the value of an expression as a column's view.

@@ -9,6 +9,7 @@
 pub mod collect;
 pub mod console;
 pub mod foreach;
+mod mode;
 pub mod parquet;
 
 use std::io::Write as _;
@@ -21,6 +22,7 @@ use arrow::datatypes::SchemaRef;
 pub use self::collect::{Collect, collect};
 pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
+pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
 pub use self::parquet::parquet;
 use crate::Result;
 use crate::error::Error;
@@ -104,20 +106,6 @@ pub trait Sink: Send + Sync + 'static {
     /// The sink cannot be reached, or cannot store a column of the schema.
     fn connect(&self, schema: &SchemaRef) -> Result<Connected>;
 }
-
-/// A sink that takes output in mode `M`.
-#[diagnostic::on_unimplemented(
-    message = "the sink `{Self}` does not take {M}",
-    note = "files take `mode = append` only, since a row once written is not changed; `console` and `collect` take every mode"
-)]
-pub trait Accepts<M>: Sink {}
-
-/// `mode = append`: a row is final when it is written. The default.
-pub struct Append;
-/// `mode = update`: the rows of groups that changed in the epoch.
-pub struct Update;
-/// `mode = complete`: the rows of all groups, each epoch.
-pub struct Complete;
 
 /// What a sink is.
 #[derive(Debug, Clone, PartialEq)]

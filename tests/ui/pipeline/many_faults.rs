@@ -18,6 +18,6 @@ fn main() {
         | group_by { device_id, w = tumbling(1min) }
         | agg { n = count(), n = avg(device_id) }
         | select { .., m = nn }
-        | sink rows mode = update
+        | sink rows mode = upsert
     };
 }
