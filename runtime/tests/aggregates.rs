@@ -270,7 +270,7 @@ fn aggregates_of_aggregates() {
         from memory(["{}"])
         | decode json as Reading
         | watermark 10s
-        | group_by { device, w = tumbling(1min) }
+        | group_by { device, w = tumbling(1min) } name "per minute"
         | agg { n = count(), list = collect(steps), least = min_by(device, steps) }
         | group_by { hour = tumbling(1h) } name "per hour"
         | agg {
