@@ -113,11 +113,9 @@ impl Checkpoint {
                 format!("epoch {epoch} is to be published before the checkpoint is closed"),
             ));
         }
-        self.end(None)?;
-        // Nothing is staged any more, so an empty folder is all that this generation may have left. What cannot be removed
-        // is so at the next start.
-        self.sinks.values().for_each(|sink| stage::remove_empty(sink, self.generation()));
-        Ok(())
+        // Nothing is staged any more, so an empty folder is all that this generation may have left.
+        self.sinks.values().try_for_each(|sink| stage::remove_empty(sink, self.generation()))?;
+        self.end(None)
     }
 
     /// Ends this generation because of an error, which the next starts can then tell. Writes nothing where the error has

@@ -109,8 +109,8 @@ pub(super) fn clean(sink: &SinkRoot, generation: u64) -> Result<()> {
 }
 
 /// Removes the folder of a generation that has ended, unless there is something in it.
-pub(super) fn remove_empty(sink: &SinkRoot, generation: u64) {
-    sink.store.remove_empty_dir(&sink.stage_path(&format!("g{generation}"))).ok();
+pub(super) fn remove_empty(sink: &SinkRoot, generation: u64) -> Result<()> {
+    sink.store.remove_empty_dir(&sink.stage_path(&format!("g{generation}"))).map(drop)
 }
 
 /// Deletes what a process left that died while it made a small file.
