@@ -58,7 +58,7 @@ const RUNTIME: &[&[&str]] = &[
 /// holds rows, connectors and lists of columns.
 const MACROS: &[&[&str]] = &[
     &["words", "diag", "paths"],
-    &["tokens", "split", "literal", "columns"],
+    &["tokens", "split", "literal", "columns", "sql"],
     &["expression", "schema"],
     &["connector", "row"],
     &["plan"],

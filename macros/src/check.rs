@@ -8,8 +8,6 @@ use crate::words;
 pub(crate) fn all(stages: &[Stage], diags: &mut Diags) {
     ends(stages, diags);
     order(stages, diags);
-    once(stages, words::DECODE, diags);
-    once(stages, words::WATERMARK, diags);
     groups(stages, diags);
     closes(stages, diags);
 }
@@ -19,6 +17,7 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     if let Some(first) = stages.first()
         && !first.is(words::FROM)
         && !first.stands_for(words::FROM)
+        && !first.is_wordless()
     {
         diags.push(
             &first.word,
@@ -37,38 +36,34 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     }
 }
 
-/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, a stage after `sink`.
+/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, `decode` or `watermark`, a stage after `sink`.
 fn order(stages: &[Stage], diags: &mut Diags) {
     let mut grouped = false;
     let mut sunk = false;
     for (index, stage) in stages.iter().enumerate() {
-        let word = &stage.word;
+        let (word, earlier) = (&stage.word, stages.get(..index).unwrap_or_default());
         if stage.is(words::FROM) && index > 0 {
             diags.push(word, "`from` begins a pipeline", "put it first; `union` and `join` are not supported yet");
-        }
-        if sunk {
+        } else if sunk {
             diags.push(word, format!("`{word}` comes after `sink`"), "move it before `sink`, which ends the pipeline");
-        }
-        if grouped && stage.is(words::DECODE) {
+        } else if grouped && stage.is(words::DECODE) {
             diags.push(word, "`decode` must come before `group_by`", "move it up, directly after `from`");
-        }
-        if grouped && stage.is(words::WATERMARK) {
+        } else if grouped && stage.is(words::WATERMARK) {
             diags.push(word, "`watermark` must come before `group_by`", "move it up; a second `group_by` needs none");
+        } else if [words::DECODE, words::WATERMARK].iter().any(|once| stage.is(once))
+            && earlier.iter().any(|other| other.word == *word)
+        {
+            diags.push(word, format!("a second `{word}`"), "keep one of the two");
         }
         grouped |= stage.is(words::GROUP_BY);
         sunk |= stage.is(words::SINK);
     }
 }
 
-/// `.. | watermark 10s | watermark ts 5s`.
-fn once(stages: &[Stage], word: &str, diags: &mut Diags) {
-    for stage in stages.iter().filter(|stage| stage.is(word)).skip(1) {
-        diags.push(&stage.word, format!("a second `{word}`"), "keep one of the two");
-    }
-}
-
 /// `.. | group_by {..} | filter x`, `.. | agg {..}`.
 fn groups(stages: &[Stage], diags: &mut Diags) {
+    // A `group_by` whose `agg` is not where it should be has been reported.
+    let mut waiting = false;
     for (index, stage) in stages.iter().enumerate() {
         let next = stages.get(index + 1);
         let before = index.checked_sub(1).and_then(|at| stages.get(at));
@@ -80,8 +75,9 @@ fn groups(stages: &[Stage], diags: &mut Diags) {
                 "`group_by` needs an `agg` directly after it",
                 "write `| agg { n = count() }` after it",
             );
+            waiting = true;
         }
-        if stage.is(words::AGG) && !of(before, words::GROUP_BY) {
+        if stage.is(words::AGG) && !of(before, words::GROUP_BY) && !std::mem::take(&mut waiting) {
             diags.push(
                 &stage.word,
                 "`agg` needs a `group_by` directly before it",

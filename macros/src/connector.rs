@@ -11,7 +11,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::Room;
 use crate::row::place;
-use crate::tokens::{Cursor, inside, is_lone, is_punct, split_commas, stream};
+use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
+use crate::words;
 
 /// A source, format or sink.
 #[derive(Debug, Clone)]
@@ -59,12 +60,14 @@ impl Connector {
         ends: &[&str],
         diags: &mut Diags,
     ) -> Option<Self> {
-        if cursor.is_empty() {
+        let ended = |word: &TokenTree| ends.iter().any(|end| matches!(word, TokenTree::Ident(word) if word == end));
+        if cursor.peek().is_none_or(ended) {
             let (what, example) = match room {
                 Room::Source => ("a source", "from kinesis(\"readings\", region = \"us-west-2\")"),
                 Room::Decode => ("a format", "decode json as Reading"),
                 Room::Agg => ("an aggregate", "n = count()"),
-                Room::Sink => ("a sink", "sink parquet(\"out\")"),
+                Room::Sink if whose == words::SINK => ("a sink", "sink parquet(\"out\")"),
+                Room::Sink => ("a sink", "dead_letter(parquet(\"out/bad\"))"),
             };
             diags.push(whose, format!("`{whose}` needs {what}"), format!("write `{example}`"));
             return None;
@@ -87,10 +90,14 @@ impl Connector {
                 return expression(&path.into_iter().collect::<Vec<_>>(), whose, "", diags).map(Self::Value);
             }
             let Some(segment) = cursor.ident() else {
+                let help = match cursor.peek() {
+                    Some(TokenTree::Literal(path)) if room == Room::Source => format!("write `file({path})`"),
+                    _ => "write a name such as `memory(..)`, a path, or `{value}` for a Rust value".to_owned(),
+                };
                 diags.push(
                     cursor.peek().map_or_else(|| TokenTree::Ident(whose.clone()), TokenTree::clone),
                     format!("`{whose}` needs a name here"),
-                    "write a name such as `memory(..)`, a path, or `{value}` for a Rust value",
+                    help,
                 );
                 return None;
             };
@@ -212,12 +219,22 @@ fn arguments(tokens: &[TokenTree], room: Room, connector: &Ident, diags: &mut Di
             }
             options.push(key.clone());
             args.extend(value(cursor.rest(), key, diags).map(|value| Arg::Option(key.clone(), value)));
+        } else if let [TokenTree::Ident(key), TokenTree::Punct(colon), value @ ..] = piece
+            && colon.as_char() == ':'
+            && !is_punct(value.first(), ':')
+        {
+            let value = text(&stream(value));
+            diags.push(
+                colon,
+                format!("`{key}` and its value have `=` between them"),
+                format!("write `{key} = {value}`"),
+            );
         } else if let [TokenTree::Ident(flag)] = piece
             && room == Room::Decode
         {
             args.push(Arg::Flag(flag.clone()));
         } else if piece.is_empty() {
-            diags.push(connector, format!("an argument of `{connector}` is missing"), "take one of the commas away");
+            diags.push(doubled_comma(tokens), "nothing before this `,`", "take it away");
         } else {
             if !options.is_empty() {
                 diags.push(stream(piece), "positional arguments come before options", "move it to the front");

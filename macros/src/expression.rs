@@ -5,13 +5,20 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 use crate::diag::Diags;
 use crate::literal;
-use crate::tokens::{ends_operand, is_lone, is_punct, stream};
+use crate::sql;
+use crate::tokens::{is_lone, is_punct, stream, text};
 
 /// An expression that belongs to `whose`; `None` when something is wrong with it, which has been said.
 pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, diags: &mut Diags) -> Option<TokenStream> {
     let before = diags.len();
     if tokens.is_empty() {
         diags.push(whose, format!("`{whose}` needs an expression"), format!("write `{example}`"));
+        return None;
+    }
+    if let [star] = tokens
+        && is_punct(Some(star), '*')
+    {
+        diags.push(star, "`*` stands for no column", "rows are counted by `count()`");
         return None;
     }
     dialect(tokens, true, diags);
@@ -24,25 +31,43 @@ pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, dia
 
 /// Whether the tokens are one expression of Rust.
 fn whole(tokens: &[TokenTree], diags: &mut Diags) {
-    let Err(error) = syn::parse2::<syn::Expr>(stream(tokens)) else { return };
-    let text = error.to_string();
-    match text.strip_prefix("unexpected end of input, ") {
-        Some(expected) => diags.push(
-            tokens.last(),
-            format!("this expression is not complete: {expected} after it"),
-            "complete it, or take the operator away",
+    let one = |input: syn::parse::ParseStream<'_>| {
+        let expression: syn::Expr = input.parse()?;
+        Ok((expression, input.parse::<TokenStream>()?))
+    };
+    match syn::parse::Parser::parse2(one, stream(tokens)) {
+        Ok((syn::Expr::Let(given), _)) => diags.push(
+            given.let_token,
+            "`let` is no expression",
+            "write `matches!(a, Some(x) if x > 1)`, or `if let Some(x) = a { x > 1 } else { false }`",
         ),
-        None => diags.push_at(
-            error.span(),
-            format!("this is not an expression: {text}"),
-            "expressions are Rust's; bit-or and closures stand inside of `(..)`",
-        ),
+        Ok((_, rest)) => {
+            if let Some(next) = rest.into_iter().next() {
+                let text = text(&next.clone().into());
+                let message = format!("the expression ends before `{text}`");
+                diags.push(next, message, "take it away, or put an operator before it");
+            }
+        }
+        Err(error) => match error.to_string().strip_prefix("unexpected end of input, ") {
+            Some(expected) => diags.push(
+                tokens.last(),
+                format!("this expression is not complete: {expected} after it"),
+                "complete it, or take the operator away",
+            ),
+            None => diags.push_at(
+                error.span(),
+                format!("this is not an expression: {error}"),
+                "expressions are Rust's; bit-or and closures stand inside of `(..)`",
+            ),
+        },
     }
 }
 
 /// Looks for words and operators of other dialects.
 fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
     let get = |index: usize| tokens.get(index);
+    // The place up to which a fault has spoken for all words.
+    let mut said = 0;
     for (index, token) in tokens.iter().enumerate() {
         let before = index.checked_sub(1).and_then(get);
         let next = get(index + 1);
@@ -65,7 +90,7 @@ fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
                     "write `!=`",
                 );
             }
-            TokenTree::Ident(word) => word_of_dialect(tokens, index, word, diags),
+            TokenTree::Ident(word) if index >= said => said = sql::word(tokens, index, word, diags),
             _ => {}
         }
     }
@@ -87,58 +112,4 @@ fn equals(tokens: &[TokenTree], index: usize) -> bool {
     is_lone(tokens.get(index), tokens.get(index + 1), '=')
         && !operator(before)
         && !tokens.get(..index).is_some_and(|earlier| earlier.iter().any(is_let))
-}
-
-fn word_of_dialect(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut Diags) {
-    let get = |index: usize| tokens.get(index);
-    let text = |index: usize| get(index).map(ToString::to_string).unwrap_or_default();
-    // After an operand, Rust has no place for a word; before one, none for `not`.
-    let infix = index.checked_sub(1).and_then(get).is_some_and(ends_operand) && index + 1 < tokens.len();
-    let column = index.checked_sub(1).map(text).unwrap_or_default();
-    let lower = word.to_string().to_lowercase();
-    match lower.as_str() {
-        "and" if infix => diags.push(word, format!("`{word}` is spelt `&&` here"), "write `&&`"),
-        "or" if infix => diags.push(word, format!("`{word}` is spelt `||` here"), "write `||`"),
-        "is" if infix => {
-            let not = text(index + 1).eq_ignore_ascii_case("not");
-            let method = if not { "is_some" } else { "is_none" };
-            diags.push(word, "a column that may be null is an `Option`", format!("write `{column}.{method}()`"));
-        }
-        "like" | "ilike" if infix => diags.push(
-            word,
-            format!("`{word}` is a method here"),
-            format!("write `{column}.starts_with(\"..\")`, `.ends_with(\"..\")` or `.contains(\"..\")`"),
-        ),
-        "between" if infix => diags.push(
-            word,
-            format!("`{word}` is a range here"),
-            format!("write `({}..={}).contains(&{column})`", text(index + 1), text(index + 3)),
-        ),
-        "in" if infix
-            && !tokens.get(..index).is_some_and(|earlier| earlier.iter().any(|token| token.to_string() == "for")) =>
-        {
-            diags.push(
-                word,
-                "`in` is spelt `matches!` here",
-                format!("write `matches!({column}, \"a\" | \"b\")`, or `[\"a\", \"b\"].contains(&{column})`"),
-            );
-        }
-        "not"
-            if !index.checked_sub(1).and_then(get).is_some_and(ends_operand)
-                && matches!(get(index + 1), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) =>
-        {
-            diags.push(word, format!("`{word}` is spelt `!` here"), format!("write `!{}`", text(index + 1)));
-        }
-        // After `is` it has been said.
-        "null" if !is_member(tokens, index) && !matches!(column.as_str(), "is" | "not") => {
-            diags.push(word, "there is no `null` here: what may be missing is an `Option`", "write `None`");
-        }
-        _ => {}
-    }
-}
-
-/// Whether the word is a field, a method or part of a path.
-fn is_member(tokens: &[TokenTree], index: usize) -> bool {
-    let before = index.checked_sub(1).and_then(|at| tokens.get(at));
-    is_punct(before, '.') || is_punct(before, ':') || is_punct(tokens.get(index + 1), ':')
 }

@@ -17,6 +17,7 @@ mod recover;
 mod row;
 mod schema;
 mod split;
+mod sql;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -286,7 +286,8 @@ impl Plan {
     /// Keeps the names of streams, which stand for nothing in Rust, where an editor finds them.
     pub(crate) fn streams(&mut self, names: &[Ident]) {
         if !names.is_empty() {
-            let (given, used) = (names.iter(), names.iter());
+            let names = names.iter().filter(|name| *name != "_");
+            let (given, used) = (names.clone(), names);
             self.item(quote! { { #(#[allow(unused_variables)] let #given = ();)* #(let _ = #used;)* } });
         }
     }
@@ -317,6 +318,9 @@ impl Plan {
             let mut whole = self.clone();
             whole.frozen = Some(TokenStream::new());
             if !whole.chain.is_empty() && !whole.sunk {
+                if whole.phase == Phase::Records && whole.decodes {
+                    whole.chain(quote! { .undecoded() });
+                }
                 let (out, empty) = (ours("__out"), paths::empty());
                 whole.statement(quote! { #out.emit(#empty); });
                 whole.end_closure("rows", TokenStream::new());

@@ -31,8 +31,8 @@ struct Aggregate {
 
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Agg> {
     let list = columns(cursor, word, "agg { n = count(), mean = avg(temperature) }", diags)?;
-    if list.rest {
-        diags.push(word, "the keys are kept without `..`", "take it away");
+    if let Some(dots) = &list.rest {
+        diags.push(dots, "the keys are kept without `..`", "take it away");
     }
     let mut items = Vec::new();
     for item in list.items {
