@@ -42,7 +42,7 @@ fn is_test(name: &str) -> bool {
 const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["time"],
-    &["clock", "secret"],
+    &["clock", "secret", "setting"],
     &["store"],
     &["schema"],
     &["agg", "source"],

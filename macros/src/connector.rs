@@ -183,16 +183,20 @@ impl Call {
         let import = self.room.import();
         let path = &self.path;
         match value {
-            Value::Word(word) if self.single.is_some() => quote! { { #import #path::#word } },
+            // Blamed on the word: the call around it is the pipeline's.
+            Value::Word(word) if self.single.is_some() => {
+                quote_spanned! { place(word.span()) => { #import #path::#word } }
+            }
             Value::Word(word) => quote! { #path::#word },
             Value::WordCall(word, args) if self.single.is_some() => {
                 // The word is the connector's, or else a function in the user's scope.
-                quote! { ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
+                quote_spanned! { place(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
             }
             Value::WordCall(word, args) => quote! { #word(#args) },
             Value::Columns(columns) => {
                 let names = columns.iter().map(plain);
-                quote! { &[#(#names),*] }
+                let at = columns.first().map_or_else(proc_macro2::Span::mixed_site, |column| place(column.span()));
+                quote_spanned! { at => &[#(#names),*] }
             }
             Value::Rust(tokens) => tokens.clone(),
         }

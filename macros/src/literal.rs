@@ -54,7 +54,7 @@ fn unit(literal: &Literal) -> Unit {
 
 /// `Duration::from_secs(10)`.
 fn duration(micros: u64, span: Span) -> TokenStream {
-    let duration = paths::duration();
+    let duration = paths::at(paths::duration(), span);
     let (function, number) = match micros {
         whole if whole % 1_000_000 == 0 => ("from_secs", whole / 1_000_000),
         whole if whole % 1_000 == 0 => ("from_millis", whole / 1_000),

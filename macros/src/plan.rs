@@ -178,13 +178,13 @@ impl Plan {
     }
 
     /// Ends the closure: `.keyed(spec, move |record, input, out| { .. })`.
-    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream) {
+    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream, at: Span) {
         let body = self.fold();
         let lines = std::mem::take(&mut self.lines);
         let clone = paths::clone();
         let clones = std::mem::take(&mut self.cloned);
         let (item, input, out) = (ours("__item"), ours("__input"), ours("__out"));
-        let method = ours(method);
+        let method = ours_at(method, at);
         self.chain.extend(quote! {
             #(.stage(#lines))*
             .#method(#before {
@@ -323,7 +323,7 @@ impl Plan {
                 }
                 let (out, empty) = (ours("__out"), paths::empty());
                 whole.statement(quote! { #out.emit(#empty); });
-                whole.end_closure("rows", TokenStream::new());
+                whole.end_closure("rows", TokenStream::new(), Span::mixed_site());
             }
             let items = whole.before_chain();
             let chain = whole.chain;

@@ -84,6 +84,7 @@ pub mod pipeline;
 pub mod prelude;
 pub mod schema;
 pub mod secret;
+pub mod setting;
 pub mod sink;
 pub mod source;
 pub mod state;

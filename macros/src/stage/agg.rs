@@ -92,7 +92,7 @@ impl Agg {
         plan.statement(quote_spanned! { place(stage.word.span()) => #out.update(#keys, #at, (#(#updates,)*)); });
         let values: Vec<String> = self.items.iter().map(|item| plain(&item.name)).collect();
         let keyed_spec = paths::keyed_spec();
-        plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, });
+        plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, }, stage.word.span());
 
         let group = ours("__item");
         let part = |letter: char, number: usize, at: Span| ours_at(&format!("__{letter}{number}"), at);

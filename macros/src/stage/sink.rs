@@ -120,7 +120,7 @@ impl Sink {
         let (at, out) = (place(stage.word.span()), ours_at("__out", stage.word.span()));
         let row = row(plan, stage);
         plan.statement(quote_spanned! { at => #out.emit(#row); });
-        plan.end_closure("rows", TokenStream::new());
+        plan.end_closure("rows", TokenStream::new(), stage.word.span());
         let sink = self.sink.emit();
         plan.sink(&sink);
     }

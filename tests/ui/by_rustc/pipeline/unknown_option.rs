@@ -1,4 +1,4 @@
-//! Options and sources that do not exist.
+//! Options that do not exist.
 #[path = "../../shared/mod.rs"]
 mod shared;
 
@@ -6,10 +6,8 @@ use millstream::pipeline;
 use shared::Reading;
 
 fn main() {
-    let rows = millstream::sink::collect();
-    let _ = pipeline! { from memory(["{}"], regoin = "eu") | decode text | sink {rows.clone()} };
-    let _ = pipeline! { from memroy(["{}"]) | decode text | sink {rows.clone()} };
-    let _ = pipeline! { from memory(["{}"]) | decode jsn as Reading | sink {rows.clone()} };
-    let _ = pipeline! { from memory(["{}"]) | decode json | sink {rows.clone()} };
-    let _ = pipeline! { from memory(["{}"]) | decode text as Reading | sink rows };
+    let _ = pipeline! { from file("in", folow = 5s) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from memory(["{}"], regoin = "eu") | decode text | select { line } | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json(stict) as Reading | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink console(row = 5) };
 }
