@@ -57,7 +57,7 @@ const RUNTIME: &[&[&str]] = &[
 /// The rooms of the macros, lower ones first. Those of one line are read together: a chain is made of stages, and a stage
 /// holds rows, connectors and lists of columns.
 const MACROS: &[&[&str]] = &[
-    &["words", "diag", "paths"],
+    &["words", "diag", "paths", "spans"],
     &["tokens", "split", "literal", "columns", "sql"],
     &["expression", "schema"],
     &["connector", "row"],

@@ -10,7 +10,7 @@ use quote::{quote, quote_spanned};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::Room;
-use crate::row::place;
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
 use crate::words;
 
@@ -185,11 +185,13 @@ impl Call {
         match value {
             // Blamed on the word: the call around it is the pipeline's.
             Value::Word(word) if self.single.is_some() => {
+                let path = spans::moved(path, word.span());
                 quote_spanned! { place(word.span()) => { #import #path::#word } }
             }
             Value::Word(word) => quote! { #path::#word },
             Value::WordCall(word, args) if self.single.is_some() => {
                 // The word is the connector's, or else a function in the user's scope.
+                let path = spans::moved(path, word.span());
                 quote_spanned! { place(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
             }
             Value::WordCall(word, args) => quote! { #word(#args) },

@@ -1,16 +1,54 @@
 //! From stages to the expansion.
 
 use proc_macro2::TokenStream;
+use quote::quote;
 
 use crate::ast::Joined;
 use crate::diag::Diags;
 use crate::plan::Plan;
-use crate::row::{Phase, Row};
+use crate::row::{Phase, Row, ours};
 use crate::stage::{Kind, Stage};
-use crate::{ast, check, paths, split, words};
+use crate::{ast, check, paths, spans, split, words};
 
 /// The pipeline of a text; whatever is wrong with it, an expression of type `Pipeline`.
+///
+/// ```text
+/// {
+///     #[cfg(not(rust_analyzer))]
+///     let pipeline = { what is wrong, and what rustc compiles };
+///     #[cfg(rust_analyzer)]
+///     let pipeline = { what an editor shows };
+///     pipeline
+/// }
+/// ```
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let shown = spans::for_editors(|| one(input.clone())).code;
+    let One { faults, code } = one(input);
+    let pipeline = ours("__pipeline");
+    quote! {
+        {
+            #[allow(unexpected_cfgs)]
+            let #pipeline = {
+                #[cfg(not(rust_analyzer))]
+                let #pipeline = { #faults #code };
+                #[cfg(rust_analyzer)]
+                let #pipeline = #shown;
+                #pipeline
+            };
+            #pipeline
+        }
+    }
+}
+
+/// One of the two expansions.
+struct One {
+    /// What is wrong.
+    faults: Option<TokenStream>,
+    /// A block of type `Pipeline`.
+    code: TokenStream,
+}
+
+fn one(input: TokenStream) -> One {
     let mut diags = Diags::default();
     let everything = input.clone();
     let chains = ast::chains(split::split(input), &mut diags);
@@ -32,15 +70,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     for stage in &stages {
         write(stage, &mut plan, &mut diags);
     }
-    match diags.finish() {
-        None => plan.finish(),
-        Some(faults) => {
-            if stages.is_empty() {
-                plan.raw(everything);
-            }
-            plan.finish_broken(faults)
-        }
+    let faults = diags.finish();
+    if faults.is_none() {
+        return One { faults, code: plan.finish() };
     }
+    if stages.is_empty() {
+        plan.raw(everything);
+    }
+    One { faults, code: plan.finish_broken() }
 }
 
 /// Whether there is a `decode` in its place.

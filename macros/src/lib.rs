@@ -16,6 +16,7 @@ mod plan;
 mod recover;
 mod row;
 mod schema;
+mod spans;
 mod split;
 mod sql;
 mod stage;

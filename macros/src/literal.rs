@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use crate::diag::{Diags, did_you_mean};
 use crate::tokens::{stream, text};
-use crate::{paths, words};
+use crate::{paths, spans, words};
 
 /// A duration of the language.
 #[derive(Debug, Clone)]
@@ -54,15 +54,16 @@ fn unit(literal: &Literal) -> Unit {
 
 /// `Duration::from_secs(10)`.
 fn duration(micros: u64, span: Span) -> TokenStream {
-    let duration = paths::at(paths::duration(), span);
+    let duration = spans::at(paths::duration(), span);
     let (function, number) = match micros {
         whole if whole % 1_000_000 == 0 => ("from_secs", whole / 1_000_000),
         whole if whole % 1_000 == 0 => ("from_millis", whole / 1_000),
         other => ("from_micros", other),
     };
-    let function = Ident::new(function, Span::mixed_site().located_at(span));
-    let number = Literal::u64_unsuffixed(number);
-    quote_spanned! { Span::mixed_site().located_at(span) => #duration::#function(#number) }
+    let function = Ident::new(function, spans::place(span));
+    let mut number = Literal::u64_unsuffixed(number);
+    number.set_span(spans::place(span));
+    quote_spanned! { spans::place(span) => #duration::#function(#number) }
 }
 
 /// Replaces durations and sizes anywhere in an expression by what they are in Rust.

@@ -1,6 +1,6 @@
 //! The only place that spells a path into the runtime.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// The module in which a one-segment name is looked up.
@@ -23,15 +23,6 @@ impl Room {
         };
         quote! { #[allow(unused_imports)] use ::millstream::#module::*; }
     }
-}
-
-/// A path blamed on the user's token: rustc joins the spans of a call, and would otherwise blame the whole pipeline.
-pub(crate) fn at(path: TokenStream, span: Span) -> TokenStream {
-    let set = |mut token: TokenTree| {
-        token.set_span(Span::mixed_site().located_at(span));
-        token
-    };
-    path.into_iter().map(set).collect()
 }
 
 /// Functions that take nothing of the user's and so need no span.

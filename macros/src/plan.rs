@@ -6,8 +6,9 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use crate::columns::{ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
-use crate::row::{Phase, Row, ours, ours_at, place, row_var};
-use crate::{paths, words};
+use crate::row::{Phase, Row, ours, ours_at, row_var};
+use crate::spans::place;
+use crate::{paths, spans, words};
 
 /// Where the event time of a row comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,7 +251,8 @@ impl Plan {
         let number = self.rows.len() + 1;
         let (var, name) = (row_var(number, Span::mixed_site()), paths::row_struct(number));
         let (names, values): (Vec<Ident>, Vec<TokenStream>) = columns.into_iter().unzip();
-        self.statement(quote! { let #var = #name { #(#names: #values),* }; });
+        let again = names.iter().map(spans::again);
+        self.statement(quote! { let #var = #name { #(#again: #values),* }; });
         self.rows.push(RowStruct { names: names.clone(), written: false });
         self.row.named = names;
         self.row.number = Some(number);
@@ -263,8 +265,8 @@ impl Plan {
         let named = self.row.named.iter();
         named
             .map(|name| {
-                let var = row_var(number, name.span());
-                (name.clone(), quote! { #var.#name })
+                let (var, again) = (row_var(number, name.span()), spans::again(name));
+                (name.clone(), quote! { #var.#again })
             })
             .collect()
     }
@@ -398,16 +400,16 @@ impl Plan {
 
     /// The expansion with faults: what is whole is type-checked, what is not is kept for editors, and the value is a
     /// pipeline all the same.
-    pub(crate) fn finish_broken(mut self, faults: TokenStream) -> TokenStream {
+    pub(crate) fn finish_broken(mut self) -> TokenStream {
         self.freeze();
-        let (whole, raw, editor, broken) = (self.frozen, self.raw, paths::editor(), paths::broken());
+        let (whole, broken) = (self.frozen, paths::broken());
+        let (raw, editor) = (self.raw.iter().filter(|_| spans::is_editor()), paths::editor());
         quote! {
             {
-                #faults
-                #[allow(unused, unexpected_cfgs, clippy::all)]
+                #[allow(unused, clippy::all)]
                 {
                     #whole
-                    #(#[cfg(rust_analyzer)] #editor { #raw })*
+                    #(#editor { #raw })*
                 }
                 #broken
             }
@@ -433,6 +435,7 @@ impl RowStruct {
         let types: Vec<Ident> = (0..names.len()).map(|index| format_ident!("C{index}")).collect();
         let written = self.written.then(|| {
             let builders = format_ident!("{name}Builders");
+            let names = names.iter().map(spans::again);
             quote! { #row(#builders, #name { #(#names: #types),* }); }
         });
         quote! {

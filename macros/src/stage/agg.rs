@@ -11,7 +11,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::{self, Room};
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Row, ours, ours_at, place};
+use crate::row::{Row, ours, ours_at};
+use crate::spans::place;
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 

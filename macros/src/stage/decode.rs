@@ -11,7 +11,8 @@ use crate::connector::Connector;
 use crate::diag::{Diags, did_you_mean, one_of};
 use crate::paths::{self, Room};
 use crate::plan::{Plan, ours_used};
-use crate::row::{Base, Phase, Row, ours, place};
+use crate::row::{Base, Phase, Row, ours};
+use crate::spans::place;
 use crate::tokens::{Cursor, stream, text};
 use crate::words;
 

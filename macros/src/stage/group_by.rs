@@ -11,7 +11,8 @@ use crate::expression::expression;
 use crate::literal::{Length, is_length, length};
 use crate::paths;
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Phase, ours, ours_at, place};
+use crate::row::{Phase, ours, ours_at};
+use crate::spans::place;
 use crate::tokens::{Cursor, inside, is_lone, split_commas, stream, text};
 use crate::words;
 

@@ -9,7 +9,8 @@ use crate::connector::Connector;
 use crate::diag::{Diags, one_of};
 use crate::paths::{self, Room};
 use crate::plan::Plan;
-use crate::row::{ours, ours_at, place};
+use crate::row::{ours, ours_at};
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 
@@ -73,7 +74,7 @@ impl Declared {
                 let names = kept.iter().map(|(name, _)| name);
                 let checks = kept.iter().enumerate().map(|(index, (name, value))| {
                     let field = ours_at(&format!("__field{index}"), name.span());
-                    let fits = paths::at(fits.clone(), name.span());
+                    let fits = spans::at(&fits, name.span());
                     quote_spanned! { place(name.span()) => #fits(#field, #value); }
                 });
                 let fields =
@@ -105,7 +106,7 @@ impl Sink {
             for column in columns {
                 let value = plan.column(column, diags);
                 let check = if key == words::PARTITION_BY {
-                    let partition_key = paths::at(paths::partition_key(), column.span());
+                    let partition_key = spans::at(paths::partition_key(), column.span());
                     let at = place(column.span());
                     quote_spanned! { at => #partition_key(#value); }
                 } else {
@@ -148,6 +149,6 @@ fn row(plan: &mut Plan, stage: &Stage) -> TokenStream {
         struct #dropped;
         impl #left_out for #dropped { const NAMES: &'static [&'static str] = &[#(#names),*]; }
     });
-    let extended = paths::at(extended, stage.word.span());
+    let extended = spans::at(&extended, stage.word.span());
     quote_spanned! { place(stage.word.span()) => #extended::<_, _, #dropped>::new(#base, #named) }
 }

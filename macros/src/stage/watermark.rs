@@ -9,7 +9,8 @@ use crate::expression::expression;
 use crate::literal::{Length, is_length, length};
 use crate::paths;
 use crate::plan::{Plan, Time};
-use crate::row::{Phase, ours, ours_at, place};
+use crate::row::{Phase, ours, ours_at};
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, stream};
 
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Watermark {
             None => match &plan.row.base {
                 Some(base) => {
                     let (event_time, row) =
-                        (paths::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
+                        (spans::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
                     plan.event_time = true;
                     let at = place(stage.word.span());
                     quote_spanned! { at => #event_time(&#row) }
