@@ -151,7 +151,9 @@ impl Call {
     fn emit(&self) -> TokenStream {
         let import = self.room.import();
         let path = &self.path;
-        let at = place(path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()));
+        let at = spans::instead_of(
+            path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()),
+        );
         let callee = match self.single {
             Some(_) => quote_spanned! { at => ({ #import #path }) },
             None => path.clone(),
@@ -186,13 +188,13 @@ impl Call {
             // Blamed on the word: the call around it is the pipeline's.
             Value::Word(word) if self.single.is_some() => {
                 let path = spans::moved(path, word.span());
-                quote_spanned! { place(word.span()) => { #import #path::#word } }
+                quote_spanned! { spans::instead_of(word.span()) => { #import #path::#word } }
             }
             Value::Word(word) => quote! { #path::#word },
             Value::WordCall(word, args) if self.single.is_some() => {
                 // The word is the connector's, or else a function in the user's scope.
                 let path = spans::moved(path, word.span());
-                quote_spanned! { place(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
+                quote_spanned! { spans::instead_of(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
             }
             Value::WordCall(word, args) => quote! { #word(#args) },
             Value::Columns(columns) => {

@@ -54,16 +54,16 @@ fn unit(literal: &Literal) -> Unit {
 
 /// `Duration::from_secs(10)`.
 fn duration(micros: u64, span: Span) -> TokenStream {
-    let duration = spans::at(paths::duration(), span);
+    let duration = spans::moved(&paths::duration(), span);
     let (function, number) = match micros {
         whole if whole % 1_000_000 == 0 => ("from_secs", whole / 1_000_000),
         whole if whole % 1_000 == 0 => ("from_millis", whole / 1_000),
         other => ("from_micros", other),
     };
-    let function = Ident::new(function, spans::place(span));
+    let function = Ident::new(function, spans::instead_of(span));
     let mut number = Literal::u64_unsuffixed(number);
-    number.set_span(spans::place(span));
-    quote_spanned! { spans::place(span) => #duration::#function(#number) }
+    number.set_span(spans::instead_of(span));
+    quote_spanned! { spans::instead_of(span) => #duration::#function(#number) }
 }
 
 /// Replaces durations and sizes anywhere in an expression by what they are in Rust.

@@ -27,7 +27,7 @@ impl Filter {
         plan.line(stage.text());
         let condition = plan.expression(&self.condition, diags);
         let (input, leave) = (ours("__input"), plan.leave());
-        let (at, predicate) = (place(stage.word.span()), spans::at(paths::predicate(), stage.word.span()));
+        let (at, predicate) = (place(stage.word.span()), spans::at(&paths::predicate(), stage.word.span()));
         let keep = quote_spanned! { at => #predicate(#condition) };
         // A record that never gets to `decode` is a row all the same.
         let count = (plan.phase == Phase::Records && plan.decodes).then(|| quote! { #input.undecoded(); });

@@ -106,7 +106,7 @@ impl Sink {
             for column in columns {
                 let value = plan.column(column, diags);
                 let check = if key == words::PARTITION_BY {
-                    let partition_key = spans::at(paths::partition_key(), column.span());
+                    let partition_key = spans::at(&paths::partition_key(), column.span());
                     let at = place(column.span());
                     quote_spanned! { at => #partition_key(#value); }
                 } else {

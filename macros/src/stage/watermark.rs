@@ -52,7 +52,7 @@ impl Watermark {
             None => match &plan.row.base {
                 Some(base) => {
                     let (event_time, row) =
-                        (spans::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
+                        (spans::at(&paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
                     plan.event_time = true;
                     let at = place(stage.word.span());
                     quote_spanned! { at => #event_time(&#row) }
