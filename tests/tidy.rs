@@ -58,7 +58,7 @@ const RUNTIME: &[&[&str]] = &[
 /// holds rows, connectors and lists of columns.
 const MACROS: &[&[&str]] = &[
     &["words", "diag", "paths", "spans"],
-    &["tokens", "split", "literal", "columns", "sql"],
+    &["tokens", "split", "rust", "literal", "columns", "sql"],
     &["expression", "schema"],
     &["connector", "row"],
     &["plan"],

@@ -12,7 +12,7 @@ use crate::expression::expression;
 use crate::paths::Room;
 use crate::spans::{self, place};
 use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
-use crate::words;
+use crate::{rust, words};
 
 /// A source, format or sink.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl Connector {
             return None;
         }
         if let Some(value) = cursor.group(Delimiter::Brace) {
-            return Some(Self::Value(value.stream()));
+            return rust::value(value, diags).map(Self::Value);
         }
         let mut path = TokenStream::new();
         let mut segments = Vec::new();
@@ -247,17 +247,17 @@ fn arguments(tokens: &[TokenTree], room: Room, connector: &Ident, diags: &mut Di
             if !options.is_empty() {
                 diags.push(stream(piece), "positional arguments come before options", "move it to the front");
             }
-            args.extend(rust(piece, connector, diags).map(Arg::Positional));
+            args.extend(argument(piece, connector, diags).map(Arg::Positional));
         }
     }
     (diags.len() == before).then_some(args)
 }
 
-fn rust(tokens: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<TokenStream> {
+fn argument(tokens: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<TokenStream> {
     if let [TokenTree::Group(group)] = tokens
         && group.delimiter() == Delimiter::Brace
     {
-        return Some(group.stream());
+        return rust::value(group, diags);
     }
     expression(tokens, whose, "key = value", diags)
 }
@@ -276,7 +276,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             } else {
                 // Several arguments are checked one by one.
                 let parts: Option<Vec<_>> =
-                    split_commas(&args).into_iter().map(|part| rust(part, key, diags)).collect();
+                    split_commas(&args).into_iter().map(|part| argument(part, key, diags)).collect();
                 let parts = parts?;
                 quote! { #(#parts),* }
             };
@@ -286,7 +286,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             let items = inside(group);
             let mut columns: Vec<Ident> = Vec::new();
             for piece in split_commas(&items) {
-                let [TokenTree::Ident(column)] = piece else { return rust(tokens, key, diags).map(Value::Rust) };
+                let [TokenTree::Ident(column)] = piece else { return argument(tokens, key, diags).map(Value::Rust) };
                 if columns.contains(column) {
                     diags.push(column, format!("column `{column}` is named twice"), "name it once");
                 }
@@ -298,7 +298,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             diags.push(key, format!("option `{key}` has no value"), format!("write `{key} = ..`, or take it away"));
             None
         }
-        _ => rust(tokens, key, diags).map(Value::Rust),
+        _ => argument(tokens, key, diags).map(Value::Rust),
     }
 }
 

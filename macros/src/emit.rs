@@ -22,7 +22,7 @@ use crate::{ast, check, paths, spans, split, words};
 /// }
 /// ```
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
-    let shown = spans::for_editors(|| one(input.clone())).code;
+    let shown = shown(input.clone());
     let One { faults, code } = one(input);
     let pipeline = ours("__pipeline");
     quote! {
@@ -38,6 +38,18 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
             #pipeline
         }
     }
+}
+
+/// What an editor shows.
+pub(crate) fn shown(input: TokenStream) -> TokenStream {
+    spans::for_editors(|| one(input)).code
+}
+
+/// What rustc compiles.
+#[cfg(test)]
+pub(crate) fn one_for_rustc(input: TokenStream) -> TokenStream {
+    let One { faults, code } = one(input);
+    quote! { #faults #code }
 }
 
 /// One of the two expansions.

@@ -1,10 +1,11 @@
 //! Expressions of a stage: they are Rust's, and are checked to be whole before they are emitted, so that one that is not
 //! spoils nothing else. Words of other dialects get an answer of their own.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 use crate::diag::Diags;
 use crate::literal;
+use crate::rust::whole;
 use crate::sql;
 use crate::tokens::{is_lone, is_punct, stream, text};
 
@@ -29,40 +30,6 @@ pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, dia
     (diags.len() == before).then_some(replaced)
 }
 
-/// Whether the tokens are one expression of Rust.
-fn whole(tokens: &[TokenTree], diags: &mut Diags) {
-    let one = |input: syn::parse::ParseStream<'_>| {
-        let expression: syn::Expr = input.parse()?;
-        Ok((expression, input.parse::<TokenStream>()?))
-    };
-    match syn::parse::Parser::parse2(one, stream(tokens)) {
-        Ok((syn::Expr::Let(given), _)) => diags.push(
-            given.let_token,
-            "`let` is no expression",
-            "write `matches!(a, Some(x) if x > 1)`, or `if let Some(x) = a { x > 1 } else { false }`",
-        ),
-        Ok((_, rest)) => {
-            if let Some(next) = rest.into_iter().next() {
-                let text = text(&next.clone().into());
-                let message = format!("the expression ends before `{text}`");
-                diags.push(next, message, "take it away, or put an operator before it");
-            }
-        }
-        Err(error) => match error.to_string().strip_prefix("unexpected end of input, ") {
-            Some(expected) => diags.push(
-                tokens.last(),
-                format!("this expression is not complete: {expected} after it"),
-                "complete it, or take the operator away",
-            ),
-            None => diags.push_at(
-                error.span(),
-                format!("this is not an expression: {error}"),
-                "expressions are Rust's; bit-or and closures stand inside of `(..)`",
-            ),
-        },
-    }
-}
-
 /// Looks for words and operators of other dialects.
 fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
     let get = |index: usize| tokens.get(index);
@@ -75,7 +42,9 @@ fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
             TokenTree::Group(group) => {
                 // What a call or a macro gets may have `=` in it (`format!("{x}", x = 1)`), what a block holds, too.
                 let plain = group.delimiter() == Delimiter::Parenthesis && !before.is_some_and(ends_call);
-                if group.delimiter() != Delimiter::Brace {
+                if group.delimiter() == Delimiter::Brace {
+                    missing_operator(tokens, index, group, diags);
+                } else {
                     let inner: Vec<TokenTree> = group.stream().into_iter().collect();
                     dialect(&inner, top && plain, diags);
                 }
@@ -93,6 +62,22 @@ fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
             TokenTree::Ident(word) if index >= said => said = sql::word(tokens, index, word, diags),
             _ => {}
         }
+    }
+}
+
+/// `temperature {threshold}`: what looks like a struct literal of Rust, but for the small letters.
+fn missing_operator(tokens: &[TokenTree], index: usize, braces: &Group, diags: &mut Diags) {
+    const OPEN_BLOCKS: [&str; 9] = ["if", "else", "match", "while", "for", "loop", "unsafe", "async", "move"];
+    let Some((TokenTree::Ident(name), earlier)) = tokens.get(..index).and_then(<[TokenTree]>::split_last) else {
+        return;
+    };
+    let keyword =
+        |token: &TokenTree| matches!(token, TokenTree::Ident(word) if OPEN_BLOCKS.iter().any(|open| word == open));
+    let small = name.to_string().starts_with(|letter: char| letter.is_lowercase() || letter == '_');
+    let path = earlier.last().is_some_and(|before| is_punct(Some(before), ':'));
+    if small && !path && !OPEN_BLOCKS.iter().any(|open| name == open) && !earlier.iter().any(keyword) {
+        let value = text(&TokenTree::Group(braces.clone()).into());
+        diags.push(braces, format!("no operator before `{value}`"), format!("write `{name} > {value}` or another one"));
     }
 }
 

@@ -15,6 +15,7 @@ mod paths;
 mod plan;
 mod recover;
 mod row;
+mod rust;
 mod schema;
 mod spans;
 mod split;

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use crate::diag::{Diags, did_you_mean};
 use crate::tokens::{stream, text};
-use crate::{paths, spans, words};
+use crate::{paths, rust, spans, words};
 
 /// A duration of the language.
 #[derive(Debug, Clone)]
@@ -116,7 +116,7 @@ pub(crate) fn length(tokens: &[TokenTree], whose: &Ident, example: &str, diags: 
     match tokens {
         [] => diags.push(whose, format!("`{whose}` needs a duration"), format!("write `{example}`")),
         [TokenTree::Group(value)] if value.delimiter() == Delimiter::Brace => {
-            return Some(Length { micros: None, tokens: value.stream() });
+            return rust::value(value, diags).map(|tokens| Length { micros: None, tokens });
         }
         [TokenTree::Literal(literal)] => match unit(literal) {
             Unit::Duration(micros) => {
