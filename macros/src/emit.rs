@@ -1,6 +1,6 @@
 //! From stages to the expansion.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::ast::Joined;
@@ -17,14 +17,15 @@ use crate::{ast, check, paths, spans, split, words};
 ///     #[cfg(not(rust_analyzer))]
 ///     let pipeline = { what is wrong, and what rustc compiles };
 ///     #[cfg(rust_analyzer)]
-///     let pipeline = { what an editor shows };
+///     let pipeline = editor! { what an editor shows };
 ///     pipeline
 /// }
 /// ```
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let shown = shown(input.clone());
-    let One { faults, code } = one(input);
-    let pipeline = ours("__pipeline");
+    let One { faults, code, .. } = one(input);
+    // Half-typed code is none that rustc could parse, even to leave it out; as a macro's tokens it is not parsed.
+    let (pipeline, editor) = (ours("__pipeline"), paths::editor());
     quote! {
         {
             #[allow(unexpected_cfgs)]
@@ -32,7 +33,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
                 #[cfg(not(rust_analyzer))]
                 let #pipeline = { #faults #code };
                 #[cfg(rust_analyzer)]
-                let #pipeline = #shown;
+                let #pipeline = #editor { #shown };
                 #pipeline
             };
             #pipeline
@@ -42,13 +43,22 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 /// What an editor shows.
 pub(crate) fn shown(input: TokenStream) -> TokenStream {
-    spans::for_editors(|| one(input)).code
+    let One { code, words, .. } = spans::for_editors(|| one(input));
+    // The words of stages are the names of modules, in which their documentation is.
+    let stage = paths::stage();
+    quote! {
+        {
+            #[allow(unused_imports)]
+            use #stage::{#(#words as _),*};
+            #code
+        }
+    }
 }
 
 /// What rustc compiles.
 #[cfg(test)]
 pub(crate) fn one_for_rustc(input: TokenStream) -> TokenStream {
-    let One { faults, code } = one(input);
+    let One { faults, code, .. } = one(input);
     quote! { #faults #code }
 }
 
@@ -58,6 +68,8 @@ struct One {
     faults: Option<TokenStream>,
     /// A block of type `Pipeline`.
     code: TokenStream,
+    /// The first words of the stages.
+    words: Vec<Ident>,
 }
 
 fn one(input: TokenStream) -> One {
@@ -83,13 +95,14 @@ fn one(input: TokenStream) -> One {
         write(stage, &mut plan, &mut diags);
     }
     let faults = diags.finish();
+    let words = stages.iter().filter(|stage| !stage.is_wordless()).map(|stage| stage.word.clone()).collect();
     if faults.is_none() {
-        return One { faults, code: plan.finish() };
+        return One { faults, code: plan.finish(), words };
     }
     if stages.is_empty() {
         plan.raw(everything);
     }
-    One { faults, code: plan.finish_broken() }
+    One { faults, code: plan.finish_broken(), words }
 }
 
 /// Whether there is a `decode` in its place.
@@ -102,12 +115,12 @@ fn decodes(stages: &[Stage]) -> bool {
 /// it, and the stages after it are looked at for their own faults only.
 fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
     if plan.is_frozen() {
-        plan.raw(stage.raw.clone());
+        plan.raw(stage.rest());
     }
     if misplaced(stage, plan) {
         // It has been said; nothing is known of the rows after it.
         if !plan.is_frozen() {
-            plan.raw(stage.raw.clone());
+            plan.raw(stage.rest());
             plan.freeze();
         }
         plan.row = Row { unknown: true, ..Row::default() };
@@ -123,7 +136,7 @@ fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
     }
     let after = std::mem::replace(plan, saved);
     if !plan.is_frozen() {
-        plan.raw(stage.raw.clone());
+        plan.raw(stage.rest());
     }
     if stage.keeps_row() {
         return;

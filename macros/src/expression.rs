@@ -6,8 +6,8 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::diag::Diags;
 use crate::literal;
 use crate::rust::whole;
-use crate::sql;
 use crate::tokens::{is_lone, is_punct, stream, text};
+use crate::{spans, sql};
 
 /// An expression that belongs to `whose`; `None` when something is wrong with it, which has been said.
 pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, diags: &mut Diags) -> Option<TokenStream> {
@@ -21,6 +21,10 @@ pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, dia
     {
         diags.push(star, "`*` stands for no column", "rows are counted by `count()`");
         return None;
+    }
+    if spans::is_editor() {
+        // An editor's parser takes what is half typed, and completes it if it knows the row.
+        return Some(literal::replace(stream(tokens), &mut Diags::default()));
     }
     dialect(tokens, true, diags);
     if diags.len() == before {

@@ -34,6 +34,7 @@ macro_rules! paths {
 
 paths! {
     from => [::millstream::pipeline::from]
+    stage => [::millstream::stage]
     predicate => [::millstream::schema::Predicate::keep]
     event_time => [::millstream::schema::EventTime::event_time]
     projection => [::millstream::schema::Projection]

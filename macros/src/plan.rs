@@ -403,13 +403,13 @@ impl Plan {
     pub(crate) fn finish_broken(mut self) -> TokenStream {
         self.freeze();
         let (whole, broken) = (self.frozen, paths::broken());
-        let (raw, editor) = (self.raw.iter().filter(|_| spans::is_editor()), paths::editor());
+        let raw = self.raw.iter().filter(|_| spans::is_editor());
         quote! {
             {
                 #[allow(unused, clippy::all)]
                 {
                     #whole
-                    #(#editor { #raw })*
+                    #({ #raw })*
                 }
                 #broken
             }

@@ -3,11 +3,15 @@
 use proc_macro2::{Group, TokenStream, TokenTree};
 
 use crate::diag::Diags;
+use crate::spans;
 use crate::tokens::{inside, stream, text};
 
 /// The Rust value in `{..}`, whose code stands for itself: an expression, or a block of statements.
 pub(crate) fn value(braces: &Group, diags: &mut Diags) -> Option<TokenStream> {
     let (inner, before) = (braces.stream(), diags.len());
+    if spans::is_editor() {
+        return Some(inner);
+    }
     if inner.is_empty() {
         diags.push(braces, "no value in these braces", "write `{value}`, with a value of the program");
         return None;

@@ -201,10 +201,10 @@ pub fn broken() -> Pipeline {
         .sink(crate::sink::collect())
 }
 
-/// The tokens of a stage that was left out, where an editor finds them.
+/// Code that only editors expand.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __editor {
-    ($($tokens:tt)*) => { { $($tokens)* } };
+    ($($tokens:tt)*) => { $($tokens)* };
 }
 pub use crate::__editor as editor;

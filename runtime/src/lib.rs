@@ -87,6 +87,7 @@ pub mod secret;
 pub mod setting;
 pub mod sink;
 pub mod source;
+pub mod stage;
 pub mod state;
 pub mod store;
 pub mod testing;

@@ -12,7 +12,7 @@ use crate::expression::expression;
 use crate::paths::{self, Room};
 use crate::plan::{Pending, Plan, Time};
 use crate::row::{Row, ours, ours_at};
-use crate::spans::place;
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 
@@ -63,6 +63,12 @@ fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggr
             args.push(expression(arg, &name, "mean = avg(temperature)", diags)?);
         }
         return Some(Aggregate { name, path: stream(path), single: path.len() == 1, args });
+    }
+    if spans::is_editor()
+        && value.iter().all(|token| matches!(token, TokenTree::Ident(_)) || is_punct(Some(token), ':'))
+    {
+        // A name that is not typed to its end.
+        return Some(Aggregate { name, path: stream(value), single: value.len() == 1, args: Vec::new() });
     }
     diags.push(
         stream(value),

@@ -208,6 +208,11 @@ impl Stage {
         text(&self.raw)
     }
 
+    /// Its tokens behind the word.
+    pub(crate) fn rest(&self) -> TokenStream {
+        self.raw.clone().into_iter().skip(usize::from(!self.is_wordless())).collect()
+    }
+
     /// Whether the row is the same after it, so that what follows can be checked although it is broken.
     pub(crate) fn keeps_row(&self) -> bool {
         [words::FILTER, words::WATERMARK].iter().any(|word| self.is(word) || self.stands_for(word))

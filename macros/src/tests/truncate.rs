@@ -2,8 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 
+use quote::quote;
+
 use super::{is_expression, is_ours, texts, words_of};
-use crate::emit::{expand, shown};
+use crate::emit::{one_for_rustc, shown};
 
 /// Every text that is cut after a token, in all depths.
 fn prefixes(tokens: TokenStream) -> Vec<TokenStream> {
@@ -42,7 +44,8 @@ fn gaps(tokens: &TokenStream, more: &TokenTree) -> Vec<TokenStream> {
 
 /// The text expands to an expression, and an editor finds every name of it.
 fn check(text: &TokenStream) {
-    let (whole, shown) = (expand(text.clone()), shown(text.clone()));
+    let (code, shown) = (one_for_rustc(text.clone()), shown(text.clone()));
+    let whole = quote! { { #code } };
     assert!(is_expression(&whole), "not an expression: {text}\n{whole}");
     let (mut typed, mut kept) = (Vec::new(), Vec::new());
     words_of(text.clone(), &mut typed);
