@@ -204,6 +204,13 @@ impl Plan {
         let mut resolve = |ident: &Ident| row.resolve(ident, phase, diags);
         let found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
         for capture in found.captures {
+            if capture.tokens.is_empty() && !spans::is_editor() {
+                diags.push_at(
+                    capture.ident.span(),
+                    "no value in these braces",
+                    "write `{value}`, with a value of the program",
+                );
+            }
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
         }

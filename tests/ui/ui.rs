@@ -4,9 +4,8 @@
 //! |---|---|
 //! | `by_macro` | sentences of millstream's macros; they are the same on every toolchain and are always compared |
 //! | `by_rustc` | rustc's words, with the sentences of millstream's traits; compared with the pinned rustc only |
-//! | `pass` | no message at all: what must compile, under lints that forbid more than a user would |
 //!
-//! Write them anew with `TRYBUILD=overwrite cargo test -p millstream-ui`, and read the difference.
+//! What must print nothing at all is `quiet.rs`. Write the messages anew with `TRYBUILD=overwrite cargo test -p millstream-ui`, and read the difference.
 #![allow(clippy::print_stderr)]
 
 /// The rustc whose words stand in the `.stderr` files of `by_rustc`.
