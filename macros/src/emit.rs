@@ -14,26 +14,27 @@ use crate::{ast, check, paths, spans, split, words};
 ///
 /// ```text
 /// {
-///     #[cfg(not(rust_analyzer))]
-///     let pipeline = { what is wrong, and what rustc compiles };
 ///     #[cfg(rust_analyzer)]
-///     let pipeline = editor! { what an editor shows };
+///     let pipeline = variant! { what an editor shows };
+///     #[cfg(not(rust_analyzer))]
+///     let pipeline = variant! { what is wrong, and what rustc compiles };
 ///     pipeline
 /// }
 /// ```
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let shown = shown(input.clone());
     let One { faults, code, .. } = one(input);
-    // Half-typed code is none that rustc could parse, even to leave it out; as a macro's tokens it is not parsed.
-    let (pipeline, editor) = (ours("__pipeline"), paths::editor());
+    // Both are a macro's tokens, as those are not looked at where they are left out: half-typed code is none that rustc
+    // could parse, and an editor would complete a name in the first code it finds it in.
+    let (pipeline, variant) = (ours("__pipeline"), paths::variant());
     quote! {
         {
             #[allow(unexpected_cfgs)]
             let #pipeline = {
-                #[cfg(not(rust_analyzer))]
-                let #pipeline = { #faults #code };
                 #[cfg(rust_analyzer)]
-                let #pipeline = #editor { #shown };
+                let #pipeline = #variant { #shown };
+                #[cfg(not(rust_analyzer))]
+                let #pipeline = #variant { { #faults #code } };
                 #pipeline
             };
             #pipeline

@@ -52,10 +52,12 @@ fn unit(literal: &Literal) -> Unit {
     }
 }
 
-/// `Duration::from_secs(10)`.
+/// `Duration::from_secs(10)`, in the largest unit that fits.
 fn duration(micros: u64, span: Span) -> TokenStream {
     let duration = spans::moved(&paths::duration(), span);
     let (function, number) = match micros {
+        whole if whole > 0 && whole % 3_600_000_000 == 0 => ("from_hours", whole / 3_600_000_000),
+        whole if whole > 0 && whole % 60_000_000 == 0 => ("from_mins", whole / 60_000_000),
         whole if whole % 1_000_000 == 0 => ("from_secs", whole / 1_000_000),
         whole if whole % 1_000 == 0 => ("from_millis", whole / 1_000),
         other => ("from_micros", other),

@@ -53,7 +53,7 @@ paths! {
     window_time => [::millstream::__private::window_time]
     empty => [::millstream::__private::Empty {}]
     broken => [::millstream::__private::broken()]
-    editor => [::millstream::__private::editor!]
+    variant => [::millstream::__private::variant!]
     some => [::std::option::Option::Some]
     default => [::std::default::Default::default()]
     clone => [::std::clone::Clone::clone]

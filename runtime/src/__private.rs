@@ -201,10 +201,10 @@ pub fn broken() -> Pipeline {
         .sink(crate::sink::collect())
 }
 
-/// Code that only editors expand.
+/// Code that is left out, unparsed, where its `cfg` does not hold.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __editor {
+macro_rules! __variant {
     ($($tokens:tt)*) => { $($tokens)* };
 }
-pub use crate::__editor as editor;
+pub use crate::__variant as variant;

@@ -42,7 +42,6 @@ struct Line {
 }
 
 /// Every stage.
-#[must_use]
 pub fn grouped(threshold: f64) -> Pipeline {
     pipeline! {
         from memory(["{}"])
@@ -66,7 +65,6 @@ fn ts(window: millstream::operator::Window) -> Timestamp {
 }
 
 /// Streams, formats without a type, declared rows.
-#[must_use]
 pub fn lines() -> Pipeline {
     let rows = millstream::sink::collect();
     pipeline! {

@@ -70,7 +70,7 @@ fn pipeline() -> Pipeline {
                     window_name: "w",
                     keys: &["device_id"],
                     window: ::millstream::operator::WindowSpec::tumbling(
-                        ::millstream::time::Duration::from_secs(60),
+                        ::millstream::time::Duration::from_mins(1),
                     ),
                     name: "device_id, tumbling(1min)".to_owned(),
                     values: &["n", "mean"],
