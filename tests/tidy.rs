@@ -43,7 +43,7 @@ const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["decimal"],
     &["time"],
-    &["clock", "secret"],
+    &["clock", "secret", "setting", "stage"],
     &["store"],
     &["schema"],
     &["agg", "source"],
@@ -58,8 +58,8 @@ const RUNTIME: &[&[&str]] = &[
 /// The rooms of the macros, lower ones first. Those of one line are read together: a chain is made of stages, and a stage
 /// holds rows, connectors and lists of columns.
 const MACROS: &[&[&str]] = &[
-    &["words", "diag", "paths"],
-    &["tokens", "split", "literal", "columns"],
+    &["words", "diag", "paths", "spans"],
+    &["tokens", "split", "rust", "literal", "columns", "sql"],
     &["expression", "schema"],
     &["connector", "row"],
     &["plan"],
@@ -210,5 +210,16 @@ fn the_packages_that_were_asked_for_are_in_use() {
         assert!(declared, "{package} is no direct dependency");
         let path = format!("{}::", package.replace('-', "_"));
         assert!(code.contains(&path), "{package} is not used");
+    }
+}
+
+/// An editor shows the documentation of a stage where its word stands.
+#[test]
+fn every_stage_is_documented() {
+    let words = fs::read_to_string(root().join("macros/src/words.rs")).unwrap();
+    let list = words.split("const STAGES: &[&str] = &[").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let modules = fs::read_to_string(root().join("runtime/src/stage.rs")).unwrap();
+    for stage in list.split(',').map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty()) {
+        assert!(modules.contains(&format!("pub mod {stage} {{}}")), "runtime/src/stage.rs does not describe `{stage}`");
     }
 }

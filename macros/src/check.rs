@@ -10,8 +10,6 @@ use crate::words;
 pub(crate) fn all(stages: &[Stage], diags: &mut Diags) {
     ends(stages, diags);
     order(stages, diags);
-    once(stages, words::DECODE, diags);
-    once(stages, words::WATERMARK, diags);
     groups(stages, diags);
     crate::modes::check(stages, diags);
 }
@@ -21,6 +19,7 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     if let Some(first) = stages.first()
         && !first.is(words::FROM)
         && !first.stands_for(words::FROM)
+        && !first.is_wordless()
     {
         diags.push(
             &first.word,
@@ -39,38 +38,30 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     }
 }
 
-/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, a stage after `sink`.
+/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, `decode` or `watermark`, a stage after `sink`.
 fn order(stages: &[Stage], diags: &mut Diags) {
     let mut grouped: Option<&Ident> = None;
     let mut sunk = false;
     for (index, stage) in stages.iter().enumerate() {
-        let word = &stage.word;
+        let (word, earlier) = (&stage.word, stages.get(..index).unwrap_or_default());
         if stage.is(words::FROM) && index > 0 {
             diags.push(word, "`from` begins a pipeline", "put it first; `union` and `join` are not supported yet");
-        }
-        if sunk {
+        } else if sunk {
             diags.push(word, format!("`{word}` comes after `sink`"), "move it before `sink`, which ends the pipeline");
-        }
-        if let Some(first) = grouped {
-            if stage.is(words::DECODE) {
-                diags.push(word, format!("`decode` must come before `{first}`"), "move it up, directly after `from`");
-            }
-            if stage.is(words::WATERMARK) {
-                let help = "move it up; a second `group_by` needs none";
-                diags.push(word, format!("`watermark` must come before `{first}`"), help);
-            }
+        } else if let Some(first) = grouped.filter(|_| stage.is(words::DECODE)) {
+            diags.push(word, format!("`decode` must come before `{first}`"), "move it up, directly after `from`");
+        } else if let Some(first) = grouped.filter(|_| stage.is(words::WATERMARK)) {
+            let help = "move it up; a second `group_by` needs none";
+            diags.push(word, format!("`watermark` must come before `{first}`"), help);
+        } else if [words::DECODE, words::WATERMARK].iter().any(|once| stage.is(once))
+            && earlier.iter().any(|other| other.word == *word)
+        {
+            diags.push(word, format!("a second `{word}`"), "keep one of the two");
         }
         if stage.is(words::GROUP_BY) || stage.is(words::AGG) {
             grouped = grouped.or(Some(word));
         }
         sunk |= stage.is(words::SINK);
-    }
-}
-
-/// `.. | watermark 10s | watermark ts 5s`.
-fn once(stages: &[Stage], word: &str, diags: &mut Diags) {
-    for stage in stages.iter().filter(|stage| stage.is(word)).skip(1) {
-        diags.push(&stage.word, format!("a second `{word}`"), "keep one of the two");
     }
 }
 

@@ -63,6 +63,11 @@ impl Diags {
         self.faults.len()
     }
 
+    /// Takes back what was pushed since there were `len` faults.
+    pub(crate) fn back_to(&mut self, len: usize) {
+        self.faults.truncate(len);
+    }
+
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.faults.is_empty()

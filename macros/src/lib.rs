@@ -16,8 +16,11 @@ mod paths;
 mod plan;
 mod recover;
 mod row;
+mod rust;
 mod schema;
+mod spans;
 mod split;
+mod sql;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,10 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use crate::columns::{ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
-use crate::row::{Phase, Row, ours, ours_at, place, row_var};
+use crate::row::{Phase, Row, ours, ours_at, row_var};
+use crate::spans::place;
 use crate::tokens::is_punct;
-use crate::{paths, words};
+use crate::{paths, spans, words};
 
 /// Where the event time of a row comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,13 +205,13 @@ impl Plan {
     }
 
     /// Ends the closure: `.keyed(spec, move |record, input, out| { .. })`.
-    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream) {
+    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream, at: Span) {
         let body = self.fold();
         let lines = std::mem::take(&mut self.lines);
         let clone = paths::clone();
         let clones = std::mem::take(&mut self.cloned);
         let (item, input, out) = (ours("__item"), ours("__input"), ours("__out"));
-        let method = ours(method);
+        let method = ours_at(method, at);
         self.chain.extend(quote! {
             #(.stage(#lines))*
             .#method(#before {
@@ -237,7 +238,7 @@ impl Plan {
     fn attempt(&mut self, whose: Option<&Ident>, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
         let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
         let value = self.walk(tokens, diags);
-        let attempt = paths::at(paths::attempt(), span);
+        let attempt = spans::at(&paths::attempt(), span);
         let (result, leave, count) = (paths::result(), self.leave(), self.uncounted());
         let (input, name) = (ours("__input"), whose.map(plain));
         let within = name.map(|name| quote! { .within(#name) });
@@ -271,6 +272,13 @@ impl Plan {
             found.tokens = quote_spanned! { ident.span() => #kept(&#ident).__kept() };
         }
         for capture in found.captures {
+            if capture.tokens.is_empty() && !spans::is_editor() {
+                diags.push_at(
+                    capture.ident.span(),
+                    "no value in these braces",
+                    "write `{value}`, with a value of the program",
+                );
+            }
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
         }
@@ -318,7 +326,8 @@ impl Plan {
         let number = self.rows.len() + 1;
         let (var, name) = (row_var(number, Span::mixed_site()), paths::row_struct(number));
         let (names, values): (Vec<Ident>, Vec<TokenStream>) = columns.into_iter().unzip();
-        self.statement(quote! { let #var = #name { #(#names: #values),* }; });
+        let again = names.iter().map(spans::again);
+        self.statement(quote! { let #var = #name { #(#again: #values),* }; });
         self.rows.push(RowStruct { names: names.clone(), written: false });
         self.row.named = names;
         self.row.number = Some(number);
@@ -331,8 +340,8 @@ impl Plan {
         let named = self.row.named.iter();
         named
             .map(|name| {
-                let var = row_var(number, name.span());
-                (name.clone(), quote! { #var.#name })
+                let (var, again) = (row_var(number, name.span()), spans::again(name));
+                (name.clone(), quote! { #var.#again })
             })
             .collect()
     }
@@ -354,7 +363,8 @@ impl Plan {
     /// Keeps the names of streams, which stand for nothing in Rust, where an editor finds them.
     pub(crate) fn streams(&mut self, names: &[Ident]) {
         if !names.is_empty() {
-            let (given, used) = (names.iter(), names.iter());
+            let names = names.iter().filter(|name| *name != "_");
+            let (given, used) = (names.clone(), names);
             self.item(quote! { { #(#[allow(unused_variables)] let #given = ();)* #(let _ = #used;)* } });
         }
     }
@@ -385,9 +395,12 @@ impl Plan {
             let mut whole = self.clone();
             whole.frozen = Some(TokenStream::new());
             if !whole.chain.is_empty() && !whole.sunk {
+                if whole.phase == Phase::Records && whole.decodes {
+                    whole.chain(quote! { .undecoded() });
+                }
                 let (out, empty) = (ours("__out"), paths::empty());
                 whole.statement(quote! { #out.emit(#empty); });
-                whole.end_closure("rows", TokenStream::new());
+                whole.end_closure("rows", TokenStream::new(), Span::mixed_site());
             }
             let items = whole.before_chain();
             let chain = whole.chain;
@@ -473,16 +486,16 @@ impl Plan {
 
     /// The expansion with faults: what is whole is type-checked, what is not is kept for editors, and the value is a
     /// pipeline all the same.
-    pub(crate) fn finish_broken(mut self, faults: TokenStream) -> TokenStream {
+    pub(crate) fn finish_broken(mut self) -> TokenStream {
         self.freeze();
-        let (whole, raw, editor, broken) = (self.frozen, self.raw, paths::editor(), paths::broken());
+        let (whole, broken) = (self.frozen, paths::broken());
+        let raw = self.raw.iter().filter(|_| spans::is_editor());
         quote! {
             {
-                #faults
-                #[allow(unused, unexpected_cfgs, clippy::all)]
+                #[allow(unused, clippy::all)]
                 {
                     #whole
-                    #(#[cfg(rust_analyzer)] #editor { #raw })*
+                    #({ #raw })*
                 }
                 #broken
             }
@@ -508,6 +521,7 @@ impl RowStruct {
         let types: Vec<Ident> = (0..names.len()).map(|index| format_ident!("C{index}")).collect();
         let written = self.written.then(|| {
             let builders = format_ident!("{name}Builders");
+            let names = names.iter().map(spans::again);
             quote! { #row(#builders, #name { #(#names: #types),* }); }
         });
         quote! {

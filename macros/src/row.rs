@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::connector::plain;
 use crate::diag::{Diags, did_you_mean, one_of};
-use crate::words;
+use crate::{spans, words};
 
 /// An identifier of ours; no identifier of the user's can be the same.
 pub(crate) fn ours(name: &str) -> Ident {
@@ -15,12 +15,7 @@ pub(crate) fn ours(name: &str) -> Ident {
 /// An identifier of ours, blamed on the user's token: rustc joins the spans of an expression, and would otherwise blame
 /// the whole pipeline.
 pub(crate) fn ours_at(name: &str, at: Span) -> Ident {
-    Ident::new(name, Span::mixed_site().located_at(at))
-}
-
-/// The place of our tokens that rustc may blame: at the user's token, resolved where ours are.
-pub(crate) fn place(at: Span) -> Span {
-    Span::mixed_site().located_at(at)
+    Ident::new(name, spans::place(at))
 }
 
 /// The most parts of a tuple that the runtime knows.

@@ -296,11 +296,11 @@ pub fn broken() -> Pipeline {
         .sink(crate::sink::collect())
 }
 
-/// The tokens of a stage that was left out, where an editor finds them.
+/// Code that is left out, unparsed, where its `cfg` does not hold.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __editor {
-    ($($tokens:tt)*) => { { $($tokens)* } };
+macro_rules! __variant {
+    ($($tokens:tt)*) => { $($tokens)* };
 }
-pub use crate::__editor as editor;
+pub use crate::__variant as variant;
 pub use crate::newtype;

@@ -12,7 +12,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::{self, Room};
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Row, ours, ours_at, place, tuple};
+use crate::row::{Row, ours, ours_at, tuple};
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, inside, is_punct, split_commas, stream};
 use crate::words;
 
@@ -33,8 +34,8 @@ struct Aggregate {
 
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Agg> {
     let list = columns(cursor, word, "agg { n = count(), mean = avg(temperature) }", diags)?;
-    if list.rest {
-        diags.push(word, "the keys are kept without `..`", "take it away");
+    if let Some(dots) = &list.rest {
+        diags.push(dots, "the keys are kept without `..`", "take it away");
     }
     let mut items = Vec::new();
     for item in list.items {
@@ -65,6 +66,12 @@ fn aggregate(name: Ident, value: &[TokenTree], diags: &mut Diags) -> Option<Aggr
             args.push(expression(arg, &name, "mean = avg(temperature)", diags)?);
         }
         return Some(Aggregate { name, path: stream(path), single: path.len() == 1, args });
+    }
+    if spans::is_editor()
+        && value.iter().all(|token| matches!(token, TokenTree::Ident(_)) || is_punct(Some(token), ':'))
+    {
+        // A name that is not typed to its end.
+        return Some(Aggregate { name, path: stream(value), single: value.len() == 1, args: Vec::new() });
     }
     diags.push(
         stream(value),
@@ -108,7 +115,7 @@ impl Agg {
                 );
             }
             let (update, span) = item.emit(number, plan, diags);
-            let (state, at, apply) = (ours(&format!("__state{number}")), ours(&at), paths::at(paths::apply(), span));
+            let (state, at, apply) = (ours(&format!("__state{number}")), ours(&at), spans::at(&paths::apply(), span));
             applied.extend(quote_spanned! { place(span) => #apply(#update, #state, #at); });
             states.push(quote! { #state });
         }
@@ -121,7 +128,7 @@ impl Agg {
         plan.statement(quote! { if let #some(#states) = #group { #applied } });
         let values: Vec<String> = self.items.iter().map(|item| plain(&item.name)).collect();
         let keyed_spec = paths::keyed_spec();
-        plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, });
+        plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, }, stage.word.span());
 
         let group = ours("__item");
         let part = |letter: char, number: usize, at: Span| ours_at(&format!("__{letter}{number}"), at);

@@ -2,7 +2,7 @@
 //!
 //! The payload is the column `data` of the row so far.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::Stage;
@@ -12,8 +12,9 @@ use crate::connector::Connector;
 use crate::diag::Diags;
 use crate::paths::{self, Room};
 use crate::plan::{Plan, ours_used};
-use crate::row::{Base, Phase, Row, ours, place};
-use crate::tokens::{Cursor, stream};
+use crate::row::{Base, Phase, Row, ours};
+use crate::spans::place;
+use crate::tokens::{Cursor, stream, text};
 use crate::words;
 
 #[derive(Debug)]
@@ -34,6 +35,13 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
             diags.push(stream(tokens), "this is not a type", "write the schema's name, as in `decode json as Reading`");
         }
         schema = Some(stream(tokens));
+    }
+    if schema.is_none()
+        && let Some(TokenTree::Ident(name)) = cursor.peek()
+        && name != words::ELSE
+    {
+        let rest = cursor.rest();
+        diags.push(stream(rest), "no `as` before the type", format!("write `as {}`", text(&stream(rest))));
     }
     let policy = match cursor.word(words::ELSE) {
         Some(else_word) => Some(policy(else_word, cursor, diags)?),

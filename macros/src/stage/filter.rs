@@ -8,7 +8,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
 use crate::plan::Plan;
-use crate::row::{ours, place};
+use crate::row::ours;
+use crate::spans::{self, place};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Filter {
         plan.line(stage.text());
         let condition = plan.expression(&self.condition, diags);
         let (input, leave) = (ours("__input"), plan.leave());
-        let (at, predicate) = (place(stage.word.span()), paths::at(paths::predicate(), stage.word.span()));
+        let (at, predicate) = (place(stage.word.span()), spans::at(&paths::predicate(), stage.word.span()));
         let keep = quote_spanned! { at => #predicate(#condition) };
         let count = plan.uncounted();
         plan.statement(quote! {

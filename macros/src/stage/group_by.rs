@@ -1,19 +1,20 @@
 //! `group_by { k, a = EXPR, w = tumbling([COL,] 1min) } [ttl D | ttl never] [else POLICY] [name ".."]`: the keys and the
 //! window of the `agg` after it.
 
-use proc_macro2::{Delimiter, Ident, Literal, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::policy::{Policy, policy};
 use super::{Stage, first_or};
 use crate::ast::{columns, nothing_left};
 use crate::connector::plain;
-use crate::diag::Diags;
+use crate::diag::{Diags, did_you_mean};
 use crate::expression::expression;
-use crate::literal::{Length, length};
+use crate::literal::{Length, is_length, length};
 use crate::paths;
 use crate::plan::{Pending, Plan, Time};
-use crate::row::{Phase, ours, ours_at, place};
+use crate::row::{Phase, ours, ours_at};
+use crate::spans::place;
 use crate::tokens::{Cursor, inside, is_lone, split_commas, stream, text};
 use crate::words;
 
@@ -60,8 +61,8 @@ struct Window {
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<GroupBy> {
     let example = "group_by { device_id, window = tumbling(1min) }";
     let list = columns(cursor, word, example, diags)?;
-    if list.rest {
-        diags.push(word, "`group_by` names its keys one by one", format!("write `{example}`"));
+    if let Some(dots) = &list.rest {
+        diags.push(dots, "`group_by` names its keys one by one", format!("write `{example}`"));
     }
     let mut columns = Vec::new();
     for item in &list.items {
@@ -71,6 +72,15 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
                     && words::WINDOWS.iter().any(|window| kind == window) =>
             {
                 window(kind, &inside(group), diags).map(Column::Window)
+            }
+            Some([TokenTree::Ident(kind), TokenTree::Group(group)]) if meant(kind, group).is_some() => {
+                let meant = meant(kind, group).unwrap_or_default();
+                diags.push(
+                    kind,
+                    format!("unknown window `{kind}`; did you mean `{meant}`?"),
+                    format!("write `{}`", example_of(meant)),
+                );
+                None
             }
             _ => item.expression(diags).map(|value| value.map_or(Column::Taken, Column::Value)),
         };
@@ -108,6 +118,7 @@ pub(super) fn name(cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Literal
     let literal = cursor.literal().filter(|literal| literal.to_string().starts_with('"'));
     if literal.is_none() {
         diags.push(at, "`name` needs a text", "write `name \"per_device\"`");
+        cursor.rest();
     }
     literal.cloned()
 }
@@ -155,6 +166,26 @@ fn known_time(word: &Ident, plan: &mut Plan) -> Option<TokenStream> {
     }
 }
 
+fn example_of(window: &str) -> &'static str {
+    match window {
+        words::SLIDING => "sliding(10min, every = 1min)",
+        words::SESSION => "session(30min)",
+        _ => "tumbling(1min)",
+    }
+}
+
+/// The window that a misspelt word, or one of another dialect, stands for. A call without a duration is a function's.
+fn meant(kind: &Ident, arguments: &Group) -> Option<&'static str> {
+    let tokens = inside(arguments);
+    if arguments.delimiter() != Delimiter::Parenthesis || !split_commas(&tokens).into_iter().any(is_length) {
+        return None;
+    }
+    let (kind, own) = (kind.to_string(), words::WINDOWS.iter());
+    let other = words::WINDOW_ALIASES.iter().find(|(alias, _)| words::alike(&kind, alias)).map(|(_, ours)| *ours);
+    let own = own.copied().find(|ours| words::alike(&kind, ours));
+    own.or(other).or_else(|| did_you_mean(&kind, words::WINDOWS))
+}
+
 fn window(kind: &Ident, tokens: &[TokenTree], diags: &mut Diags) -> Option<Window> {
     if kind == words::SESSION {
         diags.push(
@@ -165,7 +196,7 @@ fn window(kind: &Ident, tokens: &[TokenTree], diags: &mut Diags) -> Option<Windo
         return None;
     }
     let sliding = kind == words::SLIDING;
-    let example = if sliding { "sliding(10min, every = 1min)" } else { "tumbling(1min)" };
+    let example = if sliding { example_of(words::SLIDING) } else { example_of(words::TUMBLING) };
     let (mut positional, mut every) = (Vec::new(), None);
     for piece in split_commas(tokens) {
         match piece {
@@ -179,6 +210,15 @@ fn window(kind: &Ident, tokens: &[TokenTree], diags: &mut Diags) -> Option<Windo
         }
     }
     let (column, size) = match positional.as_slice() {
+        [size, step] if sliding && is_length(size) && is_length(step) => {
+            let [size, step] = [size, step].map(|length| text(&stream(length)));
+            diags.push(
+                positional.get(1).map(|step| stream(step)),
+                "how often a window starts is named",
+                format!("write `sliding({size}, every = {step})`"),
+            );
+            return None;
+        }
         [size] => (None, *size),
         [column, size] => (Some(expression(column, kind, example, diags)?), *size),
         _ => {

@@ -9,7 +9,8 @@ use crate::connector::{Connector, plain};
 use crate::diag::{Diags, one_of};
 use crate::paths::{self, Room};
 use crate::plan::Plan;
-use crate::row::{Base, ours, ours_at, place};
+use crate::row::{Base, ours, ours_at};
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, stream};
 use crate::words;
 
@@ -75,7 +76,7 @@ impl Declared {
         let names: Vec<String> = kept.iter().map(|(name, _)| plain(name)).collect();
         let constant = match &plan.row.base {
             None => {
-                let named_as = paths::at(paths::named_as(), at);
+                let named_as = spans::at(&paths::named_as(), at);
                 quote_spanned! { at => #named_as::<#schema>(&[#(#names),*]) }
             }
             Some(Base { of: Some(base), .. }) => {
@@ -84,7 +85,7 @@ impl Declared {
                     return;
                 }
                 let dropped = plan.row.dropped.iter().map(plain);
-                let extended_as = paths::at(paths::extended_as(), at);
+                let extended_as = spans::at(&paths::extended_as(), at);
                 quote_spanned! { at => #extended_as::<#schema, #base>(&[#(#names),*], &[#(#dropped),*]) }
             }
             Some(Base { of: None, .. }) => {
@@ -107,7 +108,7 @@ impl Declared {
             quote! { #name: #field }
         });
         let checks = kept.iter().enumerate().map(|(index, (name, value))| {
-            let (field, fits) = (field(index, name), paths::at(fits.clone(), name.span()));
+            let (field, fits) = (field(index, name), spans::at(&fits, name.span()));
             quote_spanned! { place(name.span()) => #fits(#field, #value); }
         });
         plan.statement(quote_spanned! { at =>
@@ -127,7 +128,7 @@ impl Sink {
             for column in columns {
                 let value = plan.column(column, diags);
                 let check = if key == words::PARTITION_BY {
-                    let partition_key = paths::at(paths::partition_key(), column.span());
+                    let partition_key = spans::at(&paths::partition_key(), column.span());
                     let at = place(column.span());
                     quote_spanned! { at => #partition_key(#value); }
                 } else {
@@ -142,11 +143,11 @@ impl Sink {
         let (at, out) = (place(stage.word.span()), ours_at("__out", stage.word.span()));
         let row = row(plan, stage);
         plan.statement(quote_spanned! { at => #out.emit(#row); });
-        plan.end_closure("rows", TokenStream::new());
+        plan.end_closure("rows", TokenStream::new(), stage.word.span());
         let sink = self.sink.emit();
         let mode = self.mode.as_ref().and_then(|mode| match mode.to_string().as_str() {
-            words::UPDATE => Some(paths::at(paths::update(), mode.span())),
-            words::COMPLETE => Some(paths::at(paths::complete(), mode.span())),
+            words::UPDATE => Some(spans::at(&paths::update(), mode.span())),
+            words::COMPLETE => Some(spans::at(&paths::complete(), mode.span())),
             _ => None,
         });
         plan.sink(mode.as_ref(), &sink);
@@ -176,6 +177,6 @@ fn row(plan: &mut Plan, stage: &Stage) -> TokenStream {
         struct #dropped;
         impl #left_out for #dropped { const NAMES: &'static [&'static str] = &[#(#names),*]; }
     });
-    let extended = paths::at(extended, stage.word.span());
+    let extended = spans::at(&extended, stage.word.span());
     quote_spanned! { place(stage.word.span()) => #extended::<_, _, #dropped>::new(#base, #named) }
 }

@@ -9,6 +9,8 @@ pub mod file;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
 pub mod memory;
+#[cfg(not(all(feature = "kinesis", feature = "socket")))]
+mod off;
 pub mod rate;
 #[cfg(feature = "socket")]
 pub mod socket;
@@ -25,6 +27,9 @@ pub use self::file::file;
 #[cfg(feature = "kinesis")]
 pub use self::kinesis::kinesis;
 pub use self::memory::memory;
+#[cfg(not(all(feature = "kinesis", feature = "socket")))]
+#[doc(hidden)]
+pub use self::off::*;
 pub use self::rate::rate;
 #[cfg(feature = "socket")]
 pub use self::socket::socket;

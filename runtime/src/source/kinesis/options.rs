@@ -7,6 +7,7 @@ use super::position::Origin;
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::secret::{IntoSecret, Secret};
+use crate::setting::Setting;
 use crate::time::Timestamp;
 
 /// Records from a stream of Amazon Kinesis Data Streams, named by its name or its ARN.
@@ -165,6 +166,11 @@ impl Default for Tuning {
 }
 
 /// A text or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "this option takes text, not `{Self}`",
+    label = "this must be text",
+    note = "write it in quotes, or `{{value}}` for a Rust value"
+)]
 pub trait IntoText {
     /// The text, if there is one.
     fn into_text(self) -> Option<String>;
@@ -206,39 +212,39 @@ impl Kinesis {
 
     /// Where to begin at the first start (`initialPosition`). Default: [`latest`].
     #[must_use]
-    pub fn start(mut self, start: impl Into<Option<Start>>) -> Self {
-        self.start = start.into().unwrap_or(self.start);
+    pub fn start(mut self, start: impl Setting<Start>) -> Self {
+        self.start = start.given().unwrap_or(self.start);
         self
     }
 
     /// The most Kinesis records in one GetRecords call, 1 to 10,000 (`maxRecordsPerFetch`). Default: 10,000. A record
     /// that a producer has packed counts as one.
     #[must_use]
-    pub fn max_records_per_fetch(mut self, records: impl Into<Option<u32>>) -> Self {
-        self.max_records_per_fetch = records.into().unwrap_or(self.max_records_per_fetch);
+    pub fn max_records_per_fetch(mut self, records: impl Setting<u32>) -> Self {
+        self.max_records_per_fetch = records.given().unwrap_or(self.max_records_per_fetch);
         self
     }
 
     /// How many megabytes (2^20 bytes) a second to read from a shard (`maxFetchRate`). Default: 1.0, at most 2.0, which
     /// is all that a shard gives to all of its readers.
     #[must_use]
-    pub fn max_fetch_rate(mut self, megabytes: impl Into<Option<f64>>) -> Self {
-        self.max_fetch_rate = megabytes.into().unwrap_or(self.max_fetch_rate);
+    pub fn max_fetch_rate(mut self, megabytes: impl Setting<f64>) -> Self {
+        self.max_fetch_rate = megabytes.given().unwrap_or(self.max_fetch_rate);
         self
     }
 
     /// The time between two GetRecords calls for a shard (`minFetchPeriod`). Default: 400 ms, at least 200 ms, which is
     /// all that a shard allows to all of its readers.
     #[must_use]
-    pub fn min_fetch_period(mut self, period: impl Into<Option<Duration>>) -> Self {
-        self.min_fetch_period = period.into().unwrap_or(self.min_fetch_period);
+    pub fn min_fetch_period(mut self, period: impl Setting<Duration>) -> Self {
+        self.min_fetch_period = period.given().unwrap_or(self.min_fetch_period);
         self
     }
 
     /// The longest time to collect records for an epoch (`maxFetchDuration`). Default: until the trigger wants them.
     #[must_use]
-    pub fn max_fetch_duration(mut self, duration: impl Into<Option<Duration>>) -> Self {
-        self.max_fetch_duration = duration.into().or(self.max_fetch_duration);
+    pub fn max_fetch_duration(mut self, duration: impl Setting<Duration>) -> Self {
+        self.max_fetch_duration = duration.given().or(self.max_fetch_duration);
         self
     }
 
@@ -246,16 +252,16 @@ impl Kinesis {
     /// Default: 256 MiB, at least 10 MiB, which is the largest answer of a call; each 10 MiB allow one more call at the
     /// same time.
     #[must_use]
-    pub fn fetch_buffer_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
-        self.fetch_buffer_size = bytes.into().unwrap_or(self.fetch_buffer_size);
+    pub fn fetch_buffer_size(mut self, bytes: impl Setting<u64>) -> Self {
+        self.fetch_buffer_size = bytes.given().unwrap_or(self.fetch_buffer_size);
         self
     }
 
     /// The shortest time between two ListShards calls (`shardFetchInterval`). Default: 1 s. Shards are listed at this
     /// interval while one has ended and its children are not known yet, and every 30 s otherwise.
     #[must_use]
-    pub fn shard_fetch_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.shard_fetch_interval = interval.into().unwrap_or(self.shard_fetch_interval);
+    pub fn shard_fetch_interval(mut self, interval: impl Setting<Duration>) -> Self {
+        self.shard_fetch_interval = interval.given().unwrap_or(self.shard_fetch_interval);
         self
     }
 
@@ -290,16 +296,16 @@ impl Kinesis {
 
     /// What to do when records are gone that were not read yet: [`fail`] or [`skip`]. Default: [`fail`].
     #[must_use]
-    pub fn on_data_loss(mut self, policy: impl Into<Option<OnDataLoss>>) -> Self {
-        self.on_data_loss = policy.into().unwrap_or(self.on_data_loss);
+    pub fn on_data_loss(mut self, policy: impl Setting<OnDataLoss>) -> Self {
+        self.on_data_loss = policy.given().unwrap_or(self.on_data_loss);
         self
     }
 
     /// After how long without a record a shard that is caught up does not hold back the watermark any more. Default:
     /// 30 s.
     #[must_use]
-    pub fn idle_after(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.idle_after = time.into().unwrap_or(self.idle_after);
+    pub fn idle_after(mut self, time: impl Setting<Duration>) -> Self {
+        self.idle_after = time.given().unwrap_or(self.idle_after);
         self
     }
 
