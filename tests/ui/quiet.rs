@@ -53,7 +53,7 @@ pub fn grouped(threshold: f64) -> Pipeline {
         | watermark 10s
         | group_by { device_id, tag, w = tumbling(1min) } name "per_device"
         | agg { n = count(), mean = avg(temperature), hot = count_if(temperature > {threshold}) }
-        | group_by { tag, w = sliding(ts(w), 1h, every = 10min) }
+        | group_by { tag, w = sliding(ts(w), 1h, every = 10min) } name "per_tag"
         | agg { n = sum(n), best = max(mean) }
         | select { .., date = w.start.date() }
         | sink console()
