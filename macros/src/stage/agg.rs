@@ -115,7 +115,8 @@ impl Agg {
                 );
             }
             let (update, span) = item.emit(number, plan, diags);
-            let (state, at, apply) = (ours(&format!("__state{number}")), ours(&at), spans::at(&paths::apply(), span));
+            let state = ours_at(&format!("__state{number}"), span);
+            let (at, apply) = (ours(&at), spans::at(&paths::apply(), span));
             applied.extend(quote_spanned! { place(span) => #apply(#update, #state, #at); });
             states.push(quote! { #state });
         }
