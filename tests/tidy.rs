@@ -43,7 +43,7 @@ const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["time"],
     &["clock", "secret"],
-    &["store"],
+    &["store", "aws"],
     &["schema"],
     &["agg", "source"],
     &["decode", "sink", "state"],

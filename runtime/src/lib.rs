@@ -70,6 +70,8 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+#[cfg(feature = "kinesis")]
+pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

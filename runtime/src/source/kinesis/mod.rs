@@ -35,12 +35,11 @@ mod shards;
 #[cfg(test)]
 mod tests;
 
-pub use self::options::{
-    IntoText, Kinesis, OnDataLoss, Start, at, earliest, fail, kinesis, latest, skip, trim_horizon,
-};
+pub use self::options::{Kinesis, OnDataLoss, Start, at, earliest, fail, kinesis, latest, skip, trim_horizon};
 pub use self::record::{KinesisMeta, KinesisRecord};
 use super::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 use crate::Result;
+pub use crate::aws::IntoText;
 
 impl Source for Kinesis {
     type Record<'a> = KinesisRecord<'a>;
@@ -53,8 +52,9 @@ impl Source for Kinesis {
 
     fn describe(&self) -> Description {
         let mut options = vec![("start", self.start.to_string())];
-        options.extend(self.region.clone().map(|region| ("region", region)));
-        options.extend(self.endpoint.clone().map(|endpoint| ("endpoint", endpoint)));
+        options.extend(self.aws.region.clone().map(|region| ("region", region)));
+        options.extend(self.aws.endpoint.clone().map(|endpoint| ("endpoint", endpoint)));
+        options.extend(self.aws.role_arn.clone().map(|role| ("role_arn", role)));
         Description { kind: "kinesis", target: self.stream.clone(), options, replayable: true, finite: false }
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::position::Origin;
 use crate::Result;
+use crate::aws::Aws;
 use crate::error::{Error, Kind};
-use crate::secret::{IntoSecret, Secret};
 use crate::time::Timestamp;
 
 /// Records from a stream of Amazon Kinesis Data Streams, named by its name or its ARN.
@@ -25,8 +25,7 @@ use crate::time::Timestamp;
 pub fn kinesis(stream: impl Into<String>) -> Kinesis {
     Kinesis {
         stream: stream.into(),
-        region: None,
-        endpoint: None,
+        aws: Aws::default(),
         start: latest,
         max_records_per_fetch: 10_000,
         max_fetch_rate: 1.0,
@@ -34,10 +33,6 @@ pub fn kinesis(stream: impl Into<String>) -> Kinesis {
         max_fetch_duration: None,
         fetch_buffer_size: 256 << 20,
         shard_fetch_interval: Duration::from_secs(1),
-        access_key: None,
-        secret_key: None,
-        session_token: None,
-        profile: None,
         on_data_loss: fail,
         idle_after: Duration::from_secs(30),
         tuning: Tuning::default(),
@@ -119,8 +114,7 @@ pub const skip: OnDataLoss = OnDataLoss(true);
 #[derive(Clone)]
 pub struct Kinesis {
     pub(super) stream: String,
-    pub(super) region: Option<String>,
-    pub(super) endpoint: Option<String>,
+    pub(super) aws: Aws,
     pub(super) start: Start,
     pub(super) max_records_per_fetch: u32,
     pub(super) max_fetch_rate: f64,
@@ -128,10 +122,6 @@ pub struct Kinesis {
     pub(super) max_fetch_duration: Option<Duration>,
     pub(super) fetch_buffer_size: u64,
     pub(super) shard_fetch_interval: Duration,
-    pub(super) access_key: Option<Secret>,
-    pub(super) secret_key: Option<Secret>,
-    pub(super) session_token: Option<Secret>,
-    pub(super) profile: Option<String>,
     pub(super) on_data_loss: OnDataLoss,
     pub(super) idle_after: Duration,
     pub(super) tuning: Tuning,
@@ -164,45 +154,8 @@ impl Default for Tuning {
     }
 }
 
-/// A text or an `Option` of one.
-pub trait IntoText {
-    /// The text, if there is one.
-    fn into_text(self) -> Option<String>;
-}
-
-macro_rules! texts {
-    ($($type:ty: $self:ident => $text:expr;)*) => {$(
-        impl IntoText for $type {
-            fn into_text($self) -> Option<String> {
-                $text
-            }
-        }
-    )*};
-}
-
-texts! {
-    &str: self => Some(self.to_owned());
-    String: self => Some(self);
-    Option<&str>: self => self.map(str::to_owned);
-    Option<String>: self => self;
-}
-
 impl Kinesis {
-    /// The AWS region (`region`). Default: the region in the ARN, then that of the environment or profile.
-    #[must_use]
-    pub fn region(mut self, region: impl IntoText) -> Self {
-        self.region = region.into_text().or(self.region);
-        self
-    }
-
-    /// The URL to call (`endpoint`). Default: that of the service in the region. On an endpoint of this machine
-    /// (`http://127.0.0.1:4567`, `http://localhost:4567`) the credentials are made up unless they are given, and rates
-    /// have no limits.
-    #[must_use]
-    pub fn endpoint(mut self, endpoint: impl IntoText) -> Self {
-        self.endpoint = endpoint.into_text().or(self.endpoint);
-        self
-    }
+    crate::aws::options!();
 
     /// Where to begin at the first start (`initialPosition`). Default: [`latest`].
     #[must_use]
@@ -259,35 +212,6 @@ impl Kinesis {
         self
     }
 
-    /// The access key (`awsAccessKey`), only together with [`Self::secret_key`]. Default: the credentials of the
-    /// environment, the profile, a web identity, the container or the instance, in this order.
-    #[must_use]
-    pub fn access_key(mut self, key: impl IntoSecret) -> Self {
-        self.access_key = key.into_secret().or(self.access_key);
-        self
-    }
-
-    /// The secret key (`awsSecretKey`), only together with [`Self::access_key`].
-    #[must_use]
-    pub fn secret_key(mut self, key: impl IntoSecret) -> Self {
-        self.secret_key = key.into_secret().or(self.secret_key);
-        self
-    }
-
-    /// The session token that temporary keys come with.
-    #[must_use]
-    pub fn session_token(mut self, token: impl IntoSecret) -> Self {
-        self.session_token = token.into_secret().or(self.session_token);
-        self
-    }
-
-    /// The profile of `~/.aws/config` and `~/.aws/credentials`. Default: `AWS_PROFILE`, then `default`.
-    #[must_use]
-    pub fn profile(mut self, profile: impl IntoText) -> Self {
-        self.profile = profile.into_text().or(self.profile);
-        self
-    }
-
     /// What to do when records are gone that were not read yet: [`fail`] or [`skip`]. Default: [`fail`].
     #[must_use]
     pub fn on_data_loss(mut self, policy: impl Into<Option<OnDataLoss>>) -> Self {
@@ -303,23 +227,9 @@ impl Kinesis {
         self
     }
 
-    /// Whether the endpoint is on this machine.
-    pub(super) fn is_local(&self) -> bool {
-        let Some(endpoint) = &self.endpoint else { return false };
-        let rest = endpoint.split_once("://").map_or(endpoint.as_str(), |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    }
-
     /// The parts of the stream's ARN, if it was named by one: partition, service, region, account, `stream/name`.
     pub(super) fn arn(&self) -> Option<&str> {
         self.stream.starts_with("arn:").then_some(self.stream.as_str())
-    }
-
-    pub(super) fn region_of_arn(&self) -> Option<&str> {
-        self.arn()?.split(':').nth(3).filter(|region| !region.is_empty())
     }
 
     /// What `record.stream` is: the name.
@@ -342,7 +252,7 @@ impl Kinesis {
             let given = self.max_records_per_fetch;
             return wrong(format!("max_records_per_fetch is {given}"), "give 1 to 10000");
         }
-        let local = self.is_local();
+        let local = self.aws.is_local();
         let fast = self.max_fetch_rate > 2.0 && !local;
         if fast || !self.max_fetch_rate.is_finite() || self.max_fetch_rate <= 0.0 {
             return wrong(
@@ -362,16 +272,7 @@ impl Kinesis {
                 "give at least 10 MiB (10485760), the largest answer of a call",
             );
         }
-        if self.access_key.is_some() != self.secret_key.is_some() {
-            return wrong(
-                "only one of access_key and secret_key is given".into(),
-                "give both, or neither for the AWS credentials of the environment",
-            );
-        }
-        if self.session_token.is_some() && self.access_key.is_none() {
-            return wrong("session_token is given without access_key".into(), "give access_key and secret_key with it");
-        }
-        Ok(())
+        self.aws.check(self.arn()).or_else(|(what, help)| wrong(what, help))
     }
 }
 
