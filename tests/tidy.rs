@@ -45,7 +45,7 @@ const RUNTIME: &[&[&str]] = &[
     &["clock", "secret"],
     &["store", "aws"],
     &["schema"],
-    &["agg", "source"],
+    &["agg", "encode", "source"],
     &["decode", "sink", "state"],
     &["operator"],
     &["checkpoint", "observe"],

@@ -77,6 +77,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod decode;
+pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod guide;

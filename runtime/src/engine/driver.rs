@@ -19,7 +19,7 @@ use crate::operator::chain::{EpochPlan, Part};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Options, Trigger};
-use crate::source::{Feed, Fetched, Limits};
+use crate::source::{Feed, Fetched, Limits, Metrics};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -75,6 +75,8 @@ struct Driver {
     snapshots: Option<Snapshots>,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
+    /// What fetches counted that led to no commit.
+    counted: Metrics,
 }
 
 /// An epoch whose map side is done.
@@ -125,6 +127,7 @@ impl Driver {
             run_id: recovered.run_id,
             snapshots: recovered.log_changes.then_some(Snapshots { striped: recovered.striped, bytes: 0 }),
             tick: clock::monotonic(),
+            counted: Metrics::default(),
             plan,
             options,
         };
@@ -276,6 +279,7 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
+        self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
         let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
@@ -328,7 +332,7 @@ impl Driver {
                 .map(|partition| (self.partitions.max_event_time(&partition.id), partition))
                 .collect(),
             forgotten: fetched.forgotten,
-            metrics: fetched.metrics,
+            metrics: std::mem::take(&mut self.counted),
             finished,
             dead_letters,
             counts,

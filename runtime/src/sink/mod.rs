@@ -9,6 +9,8 @@
 pub mod collect;
 pub mod console;
 pub mod foreach;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 pub mod parquet;
 
 use std::path::PathBuf;
@@ -20,6 +22,8 @@ use arrow::datatypes::SchemaRef;
 pub use self::collect::{Collect, collect};
 pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
+#[cfg(feature = "kinesis")]
+pub use self::kinesis::kinesis;
 pub use self::parquet::parquet;
 use crate::Result;
 use crate::store::Durability;

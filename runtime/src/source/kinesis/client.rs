@@ -21,13 +21,11 @@ use crate::error::{Error, Kind};
 /// The most bytes in an answer to GetRecords.
 pub(super) const LARGEST_PAGE: usize = 10 << 20;
 
-/// The answers to one ListShards hold at most this many shards.
-const SHARDS_PER_PAGE: i32 = 1_000;
-
 pub(super) struct Client {
     sdk: Sdk,
     name: Option<String>,
     arn: Option<String>,
+    shards_per_page: i32,
     /// What errors call the stream.
     pub(super) stream: String,
     /// The ARN as far as it is known before the first call, for errors.
@@ -38,7 +36,7 @@ pub(super) struct Client {
 
 /// What to do about a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Too many calls: try again later, however often.
     Throttled,
     /// Try again for some time: the network, the service, an encryption key.
@@ -57,8 +55,8 @@ pub(super) enum Class {
 
 /// A call that failed.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) class: Class,
+pub(crate) struct Trouble {
+    pub(crate) class: Class,
     operation: &'static str,
     message: String,
     /// Whether an IAM policy forbids it, rather than the credentials being none of AWS.
@@ -68,7 +66,7 @@ pub(super) struct Trouble {
 }
 
 impl Trouble {
-    fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,
@@ -117,6 +115,11 @@ impl Trouble {
         Self { class: Class::Transient, operation, message, forbidden: false, resource: None }
     }
 
+    /// Names the ARN of what the call was about.
+    pub(crate) fn on(self, resource: &Arc<str>) -> Self {
+        Self { resource: Some(Arc::clone(resource)), ..self }
+    }
+
     /// Records are gone that were not read.
     pub(super) fn lost(message: String) -> Self {
         Self { class: Class::Lost, operation: "GetRecords", message, forbidden: false, resource: None }
@@ -128,7 +131,7 @@ impl Trouble {
     }
 
     /// The error of a source that gives up. `place` is the stream, and the shard if it is about one.
-    pub(super) fn error(&self, place: &str) -> Error {
+    pub(crate) fn error(&self, place: &str) -> Error {
         let Self { class, operation, message, .. } = self;
         let error = |kind| Error::new(kind, format!("{operation} for {place}: {message}"));
         let resource = self.resource.as_deref().unwrap_or("the stream");
@@ -141,9 +144,12 @@ impl Trouble {
             ),
             Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
             Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),
-            _ if self.forbidden => error(Kind::Config).help(format!(
-                "allow the IAM action kms:Decrypt on the key that encrypts {resource}, in the key's policy as well"
-            )),
+            _ if self.forbidden => {
+                let action = if operation.starts_with("Put") { "GenerateDataKey" } else { "Decrypt" };
+                error(Kind::Config).help(format!(
+                    "allow the IAM action kms:{action} on the key that encrypts {resource}, in the key's policy as well"
+                ))
+            }
             _ if message.contains("KMS") => {
                 error(Kind::Unavailable).help("check the encryption key of the stream, and that the reader may use it")
             }
@@ -198,7 +204,9 @@ impl Client {
             .retry_config(RetryConfig::disabled());
         let arn = options.arn().map(str::to_owned);
         let name = if arn.is_none() { Some(options.stream.clone()) } else { None };
+        let shards_per_page = i32::try_from(options.max_shards_per_describe).unwrap_or(1_000);
         Ok(Self {
+            shards_per_page,
             sdk: Sdk::from_conf(config.build()),
             name,
             arn,
@@ -214,10 +222,7 @@ impl Client {
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,
     {
-        Trouble {
-            resource: Some(Arc::clone(self.described.get().unwrap_or(&self.resource))),
-            ..Trouble::new(operation, error)
-        }
+        Trouble::new(operation, error).on(self.described.get().unwrap_or(&self.resource))
     }
 
     pub(super) async fn describe(&self) -> Result<Summary, Trouble> {
@@ -245,7 +250,7 @@ impl Client {
                 // A token carries the stream and comes alone.
                 Some(token) => self.sdk.list_shards().next_token(token),
                 None => {
-                    let request = self.sdk.list_shards().max_results(SHARDS_PER_PAGE);
+                    let request = self.sdk.list_shards().max_results(self.shards_per_page);
                     request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone())
                 }
             };

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::position::Origin;
+use super::position::{Origin, Position};
 use crate::Result;
 use crate::aws::Aws;
 use crate::error::{Error, Kind};
 use crate::time::Timestamp;
 
-/// Records from a stream of Amazon Kinesis Data Streams, named by its name or its ARN.
+/// Records from streams of Amazon Kinesis Data Streams, each named by its name or its ARN: one, or several in `[..]`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,15 +22,21 @@ use crate::time::Timestamp;
 ///
 /// The calls it makes need the IAM actions `kinesis:DescribeStreamSummary`, `kinesis:ListShards`,
 /// `kinesis:GetShardIterator` and `kinesis:GetRecords`.
-pub fn kinesis(stream: impl Into<String>) -> Kinesis {
+pub fn kinesis(streams: impl IntoStreams) -> Kinesis {
+    let mut streams = streams.into_streams();
+    let more = streams.split_off(streams.len().min(1));
     Kinesis {
-        stream: stream.into(),
+        stream: streams.pop().unwrap_or_default(),
+        more,
         aws: Aws::default(),
         start: latest,
         max_records_per_fetch: 10_000,
         max_fetch_rate: 1.0,
         min_fetch_period: Duration::from_millis(400),
         max_fetch_duration: None,
+        max_shard_skew: None,
+        max_shards_per_describe: 1_000,
+        start_of: Vec::new(),
         fetch_buffer_size: 256 << 20,
         shard_fetch_interval: Duration::from_secs(1),
         on_data_loss: fail,
@@ -49,6 +55,7 @@ enum Begin {
     Latest,
     TrimHorizon,
     At(String),
+    After(String),
 }
 
 /// Only records that arrive after the first start (`initialPosition` `latest`). The time of that start is kept in the
@@ -70,12 +77,17 @@ pub fn at(time: impl fmt::Display) -> Start {
     Start(Begin::At(time.to_string()))
 }
 
+/// What follows the record with this sequence number, in [`Kinesis::start_of`]: where another consumer has ended.
+pub fn after(sequence_number: impl fmt::Display) -> Start {
+    Start(Begin::After(sequence_number.to_string()))
+}
+
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
             Begin::Latest => "latest",
             Begin::TrimHorizon => "trim_horizon",
-            Begin::At(time) => time,
+            Begin::At(time) | Begin::After(time) => time,
         })
     }
 }
@@ -93,7 +105,54 @@ impl Start {
                 Ok(time) => Ok(Origin::At(time)),
                 Err(error) => Err(error),
             },
+            Begin::After(number) => Err(Error::new(Kind::Config, format!("the start is after the record {number}"))
+                .help("a sequence number is of one shard: give it in `start_of`, with the shard")),
         }
+    }
+
+    /// The position of a shard that begins so.
+    pub(super) fn position(&self, now: Timestamp) -> Result<Position> {
+        match &self.0 {
+            Begin::After(number) if !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()) => {
+                Ok(Position { sequence_number: Some(number.clone()), ..Position::default() })
+            }
+            Begin::After(number) => Err(Error::new(Kind::Config, format!("`{number}` is no sequence number"))
+                .help("sequence numbers are decimal numbers, of up to 56 digits")),
+            _ => self.resolve(now).map(Position::start),
+        }
+    }
+}
+
+/// What [`kinesis`] takes: the name or ARN of a stream, or several in `[..]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no stream",
+    note = "write `kinesis(\"readings\")`, or `kinesis([\"readings\", \"alerts\"])` for several streams"
+)]
+pub trait IntoStreams {
+    /// Their names or ARNs.
+    fn into_streams(self) -> Vec<String>;
+}
+
+macro_rules! streams {
+    ($($type:ty),*) => {$(
+        impl IntoStreams for $type {
+            fn into_streams(self) -> Vec<String> {
+                vec![self.into()]
+            }
+        }
+    )*};
+}
+streams!(&str, String, &String);
+
+impl<S: Into<String>, const N: usize> IntoStreams for [S; N] {
+    fn into_streams(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
+    }
+}
+
+impl<S: Into<String>> IntoStreams for Vec<S> {
+    fn into_streams(self) -> Vec<String> {
+        self.into_iter().map(Into::into).collect()
     }
 }
 
@@ -113,13 +172,19 @@ pub const skip: OnDataLoss = OnDataLoss(true);
 /// the default.
 #[derive(Clone)]
 pub struct Kinesis {
+    /// One stream; each has its own copy of the options.
     pub(super) stream: String,
+    /// The other streams.
+    pub(super) more: Vec<String>,
     pub(super) aws: Aws,
     pub(super) start: Start,
     pub(super) max_records_per_fetch: u32,
     pub(super) max_fetch_rate: f64,
     pub(super) min_fetch_period: Duration,
     pub(super) max_fetch_duration: Option<Duration>,
+    pub(super) max_shard_skew: Option<Duration>,
+    pub(super) max_shards_per_describe: u32,
+    pub(super) start_of: Vec<(String, Start)>,
     pub(super) fetch_buffer_size: u64,
     pub(super) shard_fetch_interval: Duration,
     pub(super) on_data_loss: OnDataLoss,
@@ -188,7 +253,9 @@ impl Kinesis {
         self
     }
 
-    /// The longest time to collect records for an epoch (`maxFetchDuration`). Default: until the trigger wants them.
+    /// How long records are collected before they are computed and committed (`maxFetchDuration`): an epoch ends at
+    /// this time even if the trigger would wait longer. Default: the interval of the trigger; without one 10 s, or
+    /// 200 ms if the sink delivers rather than writing files.
     #[must_use]
     pub fn max_fetch_duration(mut self, duration: impl Into<Option<Duration>>) -> Self {
         self.max_fetch_duration = duration.into().or(self.max_fetch_duration);
@@ -201,6 +268,38 @@ impl Kinesis {
     #[must_use]
     pub fn fetch_buffer_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         self.fetch_buffer_size = bytes.into().unwrap_or(self.fetch_buffer_size);
+        self
+    }
+
+    /// How far shards may be apart: one whose next record arrived later than this after the next one of the slowest
+    /// shard waits for that. It keeps state small when shards with a backlog of different age are caught up with. A
+    /// shard that is caught up holds no other back. Default: no limit.
+    #[must_use]
+    pub fn max_shard_skew(mut self, skew: impl Into<Option<Duration>>) -> Self {
+        self.max_shard_skew = skew.into().or(self.max_shard_skew);
+        self
+    }
+
+    /// The most shards in one answer to ListShards (`maxShardsPerDescribe`), 1 to 10,000. Default: 1,000.
+    #[must_use]
+    pub fn max_shards_per_describe(mut self, shards: impl Into<Option<u32>>) -> Self {
+        self.max_shards_per_describe = shards.into().unwrap_or(self.max_shards_per_describe);
+        self
+    }
+
+    /// Where single shards begin at the first start; the others begin at [`Self::start`]. A shard is named by its id,
+    /// of several streams by `STREAM/ID`.
+    ///
+    /// ```
+    /// use millstream::source::kinesis;
+    /// let source = kinesis("readings").start_of([
+    ///     ("shardId-000000000000", kinesis::after("49605240428222307037115827613554798409561082419642105874")),
+    ///     ("shardId-000000000001", kinesis::at("2026-01-01T00:00:00Z")),
+    /// ]);
+    /// ```
+    #[must_use]
+    pub fn start_of<S: Into<String>>(mut self, shards: impl IntoIterator<Item = (S, Start)>) -> Self {
+        self.start_of = shards.into_iter().map(|(shard, start)| (shard.into(), start)).collect();
         self
     }
 
@@ -232,7 +331,13 @@ impl Kinesis {
         self.stream.starts_with("arn:").then_some(self.stream.as_str())
     }
 
-    /// What `record.stream` is: the name.
+    /// The options of each stream.
+    pub(super) fn each(&self) -> impl Iterator<Item = Self> {
+        let of = |stream: &String| Self { stream: stream.clone(), more: Vec::new(), ..self.clone() };
+        std::iter::once(&self.stream).chain(&self.more).map(of)
+    }
+
+    /// The name of the stream.
     pub(super) fn name(&self) -> &str {
         self.arn().and_then(|arn| arn.rsplit_once(":stream/")).map_or(&self.stream, |(_, name)| name)
     }
@@ -251,6 +356,10 @@ impl Kinesis {
         if !(1..=10_000).contains(&self.max_records_per_fetch) {
             let given = self.max_records_per_fetch;
             return wrong(format!("max_records_per_fetch is {given}"), "give 1 to 10000");
+        }
+        if !(1..=10_000).contains(&self.max_shards_per_describe) {
+            let given = self.max_shards_per_describe;
+            return wrong(format!("max_shards_per_describe is {given}"), "give 1 to 10000");
         }
         let local = self.aws.is_local();
         let fast = self.max_fetch_rate > 2.0 && !local;

@@ -55,7 +55,7 @@ fn a_throttled_shard_does_not_hold_back_the_others() {
             while got.is_empty() {
                 let (fetched, more) = reading.fetch(&eager()).await;
                 got = more;
-                throttles += fetched.metrics["throttles"];
+                throttles += fetched.metrics["numAwsRateLimitErrors"];
             }
             assert_eq!(texts(&got), [round.to_string()]);
         }
