@@ -41,7 +41,7 @@ fn every_type_and_null() {
         ("day", Arc::new(Date32Array::from(vec![Some(20_454), None]))),
     ]);
     let first = r#"{"b":true,"i":-128,"u":18446744073709551615,"f":0.1,"d":null,"t":"a\"\n\u0001é","y":"//4=","ts":"2026-01-01T00:00:00.000001Z","day":"2026-01-01"}"#;
-    let second = r#"{"b":null,"i":null,"u":null,"f":null,"d":1e300,"t":null,"y":null,"ts":null,"day":null}"#;
+    let second = r#"{"b":null,"i":null,"u":null,"f":null,"d":1e+300,"t":null,"y":null,"ts":null,"day":null}"#;
     assert_eq!(rows, [first, second]);
 }
 

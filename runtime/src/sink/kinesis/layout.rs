@@ -147,7 +147,8 @@ impl Layout {
                     Some(columns) => partition_key(batch, columns, row, &mut key.0),
                     None => {
                         let block = number / if self.aggregate { BLOCK } else { 1 };
-                        let lane = (block as u64).wrapping_add(epoch) % u64::from(LANES);
+                        // Neighbouring lanes are mostly of one shard: the golden ratio of them lies between two blocks.
+                        let lane = (block as u64).wrapping_add(epoch).wrapping_mul(317) % u64::from(LANES);
                         key.0 = lane.to_string();
                         key.1 = Some(u128::from(lane) << LANE_BITS | 1 << (LANE_BITS - 1));
                     }

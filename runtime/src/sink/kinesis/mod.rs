@@ -45,6 +45,14 @@ const LARGEST_RECORD: usize = 10 << 20;
 /// let sink = kinesis("alerts").region("eu-west-1").key(&["user_id"]).format(kinesis::json);
 /// ```
 ///
+/// Without a key or a format a pipeline does not compile, and the compiler says which to write:
+///
+/// ```compile_fail,E0277
+/// # use millstream::sink::{Accepts, Append, kinesis};
+/// # fn sink(_: impl Accepts<Append>) {}
+/// sink(kinesis("alerts").key(&["user_id"]));
+/// ```
+///
 /// Needs the IAM action `kinesis:PutRecords` on the stream, and `kms:GenerateDataKey` on its key if it is encrypted.
 pub fn kinesis(stream: impl Into<String>) -> Kinesis<Missing, Missing> {
     Kinesis {
