@@ -35,7 +35,7 @@ fn fill(server: &Server, stream: &str, numbers: std::ops::Range<i64>) {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// Rows go through a stream and come out as they were, of two streams at once.
