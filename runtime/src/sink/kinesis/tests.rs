@@ -296,7 +296,13 @@ fn what_goes_wrong_is_said() {
             assert!(error.to_string().contains(part), "{error}");
         }
     };
-    server.faults().next("PutRecords", Fault::Error { code: "AccessDeniedException".into() });
+    // Once a call was answered, a denial is taken for one that passes.
+    let denied = || server.faults().next("PutRecords", Fault::Error { code: "AccessDeniedException".into() });
+    let mut known = writer(&sink(&server));
+    known.deliver(&token(1), &[rows(0, 1)]).unwrap();
+    denied();
+    known.deliver(&token(2), &[rows(0, 1)]).unwrap();
+    denied();
     let action = "allow the IAM action kinesis:PutRecords on arn:aws:kinesis:us-east-1:*:stream/out";
     says(sink(&server), Kind::Config, &[action]);
     let key = "allow the IAM action kms:GenerateDataKey on the key that encrypts arn:aws:kinesis:";
@@ -310,6 +316,12 @@ fn what_goes_wrong_is_said() {
     server.faults().clear();
     let unknown = Kinesis { stream: "other".into(), ..sink(&server) };
     says(unknown, Kind::Config, &["PutRecords for sink kinesis `other`: ResourceNotFoundException"]);
+    let huge: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1_200_000)]));
+    let huge = RecordBatch::try_from_iter([("user", huge)]).unwrap();
+    let generous = sink(&server).max_record_size(2 << 20).key(spread);
+    let Connected::Delivering(mut generous) = generous.connect(&huge.schema()).unwrap() else { panic!("it delivers") };
+    let error = generous.deliver(&token(1), &[huge]).unwrap_err();
+    assert!(error.kind() == Kind::Output && error.to_string().contains("ValidationException: Data has"), "{error}");
     let large: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(2_000)]));
     let large = RecordBatch::try_from_iter([("user", Arc::clone(&large)), ("n", large)]).unwrap();
     let Connected::Delivering(mut small) = sink(&server).max_record_size(1_024).connect(&large.schema()).unwrap()

@@ -1,5 +1,6 @@
 //! PutRecords, until every record is taken.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::error::ProvideErrorMetadata;
 use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use aws_sdk_kinesis::operation::put_records::builders::PutRecordsFluentBuilder;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
@@ -44,6 +46,8 @@ struct Open {
     runtime: Runtime,
     client: Client,
     resource: Arc<str>,
+    /// Whether a call was answered.
+    welcome: Cell<bool>,
 }
 
 impl<F: Encode> Writer<F> {
@@ -76,7 +80,12 @@ impl<F: Encode> Writer<F> {
             .map(str::to_owned)
             .unwrap_or_else(|| format!("arn:{}:kinesis:{region}:*:stream/{}", partition_of(region), self.stream));
         let config = aws_sdk_kinesis::config::Builder::from(&config).retry_config(RetryConfig::disabled());
-        Ok(Open { runtime, client: Client::from_conf(config.build()), resource: resource.into() })
+        Ok(Open {
+            runtime,
+            client: Client::from_conf(config.build()),
+            resource: resource.into(),
+            welcome: Cell::new(false),
+        })
     }
 }
 
@@ -117,11 +126,17 @@ impl<F: Encode> Delivery<'_, F> {
                 return Ok(());
             }
             let refused = match self.call(taken)?.send().await {
-                Ok(answer) => self.settle(&answer, taken)?,
+                Ok(answer) => {
+                    self.open.welcome.set(true);
+                    self.settle(&answer, taken)?
+                }
+                Err(error) if error.code() == Some("ValidationException") => return Err(self.invalid(&error)),
                 Err(error) => {
                     let trouble = Trouble::new("PutRecords", &error).on(&self.open.resource);
                     tracing::debug!(stream = %self.writer.stream, %trouble, "PutRecords failed");
-                    let hopeless = matches!(trouble.class, Class::Denied | Class::Missing | Class::Invalid);
+                    // Who was allowed a moment ago will be again, when credentials are renewed.
+                    let denied = trouble.class == Class::Denied && !self.open.welcome.get();
+                    let hopeless = denied || matches!(trouble.class, Class::Missing | Class::Invalid);
                     if hopeless || self.last.elapsed() > self.writer.patience {
                         return Err(trouble.error(&self.writer.place()));
                     }
@@ -134,6 +149,13 @@ impl<F: Encode> Delivery<'_, F> {
                 backoff.reset();
             }
         }
+    }
+
+    /// The service does not take the call as it is.
+    fn invalid(&self, error: &impl ProvideErrorMetadata) -> Error {
+        let (place, why) = (self.writer.place(), error.message().unwrap_or_default());
+        Error::new(Kind::Output, format!("PutRecords for {place}: ValidationException: {why}"))
+            .help("if a record is too large, set the stream to take larger ones, or `max_record_size` to what it takes")
     }
 
     /// A call with the first records of the first lanes.
