@@ -19,7 +19,7 @@ use crate::time::{Date, Timestamp};
 
 /// The format [`json`](const@json).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Json(());
+pub struct JsonRow(());
 
 /// One JSON object for each row, with the columns in their order and without spaces or an end of line.
 ///
@@ -39,9 +39,9 @@ pub struct Json(());
 /// # Ok(()) }
 /// ```
 #[expect(non_upper_case_globals, reason = "a word of the language")]
-pub const json: Json = Json(());
+pub const json: JsonRow = JsonRow(());
 
-impl Encode for Json {
+impl Encode for JsonRow {
     fn name(&self) -> &'static str {
         "json"
     }

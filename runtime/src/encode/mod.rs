@@ -11,7 +11,7 @@ mod tests;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-pub use self::json::{Json, json};
+pub use self::json::{JsonRow, json};
 use crate::Result;
 
 /// Turns rows into payloads.

@@ -20,6 +20,6 @@ impl Locked for Memory {
 fn main() {
     let rows = millstream::sink::collect();
     let from_outside = std::env::var("PASSWORD").ok();
-    let _ = pipeline! { from memory(["{}"], password = {from_outside}) | decode text | sink {rows.clone()} };
-    let _ = pipeline! { from memory(["{}"], password = "hunter2") | decode text | sink rows };
+    let _ = pipeline! { from memory(["{}"], password = {from_outside}) | decode text | select { line } | sink {rows.clone()} };
+    let _ = pipeline! { from memory(["{}"], password = "hunter2") | decode text | select { line } | sink rows };
 }

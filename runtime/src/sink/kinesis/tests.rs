@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
 use super::*;
-use crate::encode::Json;
+use crate::encode::JsonRow;
 use crate::sink::{Delivering, Token};
 use crate::source::kinesis::{KinesisMeta, kpl};
 use crate::source::{ChunkSender, Limits, PartitionState, Resume, Source};
@@ -20,7 +20,7 @@ fn server(shards: usize) -> Server {
     server
 }
 
-fn sink(server: &Server) -> Kinesis<&'static [&'static str; 1], Json> {
+fn sink(server: &Server) -> Kinesis<&'static [&'static str; 1], JsonRow> {
     let mut sink = kinesis(STREAM).endpoint(server.endpoint()).key(&["user"]).format(json);
     sink.backoff = [Duration::from_millis(2), Duration::from_millis(10)];
     sink
@@ -198,7 +198,7 @@ fn refused_records_are_written_again_in_their_order() {
 #[test]
 fn our_own_source_leaves_repeats_out() {
     let server = server(2);
-    let small = |sink: Kinesis<_, Json>| sink.max_record_size(2_400);
+    let small = |sink: Kinesis<_, JsonRow>| sink.max_record_size(2_400);
     let begun = small(sink(&server));
     for epoch in 1..=4 {
         let epoch_rows = [rows(epoch * 200, epoch * 200 + 90), rows(epoch * 200 + 90, epoch * 200 + 200)];
@@ -289,7 +289,7 @@ fn calls_are_full_and_keys_fit() {
 #[test]
 fn what_goes_wrong_is_said() {
     let server = server(1);
-    let says = |sink: Kinesis<&'static [&'static str; 1], Json>, kind: Kind, parts: &[&str]| {
+    let says = |sink: Kinesis<&'static [&'static str; 1], JsonRow>, kind: Kind, parts: &[&str]| {
         let error = deliver(&sink, 1, &[rows(0, 3)]).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         for part in parts {
