@@ -70,12 +70,15 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+#[cfg(feature = "kinesis")]
+pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 pub mod decimal;
 pub mod decode;
+pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod guide;

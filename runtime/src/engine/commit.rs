@@ -18,7 +18,7 @@ use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::sink::StageWriter;
-use crate::source::{PartitionProgress, Resume};
+use crate::source::{Metrics, PartitionProgress, Resume};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -30,7 +30,7 @@ pub(crate) struct EpochWork {
     pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
     #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub forgotten: Vec<String>,
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
     /// By worker.
     pub finished: Vec<Finished>,
     pub dead_letters: Vec<DeadLetter>,
@@ -57,7 +57,7 @@ pub(crate) struct Committed {
     pub state: Vec<StateFigures>,
     pub from: Value,
     pub to: Value,
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }

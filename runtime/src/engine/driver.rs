@@ -11,6 +11,7 @@ use super::fetch::{self, Fetch};
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
 use super::summary::Summary;
+use super::tick::next_tick;
 use super::watermark::Partitions;
 use super::worker::{self, Command, Finished, Reply, Sealed, StateBatch, Worker};
 use crate::error::{Error, Kind};
@@ -21,7 +22,7 @@ use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Options, Trigger};
 use crate::sink::Mode;
-use crate::source::{Feed, Fetched, Limits};
+use crate::source::{Feed, Fetched, Limits, Metrics};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -77,6 +78,8 @@ struct Driver {
     snapshots: Option<Snapshots>,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
+    /// What fetches counted that led to no commit.
+    counted: Metrics,
 }
 
 /// An epoch whose map side is done.
@@ -128,6 +131,7 @@ impl Driver {
             run_id: recovered.run_id,
             snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
+            counted: Metrics::default(),
             plan,
             options,
         };
@@ -288,6 +292,7 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
+        self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
         let (mut exchange, mut dead_letters, mut late_letters) = (Vec::new(), Vec::new(), Vec::new());
@@ -347,7 +352,7 @@ impl Driver {
                 .map(|partition| (self.partitions.max_event_time(&partition.id), partition))
                 .collect(),
             forgotten: fetched.forgotten,
-            metrics: fetched.metrics,
+            metrics: std::mem::take(&mut self.counted),
             finished,
             dead_letters,
             late_letters,
@@ -463,12 +468,6 @@ impl Driver {
     }
 }
 
-/// When the next epoch of [`Trigger::Every`] ends: an epoch that ended before its tick, at a limit, leaves the tick where
-/// it is, or a backlog would push it far into the future. Missed ticks are made up for by one.
-fn next_tick(tick: Instant, interval: Duration, now: Instant) -> Instant {
-    if tick > now { tick } else { (tick + interval).max(now) }
-}
-
 /// The epoch that is on its way, once it is committed; never if there is none.
 async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
     match pending {
@@ -480,24 +479,4 @@ async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
 fn gone() -> Error {
     Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
         .help("this is a bug in millstream, please report it")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_that_end_early_do_not_push_the_tick_away() {
-        let (start, interval) = (clock::monotonic(), Duration::from_secs(10));
-        let mut tick = next_tick(start, interval, start);
-        assert_eq!(tick, start + interval);
-        for early in 1..9 {
-            tick = next_tick(tick, interval, start + Duration::from_secs(early));
-        }
-        assert_eq!(tick, start + interval);
-        assert_eq!(next_tick(tick, interval, start + interval), start + interval * 2);
-        // One for all that were missed.
-        let late = start + interval * 5;
-        assert_eq!(next_tick(tick, interval, late), late);
-    }
 }

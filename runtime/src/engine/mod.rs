@@ -16,6 +16,7 @@ mod run;
 pub(crate) mod shutdown;
 mod snapshots;
 pub mod summary;
+mod tick;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 

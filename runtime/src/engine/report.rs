@@ -63,6 +63,8 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
     let rate = |rows: u64, millis: u64| rows as f64 * 1_000.0 / millis.max(1) as f64;
     let computing = Timings::between(timings.fetched, timings.reduced);
     let rows = committed.counts.rows;
+    let partitions: BTreeMap<_, _> =
+        committed.metrics.partitions.iter().map(|(id, metrics)| (id, metrics.to_json())).collect();
     Progress {
         id: committed.pipeline_id.clone(),
         run_id: run_id.to_owned(),
@@ -101,7 +103,8 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
             "numInputRows": rows,
             "inputRowsPerSecond": rate(rows, all),
             "processedRowsPerSecond": rate(rows, computing.max(1)),
-            "metrics": committed.metrics,
+            "metrics": committed.metrics.to_json(),
+            "partitions": partitions,
         })],
         sink: json!({
             "description": format!("{}({})", sink.kind, sink.target),

@@ -9,6 +9,8 @@
 pub mod collect;
 pub mod console;
 pub mod foreach;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
 mod mode;
 pub mod parquet;
 
@@ -22,6 +24,8 @@ use arrow::datatypes::SchemaRef;
 pub use self::collect::{Collect, collect};
 pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
+#[cfg(feature = "kinesis")]
+pub use self::kinesis::kinesis;
 pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
 pub use self::parquet::parquet;
 use crate::Result;

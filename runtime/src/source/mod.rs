@@ -9,6 +9,7 @@ pub mod file;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
 pub mod memory;
+mod metrics;
 #[cfg(not(all(feature = "kinesis", feature = "socket")))]
 mod off;
 pub mod rate;
@@ -27,6 +28,7 @@ pub use self::file::file;
 #[cfg(feature = "kinesis")]
 pub use self::kinesis::kinesis;
 pub use self::memory::memory;
+pub use self::metrics::Metrics;
 #[cfg(not(all(feature = "kinesis", feature = "socket")))]
 #[doc(hidden)]
 pub use self::off::*;
@@ -256,6 +258,11 @@ pub trait Feed: Send {
         Value::Null
     }
 
+    /// The longest time to collect records for an epoch, whatever the trigger says.
+    fn longest(&self) -> Option<Duration> {
+        None
+    }
+
     /// Takes only what is there now, for the trigger `AvailableNow`: after that [`Fetched::exhausted`] is true.
     fn stop_at_present(&mut self) {}
 }
@@ -271,8 +278,8 @@ pub struct Fetched {
     pub exhausted: bool,
     /// Whether a limit of bytes or rows kept back what is at hand: the epoch ends here, however long the fetch took.
     pub full: bool,
-    /// Figures for the progress document, by their names there.
-    pub metrics: BTreeMap<String, f64>,
+    /// Figures for the progress document; counts are those of this fetch.
+    pub metrics: Metrics,
 }
 
 /// How far a partition is after a fetch.

@@ -23,8 +23,9 @@ use crate::source::order_of;
 pub(super) enum Event {
     /// More of a shard.
     Page(u32, Page),
-    /// All shards there are, as of a call that began at the time. The permit allows the next list.
-    Listed(Vec<Listed>, Instant, OwnedSemaphorePermit),
+    /// All shards there are of the stream with this number, as of a call that began at the time. The permit allows the
+    /// next list.
+    Listed(usize, Vec<Listed>, Instant, OwnedSemaphorePermit),
     /// The source cannot go on.
     Failed(Error),
 }
@@ -63,7 +64,7 @@ impl Page {
     }
 }
 
-/// Figures for the progress document, counted since the last was written.
+/// Figures of a shard for the progress document, counted since the last fetch has told them.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) throttles: AtomicU64,
@@ -76,7 +77,6 @@ pub(super) struct Context {
     pub(super) options: Kinesis,
     pub(super) summary: Summary,
     pub(super) room: Arc<Semaphore>,
-    pub(super) counters: Counters,
 }
 
 /// Pages of a shard in memory: one that is handed out while the next is fetched.
@@ -122,6 +122,7 @@ pub(super) struct Reader {
     context: Arc<Context>,
     number: u32,
     shard: Arc<str>,
+    counters: Arc<Counters>,
     origin: Origin,
     /// The last record that was fetched.
     last: Option<String>,
@@ -153,6 +154,7 @@ impl Reader {
         Self {
             number,
             shard: Arc::clone(&shard.id),
+            counters: Arc::clone(&shard.counters),
             origin: shard.position.start.unwrap_or(Origin::TrimHorizon),
             last: shard.position.sequence_number.clone(),
             caught_up: shard.position.caught_up,
@@ -189,7 +191,7 @@ impl Reader {
             match self.page().await {
                 Ok(mut answer) => {
                     let answered = Instant::now();
-                    let bytes = size(&answer.records);
+                    let bytes = answer.records.iter().map(size).sum();
                     self.pace.took(bytes);
                     // The rest of the room is for others.
                     let rest = (context.share() as usize).saturating_sub(bytes.max(1));
@@ -313,7 +315,7 @@ impl Reader {
     }
 
     async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
-        let counters = &self.context.counters;
+        let counters = &self.counters;
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {
             Class::Expired => {
@@ -387,6 +389,7 @@ pub(super) fn lost(context: &Context, shard: &str, last: Option<&str>, what: &st
     )))
 }
 
-fn size(records: &[Record]) -> usize {
-    records.iter().map(|record| record.data.as_ref().len() + record.partition_key().map_or(0, str::len)).sum()
+/// The bytes of a record that count.
+pub(super) fn size(record: &Record) -> usize {
+    record.data.as_ref().len() + record.partition_key().map_or(0, str::len)
 }
