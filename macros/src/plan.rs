@@ -141,7 +141,9 @@ impl Plan {
 
     /// A line of `explain`.
     pub(crate) fn line(&mut self, line: String) {
-        self.lines.push(line);
+        if !spans::is_editor() {
+            self.lines.push(line);
+        }
     }
 
     /// The name of a keyed stage: the given one, or else one made of its columns. No two may have the same.
@@ -402,13 +404,9 @@ impl Plan {
                 whole.statement(quote! { #out.emit(#empty); });
                 whole.end_closure("rows", TokenStream::new(), Span::mixed_site());
             }
-            let items = whole.before_chain();
-            let chain = whole.chain;
-            self.frozen = Some(if chain.is_empty() {
-                items
-            } else {
-                quote! { #items let _ = #chain; }
-            });
+            let (captures, items) = (whole.captures(), whole.items());
+            let chain = Some(whole.chain).filter(|chain| !chain.is_empty()).map(|chain| quote! { let _ = #chain; });
+            self.frozen = Some(quote! { #captures #chain #items });
         }
     }
 
@@ -426,12 +424,29 @@ impl Plan {
         self.frozen.is_some()
     }
 
-    /// What stands before the chain: rows, the projection, Rust values.
-    fn before_chain(&self) -> TokenStream {
+    /// The items of the chain: rows, the projection. They stand behind it, as everything must that holds a name once more: an
+    /// editor looks at a half-typed text and at the same with one more word, and compares them by their places.
+    fn items(&self) -> TokenStream {
         let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
         let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
         let except = &self.except;
         let (used_type, items) = (ours_used(), &self.items);
+        quote! {
+            #(#rows)*
+            #items
+            #[allow(dead_code)]
+            struct #used_type;
+            impl #projection for #used_type {
+                const NAMES: &'static [&'static str] = &[#(#used),*];
+                const REST: bool = #rest;
+                const EXCEPT: &'static [&'static str] = &[#(#except),*];
+                const EVENT_TIME: bool = #event_time;
+            }
+        }
+    }
+
+    /// The Rust values that the pipeline keeps, and what their methods come from.
+    fn captures(&self) -> TokenStream {
         let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
             // A name is moved into the pipeline once, however often it stands in it.
             let same = |(_, other): &&(Ident, TokenStream)| is_name(value) && other.to_string() == value.to_string();
@@ -456,29 +471,20 @@ impl Plan {
         quote! {
             #[allow(unused_imports)]
             use {#certain as _, #cloned as _};
-            #(#rows)*
-            #items
-            #[allow(dead_code)]
-            struct #used_type;
-            impl #projection for #used_type {
-                const NAMES: &'static [&'static str] = &[#(#used),*];
-                const REST: bool = #rest;
-                const EXCEPT: &'static [&'static str] = &[#(#except),*];
-                const EVENT_TIME: bool = #event_time;
-            }
             #(#captures)*
         }
     }
 
     /// The whole expansion without faults.
     pub(crate) fn finish(self) -> TokenStream {
-        let items = self.before_chain();
+        let (captures, items) = (self.captures(), self.items());
         let (chain, pipeline) = (&self.chain, ours("__pipeline"));
         quote! {
             {
-                #items
+                #captures
                 #[allow(unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
                 let #pipeline = #chain;
+                #items
                 #pipeline
             }
         }

@@ -14,7 +14,7 @@ use crate::literal::{Length, is_length, length};
 use crate::paths;
 use crate::plan::{Pending, Plan, Time};
 use crate::row::{Phase, ours, ours_at};
-use crate::spans::place;
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, inside, is_lone, split_commas, stream, text};
 use crate::words;
 
@@ -330,6 +330,7 @@ impl GroupBy {
             plan.chain(policy.emit("late"));
         }
         let name = plan.name_stage(&stage.word, self.name.as_ref(), &words.join(", "), diags);
+        let (keys, name) = if spans::is_editor() { (Vec::new(), quote! { "" }) } else { (keys, name) };
         plan.pending = Some(Pending {
             columns: pending,
             time,

@@ -6,19 +6,6 @@ fn pipeline() -> Pipeline {
     {
         #[allow(unused, clippy::all)]
         {
-            #[allow(dead_code)]
-            #[derive(Clone, Copy)]
-            struct __Row1<C0> {
-                a: C0,
-            }
-            ::millstream::row!(__Row1Builders, __Row1 { a : C0 });
-            #[allow(dead_code)]
-            struct __Used;
-            impl ::millstream::schema::Projection for __Used {
-                const NAMES: &'static [&'static str] = &["temperature"];
-                const REST: bool = false;
-                const EVENT_TIME: bool = false;
-            }
             let _ = ::millstream::pipeline::from(
                     ({
                         #[allow(unused_imports)]
@@ -61,6 +48,19 @@ fn pipeline() -> Pipeline {
                         console
                     })(),
                 );
+            #[allow(dead_code)]
+            #[derive(Clone, Copy)]
+            struct __Row1<C0> {
+                a: C0,
+            }
+            ::millstream::row!(__Row1Builders, __Row1 { a : C0 });
+            #[allow(dead_code)]
+            struct __Used;
+            impl ::millstream::schema::Projection for __Used {
+                const NAMES: &'static [&'static str] = &["temperature"];
+                const REST: bool = false;
+                const EVENT_TIME: bool = false;
+            }
         }
         ::millstream::__private::broken()
     }

@@ -1,23 +1,6 @@
 // from file("in/*.txt") | decode text | explode word = line.split(' ') | drop { line } | sink {rows}
 fn pipeline() -> Pipeline {
     {
-        #[allow(dead_code)]
-        #[derive(Clone, Copy)]
-        struct __Row1<C0> {
-            word: C0,
-        }
-        ::millstream::row!(__Row1Builders, __Row1 { word : C0 });
-        struct __Dropped;
-        impl ::millstream::schema::extend::LeftOut for __Dropped {
-            const NAMES: &'static [&'static str] = &["line"];
-        }
-        #[allow(dead_code)]
-        struct __Used;
-        impl ::millstream::schema::Projection for __Used {
-            const NAMES: &'static [&'static str] = &[];
-            const REST: bool = false;
-            const EVENT_TIME: bool = false;
-        }
         #[allow(
             unused_labels,
             unused_variables,
@@ -74,6 +57,23 @@ fn pipeline() -> Pipeline {
                 }
             })
             .sink(rows);
+        #[allow(dead_code)]
+        #[derive(Clone, Copy)]
+        struct __Row1<C0> {
+            word: C0,
+        }
+        ::millstream::row!(__Row1Builders, __Row1 { word : C0 });
+        struct __Dropped;
+        impl ::millstream::schema::extend::LeftOut for __Dropped {
+            const NAMES: &'static [&'static str] = &["line"];
+        }
+        #[allow(dead_code)]
+        struct __Used;
+        impl ::millstream::schema::Projection for __Used {
+            const NAMES: &'static [&'static str] = &[];
+            const REST: bool = false;
+            const EVENT_TIME: bool = false;
+        }
         __pipeline
     }
 }

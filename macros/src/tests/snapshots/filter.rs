@@ -1,13 +1,6 @@
 // from memory(lines, follow = 5s) | decode json as Reading else skip | filter temperature > {threshold} | sink console()
 fn pipeline() -> Pipeline {
     {
-        #[allow(dead_code)]
-        struct __Used;
-        impl ::millstream::schema::Projection for __Used {
-            const NAMES: &'static [&'static str] = &["temperature"];
-            const REST: bool = true;
-            const EVENT_TIME: bool = false;
-        }
         let __cap0 = ::millstream::__private::capture(threshold);
         #[allow(
             unused_labels,
@@ -63,6 +56,13 @@ fn pipeline() -> Pipeline {
                     console
                 })(),
             );
+        #[allow(dead_code)]
+        struct __Used;
+        impl ::millstream::schema::Projection for __Used {
+            const NAMES: &'static [&'static str] = &["temperature"];
+            const REST: bool = true;
+            const EVENT_TIME: bool = false;
+        }
         __pipeline
     }
 }

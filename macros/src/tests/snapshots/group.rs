@@ -3,34 +3,6 @@
 //        | select { .., date = w.start.date() } | sink parquet("out", partition_by = [date])
 fn pipeline() -> Pipeline {
     {
-        #[allow(dead_code)]
-        #[derive(Clone, Copy)]
-        struct __Row1<C0, C1, C2, C3> {
-            device_id: C0,
-            w: C1,
-            n: C2,
-            mean: C3,
-        }
-        #[allow(dead_code)]
-        #[derive(Clone, Copy)]
-        struct __Row2<C0, C1, C2, C3, C4> {
-            device_id: C0,
-            w: C1,
-            n: C2,
-            mean: C3,
-            date: C4,
-        }
-        ::millstream::row!(
-            __Row2Builders, __Row2 { device_id : C0, w : C1, n : C2, mean : C3, date : C4
-            }
-        );
-        #[allow(dead_code)]
-        struct __Used;
-        impl ::millstream::schema::Projection for __Used {
-            const NAMES: &'static [&'static str] = &["device_id", "temperature"];
-            const REST: bool = false;
-            const EVENT_TIME: bool = true;
-        }
         #[allow(
             unused_labels,
             unused_variables,
@@ -146,6 +118,34 @@ fn pipeline() -> Pipeline {
                 })("out")
                     .partition_by(&["date"]),
             );
+        #[allow(dead_code)]
+        #[derive(Clone, Copy)]
+        struct __Row1<C0, C1, C2, C3> {
+            device_id: C0,
+            w: C1,
+            n: C2,
+            mean: C3,
+        }
+        #[allow(dead_code)]
+        #[derive(Clone, Copy)]
+        struct __Row2<C0, C1, C2, C3, C4> {
+            device_id: C0,
+            w: C1,
+            n: C2,
+            mean: C3,
+            date: C4,
+        }
+        ::millstream::row!(
+            __Row2Builders, __Row2 { device_id : C0, w : C1, n : C2, mean : C3, date : C4
+            }
+        );
+        #[allow(dead_code)]
+        struct __Used;
+        impl ::millstream::schema::Projection for __Used {
+            const NAMES: &'static [&'static str] = &["device_id", "temperature"];
+            const REST: bool = false;
+            const EVENT_TIME: bool = true;
+        }
         __pipeline
     }
 }

@@ -1,27 +1,6 @@
 // let lines = from {source} | filter data.len() > 3; from lines | select { data } as Out | sink rows
 fn pipeline() -> Pipeline {
     {
-        #[allow(dead_code)]
-        #[derive(Clone, Copy)]
-        struct __Row1<C0> {
-            data: C0,
-        }
-        ::millstream::row!(__Row1Builders, __Row1 { data : C0 });
-        {
-            #[allow(unused_variables)]
-            let lines = ();
-            #[allow(unused_variables)]
-            let lines = ();
-            let _ = lines;
-            let _ = lines;
-        }
-        #[allow(dead_code)]
-        struct __Used;
-        impl ::millstream::schema::Projection for __Used {
-            const NAMES: &'static [&'static str] = &[];
-            const REST: bool = false;
-            const EVENT_TIME: bool = false;
-        }
         #[allow(
             unused_labels,
             unused_variables,
@@ -60,6 +39,27 @@ fn pipeline() -> Pipeline {
                     rows
                 }),
             );
+        #[allow(dead_code)]
+        #[derive(Clone, Copy)]
+        struct __Row1<C0> {
+            data: C0,
+        }
+        ::millstream::row!(__Row1Builders, __Row1 { data : C0 });
+        {
+            #[allow(unused_variables)]
+            let lines = ();
+            #[allow(unused_variables)]
+            let lines = ();
+            let _ = lines;
+            let _ = lines;
+        }
+        #[allow(dead_code)]
+        struct __Used;
+        impl ::millstream::schema::Projection for __Used {
+            const NAMES: &'static [&'static str] = &[];
+            const REST: bool = false;
+            const EVENT_TIME: bool = false;
+        }
         __pipeline
     }
 }
