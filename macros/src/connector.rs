@@ -207,9 +207,6 @@ impl Call {
     }
 }
 
-/// What rust-analyzer appends to the word at the cursor: behind other arguments that is an option's.
-const MARKER: &str = "raCompletionMarker";
-
 /// A column's name as text: without the `r#` of a raw identifier.
 pub(crate) fn plain(column: &Ident) -> String {
     let text = column.to_string();
@@ -245,10 +242,10 @@ fn arguments(tokens: &[TokenTree], room: Room, connector: &Ident, diags: &mut Di
         {
             args.push(Arg::Flag(flag.clone()));
         } else if let [TokenTree::Ident(key)] = piece
-            && !args.is_empty()
+            && !options.is_empty()
             && spans::is_editor()
-            && key.to_string().ends_with(MARKER)
         {
+            // Behind options a name is one that is not typed to its end.
             args.push(Arg::Flag(key.clone()));
         } else if piece.is_empty() {
             diags.push(doubled_comma(tokens), "nothing before this `,`", "take it away");
