@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{is_long, seed};
 use input::{Input, MOST_ROWS, Random};
-use output::{Watch, compare_elsewhere, read_all};
+use output::{Watch, compare_elsewhere, files, read_all};
 use victim::{Start, Victim};
 
 /// Longer than any start or epoch takes on a busy machine.

@@ -3,7 +3,7 @@
 //! An aggregate is a function that takes columns and returns an [`Update`] of its accumulator:
 //!
 //! ```
-//! use millstream::agg::{Finish, Update};
+//! use millstream::agg::{Arena, Finish, Update};
 //! use millstream::schema::At;
 //! use millstream::prelude::*;
 //!
@@ -31,7 +31,7 @@
 //!
 //! impl Finish for Range {
 //!     type Out<'a> = Option<f64>;
-//!     fn finish(&self) -> millstream::Result<Option<f64>> {
+//!     fn finish(&self, _arena: &Arena) -> millstream::Result<Option<f64>> {
 //!         Ok(self.high.zip(self.low).map(|(high, low)| high - low))
 //!     }
 //!     fn merge(&mut self, other: Self) {
@@ -67,7 +67,7 @@ pub use number::Number;
 pub use stddev::stddev;
 pub use sum::sum;
 
-use bumpalo::Bump;
+pub use bumpalo::Bump as Arena;
 
 use crate::Result;
 use crate::schema::At;
@@ -94,7 +94,7 @@ pub trait Finish: Default + Stored + Clone {
     ///
     /// # Errors
     /// It cannot be represented, such as a sum out of range.
-    fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>>;
+    fn finish<'a>(&'a self, arena: &'a Arena) -> Result<Self::Out<'a>>;
     /// Adds what another accumulator has gathered. Must not depend on the order.
     fn merge(&mut self, other: Self);
 }

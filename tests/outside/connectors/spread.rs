@@ -1,7 +1,7 @@
 //! `agg { spread = spread(value) }`: the highest value minus the lowest.
 
 use millstream::Result;
-use millstream::agg::{Finish, Update};
+use millstream::agg::{Arena, Finish, Update};
 use millstream::prelude::*;
 use millstream::schema::At;
 
@@ -26,7 +26,7 @@ impl Update for Spread {
 
 impl Finish for Range {
     type Out<'a> = Option<f64>;
-    fn finish(&self) -> Result<Option<f64>> {
+    fn finish(&self, _arena: &Arena) -> Result<Option<f64>> {
         Ok(self.high.zip(self.low).map(|(high, low)| high - low))
     }
     fn merge(&mut self, other: Self) {
