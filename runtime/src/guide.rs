@@ -9,7 +9,7 @@ pub mod exactly_once {}
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 
-#[cfg(feature = "kinesis")]
+#[cfg(all(feature = "kinesis", feature = "parquet"))]
 #[doc = include_str!("../docs/kinesis.md")]
 pub mod kinesis {}
 

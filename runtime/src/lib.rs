@@ -70,11 +70,15 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+#[cfg(feature = "kinesis")]
+pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+pub mod decimal;
 pub mod decode;
+pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod guide;
@@ -84,8 +88,10 @@ pub mod pipeline;
 pub mod prelude;
 pub mod schema;
 pub mod secret;
+pub mod setting;
 pub mod sink;
 pub mod source;
+pub mod stage;
 pub mod state;
 pub mod store;
 pub mod testing;
@@ -93,6 +99,7 @@ pub mod time;
 
 #[cfg(feature = "cli")]
 pub use cli::cli;
+pub use decimal::Decimal;
 pub use error::{Error, Result};
 pub use millstream_macros::{StreamSchema, pipeline};
 pub use pipeline::Pipeline;

@@ -161,7 +161,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
         }
         Command::Preview { records, rows } => {
             pipeline.plan.sink = std::sync::Arc::new(sink::console().limit(rows));
-            pipeline.plan.dead_letters = pipeline.plan.dead_letters.map(|_| std::sync::Arc::new(sink::collect()) as _);
+            for letters in [&mut pipeline.plan.dead_letters, &mut pipeline.plan.late_letters].into_iter().flatten() {
+                *letters = std::sync::Arc::new(sink::collect());
+            }
             let preview = pipeline.checkpoint(Checkpoint::none()).trigger(Trigger::Once).max_rows_per_epoch(records);
             let summary = preview.progress_line(false).run().await?;
             eprintln!("{summary}");

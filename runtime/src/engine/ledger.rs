@@ -9,19 +9,20 @@ use serde_json::Value;
 
 #[cfg(feature = "parquet")]
 use super::book::Book;
-use super::commit::{EpochWork, Recovered};
+use super::commit::{EpochWork, Found, Recovered};
+use crate::checkpoint::{Place, check_places};
 use crate::error::{Error, Kind};
+use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
-use crate::source::Resume;
 use crate::{Result, clock};
 
 /// An epoch's output for one sink.
 pub(crate) struct Slot {
-    /// The sink: 0 for the pipeline's own, 1 for the dead letters.
+    /// The sink: 0 for the pipeline's own, 1 for records that cannot be decoded, 2 for those that are late.
     pub sink: usize,
     pub files: Vec<StagedFile>,
     pub batches: Vec<RecordBatch>,
@@ -39,8 +40,19 @@ impl Slot {
     }
 }
 
+/// The name of a sink in records and messages.
+pub(crate) fn sink_id(number: usize) -> &'static str {
+    match number {
+        0 => "sink",
+        1 => "dead_letters",
+        _ => "late",
+    }
+}
+
 /// A sink that is ready.
 struct Target {
+    /// Its number in slots and tokens.
+    number: usize,
     staging: Option<Arc<dyn Staging>>,
     delivering: Option<Box<dyn Delivering>>,
     /// The writer of dead letters; those of the pipeline's own sink are with the workers.
@@ -48,12 +60,24 @@ struct Target {
 }
 
 impl Target {
-    fn connect(sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
+    /// Connects the pipeline's own sink, and those of its dead letters.
+    fn all(plan: &Plan) -> Result<Vec<Self>> {
+        let letters = dead_letters::Builders::schema();
+        let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema)?];
+        for (number, sink) in [(1, &plan.dead_letters), (2, &plan.late_letters)] {
+            if let Some(sink) = sink {
+                targets.push(Self::connect(number, sink.as_ref(), &letters)?);
+            }
+        }
+        Ok(targets)
+    }
+
+    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
         let (staging, delivering) = match sink.connect(schema)? {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),
         };
-        Ok(Self { staging, delivering, writer: None })
+        Ok(Self { number, staging, delivering, writer: None })
     }
 
     fn root(&self) -> Option<PathBuf> {
@@ -65,6 +89,17 @@ impl Target {
         let stage = stage_of(&staging.root()).join(format!("g{generation}"));
         Some(staging.writer(WriterContext { worker, stage, generation, durability: options.durability }))
     }
+}
+
+/// Refuses outputs that get into each other's way, or into that of the checkpoint.
+fn check_folders(checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
+    let root = match checkpoint {
+        Some(Checkpoint::Folder(folder)) => Some(Place::Local(folder.clone())),
+        Some(Checkpoint::None) | None => None,
+    };
+    let outputs = targets.iter().enumerate();
+    let outputs = outputs.filter_map(|(number, of)| Some((sink_id(number).to_owned(), Place::Local(of.root()?))));
+    check_places(root.as_ref(), &outputs.collect())
 }
 
 /// Where epochs are written down.
@@ -85,10 +120,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = vec![Target::connect(plan.sink.as_ref(), &plan.schema)?];
-        if let Some(sink) = &plan.dead_letters {
-            targets.push(Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
-        }
+        let mut targets = Target::all(plan)?;
+        check_folders(options.checkpoint.as_ref(), &targets)?;
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
             Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
@@ -98,14 +131,15 @@ impl Ledger {
         };
         let mut ledger = Self { log, targets };
         let generation = ledger.generation();
-        for (number, target) in ledger.targets.iter_mut().enumerate() {
-            if number == 0 {
+        for target in &mut ledger.targets {
+            if target.number == 0 {
                 recovered.staging = target.staging.is_some();
                 recovered.writers =
                     (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                target.writer = target.writer(crate::operator::keyed::STRIPES, generation, options);
+                let writer = crate::operator::keyed::STRIPES + target.number - 1;
+                target.writer = target.writer(writer, generation, options);
             }
         }
         Ok((ledger, recovered))
@@ -137,19 +171,24 @@ impl Ledger {
         }
     }
 
-    /// The dead letters of an epoch, written.
-    pub(crate) fn dead_letters(&mut self, work: &EpochWork) -> Result<Option<Slot>> {
-        let Some(target) = self.targets.get_mut(1) else { return Ok(None) };
-        let batches = dead_letters::rows(&work.dead_letters, work.plan.batch_time)?;
+    /// The dead letters of an epoch for sink `sink`, written.
+    pub(crate) fn dead_letters(
+        &mut self,
+        sink: usize,
+        letters: &[DeadLetter],
+        plan: &EpochPlan,
+    ) -> Result<Option<Slot>> {
+        let Some(target) = self.targets.iter_mut().find(|target| target.number == sink) else { return Ok(None) };
+        let batches = dead_letters::rows(letters, plan.batch_time)?;
         if batches.is_empty() {
             return Ok(None);
         }
-        let mut slot = Slot { sink: 1, files: Vec::new(), batches };
+        let mut slot = Slot { sink, files: Vec::new(), batches };
         if let Some(writer) = &mut target.writer {
             for batch in std::mem::take(&mut slot.batches) {
-                writer.write(work.plan.epoch, &batch)?;
+                writer.write(plan.epoch, &batch)?;
             }
-            slot.files = writer.seal(work.plan.epoch)?;
+            slot.files = writer.seal(plan.epoch)?;
         }
         Ok(Some(slot))
     }
@@ -170,7 +209,8 @@ impl Ledger {
             Log::None { generation, .. } => {
                 let generation = *generation;
                 for slot in &slots {
-                    let root = self.targets.get(slot.sink).and_then(Target::root);
+                    let target = self.targets.iter().find(|target| target.number == slot.sink);
+                    let root = target.and_then(Target::root);
                     root.map_or(Ok(()), |root| move_files(&root, generation, &slot.files))?;
                 }
             }
@@ -185,9 +225,7 @@ impl Ledger {
 
     fn deliver(&mut self, epoch: u64, sink: usize, batches: &[RecordBatch]) -> Result<()> {
         let token = Token { pipeline: self.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = self.targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
-            return Ok(());
-        };
+        let Some(delivering) = delivering(&mut self.targets, sink) else { return Ok(()) };
         if batches.is_empty() {
             return Ok(());
         }
@@ -225,36 +263,22 @@ impl Ledger {
 
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
-    Target::connect(plan.sink.as_ref(), &plan.schema)?;
-    if let Some(sink) = &plan.dead_letters {
-        Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
-    }
+pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
+    plan.check()?;
+    check_folders(checkpoint, &Target::all(plan)?)?;
     let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
+    if !options.allow_network_filesystem {
+        crate::checkpoint::check_filesystem(&Place::Local(folder.clone()))?;
+    }
     let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)
 }
 
-fn recovered_anew(run_id: String) -> Recovered {
-    Recovered {
-        resume: Resume::default(),
-        partitions: Vec::new(),
-        watermark: None,
-        last_epoch: None,
-        drained: false,
-        state: Vec::new(),
-        striped: false,
-        writers: Vec::new(),
-        log_changes: false,
-        staging: false,
-        run_id,
-    }
-}
-
 fn anew() -> (Log, Recovered) {
     let id = new_id();
-    (Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() }, recovered_anew(id))
+    let log = Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() };
+    (log, Recovered { found: Found::default(), writers: Vec::new(), log_changes: false, staging: false, run_id: id })
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -269,13 +293,13 @@ fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(
 #[cfg(feature = "parquet")]
 fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
     let roots: Vec<(usize, PathBuf)> =
-        targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.root()?))).collect();
+        targets.iter().filter_map(|target| Some((target.number, target.root()?))).collect();
     let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
-    let (book, found) = Book::open(folder, plan, options, &roots)?;
-    for (sink, batches) in found.undelivered {
+    let (book, found, undelivered) = Book::open(folder, plan, options, &roots)?;
+    for (sink, batches) in undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+        let Some(delivering) = delivering(targets, sink) else {
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let error = Error::new(
                 Kind::Config,
@@ -286,21 +310,19 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
             .help("start the build with that sink once and stop it in good order, then remove the sink");
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
-        delivering.deliver(&token, &batches)?;
-        book.delivered(epoch, sink)?;
+        let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(epoch, sink));
+        if let Err(error) = delivered {
+            book.close(Some(&error)).ok();
+            return Err(error);
+        }
     }
-    let recovered = Recovered {
-        resume: found.resume,
-        partitions: found.partitions,
-        watermark: found.watermark,
-        last_epoch: found.last_epoch,
-        drained: found.drained,
-        state: found.state,
-        striped: found.striped,
-        log_changes: true,
-        ..recovered_anew(new_id())
-    };
+    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, run_id: new_id() };
     Ok((Log::Book(Box::new(book)), recovered))
+}
+
+/// The sink of this number, if it delivers.
+fn delivering(targets: &mut [Target], sink: usize) -> Option<&mut Box<dyn Delivering>> {
+    targets.iter_mut().find(|target| target.number == sink)?.delivering.as_mut()
 }
 
 fn needs_checkpoint(plan: &Plan) -> Error {

@@ -16,6 +16,7 @@ mod run;
 pub(crate) mod shutdown;
 mod snapshots;
 pub mod summary;
+mod tick;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 
@@ -28,6 +29,6 @@ pub use query::Query;
 /// What does not fit.
 #[cfg(feature = "cli")]
 pub(crate) fn check(pipeline: &crate::Pipeline, checkpoint: Option<&Checkpoint>) -> crate::Result<()> {
-    ledger::check(&pipeline.plan, checkpoint)
+    ledger::check(&pipeline.plan, &pipeline.options, checkpoint)
 }
 pub use summary::Summary;

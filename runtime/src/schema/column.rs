@@ -7,6 +7,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use bumpalo::Bump;
 
+use super::declared::Shape;
 use super::list;
 use super::projection::Projection;
 use super::{Fault, Reader};
@@ -23,6 +24,11 @@ pub trait Builder: Default + Send + 'static {
     }
     /// The array of the values, marked null where `nulls` says so (its length is [`Self::len`]); empties the builder.
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef;
+    /// The values as columns of a table: one, but for a tuple those of its parts. Empties the builder.
+    #[doc(hidden)]
+    fn columns(&mut self, out: &mut Vec<ArrayRef>) {
+        out.push(self.finish(None));
+    }
 }
 
 /// Takes the values of a batch and makes room for as many, so that the next one does not move while it grows.
@@ -36,7 +42,7 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
 /// It has a borrowed view that is `Copy`, so that expressions may name it as often as they like.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as a column",
-    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Stored: Sized + Send + Sync + 'static {
     /// The type that expressions see.
@@ -45,6 +51,8 @@ pub trait Stored: Sized + Send + Sync + 'static {
     type Builder: Builder;
     /// Whether the Arrow field may be null.
     const NULLABLE: bool = false;
+    /// The type's name, for what is checked while a pipeline is compiled.
+    const SHAPE: Shape = Shape::Unknown;
 
     /// The Arrow type.
     fn data_type() -> DataType;
@@ -60,6 +68,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
+    /// Reads one value back from its columns, as [`Builder::columns`] gave them, and takes these.
+    #[doc(hidden)]
+    fn load_columns(columns: &mut std::slice::Iter<'_, ArrayRef>, row: usize) -> Option<Self> {
+        Self::load(columns.next()?.as_ref(), row)
+    }
 
     // How lists of this type are kept: as Arrow lists of its columns, unless the type has a better way. Only `u8` has:
     // a list of bytes is a byte string. The numbers copy their slices at once.
@@ -114,7 +127,7 @@ fn item_field<T: Stored>() -> FieldRef {
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",
-    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Column: Stored {
     /// Reads a value into its view; only the parts that `P` names need to be read, the others are skipped.

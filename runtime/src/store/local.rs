@@ -16,6 +16,9 @@ use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed,
 use crate::error::{Error, Kind, Result};
 
 mod names;
+mod remote;
+
+pub use remote::network_filesystem;
 
 /// How a [`LocalStore`] is opened.
 #[derive(Debug, Clone, Copy)]

@@ -33,8 +33,8 @@ mod tests;
 use std::fmt;
 use std::io::Write;
 
-pub use digest::{Digest, digest_of};
-pub use local::{LocalOptions, LocalStore};
+pub use digest::{Digest, Hashing, digest_of};
+pub use local::{LocalOptions, LocalStore, network_filesystem};
 pub use path::{join, parent, safe_part};
 
 use crate::error::{Error, Result};

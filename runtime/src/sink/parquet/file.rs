@@ -1,7 +1,7 @@
 //! One file under construction.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,33 +14,13 @@ use ::parquet::file::statistics::{Statistics, ValueStatistics};
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::store::{Digest, Hashing};
 
 /// Encoded bytes at which a row group ends.
 const ROW_GROUP_BYTES: u64 = 128 << 20;
-
-/// Writes to a file and hashes what it writes.
-struct Hashed {
-    file: File,
-    hash: Box<Xxh3>,
-    len: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        // `written` is at most the length, as `Write` has it.
-        self.hash.update(bytes.get(..written).unwrap_or(bytes));
-        self.len += written as u64;
-        Ok(written)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
 
 /// What all files of a sink have in common.
 #[derive(Debug, Clone)]
@@ -56,7 +36,7 @@ pub(super) struct Shape {
 /// A file that takes rows.
 pub(super) struct OpenFile {
     path: PathBuf,
-    writer: SerializedFileWriter<Hashed>,
+    writer: SerializedFileWriter<Hashing<File>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     row_group_rows: usize,
@@ -88,8 +68,7 @@ impl OpenFile {
                 .caused_by(error)
                 .help("the folder beside the output must be writable, and the disk have room and inodes")
         })?;
-        let hashed = Hashed { file, hash: Box::new(Xxh3::new()), len: 0 };
-        let parts = ArrowWriter::try_new(hashed, Arc::clone(&shape.schema), Some(shape.properties.clone()))
+        let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.properties.clone()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = parts.map_err(|error| failed(&path, error))?;
         Ok(Self {
@@ -168,9 +147,8 @@ impl OpenFile {
     pub(super) fn finish(mut self) -> Result<Finished> {
         // `into_inner` writes the footer.
         let done = self.end_group().and_then(|()| self.writer.into_inner());
-        let hashed = done.map_err(|error| failed(&self.path, error))?;
-        let xxh3 = format!("{:032x}", hashed.hash.digest128());
-        Ok(Finished { file: hashed.file, path: self.path, len: hashed.len, xxh3, rows: self.rows })
+        let (file, Digest { len, xxh3 }) = done.map_err(|error| failed(&self.path, error))?.finish();
+        Ok(Finished { file, path: self.path, len, xxh3, rows: self.rows })
     }
 }
 

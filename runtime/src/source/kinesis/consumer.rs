@@ -67,13 +67,13 @@ impl Client {
         let trouble = match described.map(|answer| answer.consumer_description) {
             Ok(Some(found)) if found.consumer_status == ConsumerStatus::Active => return Ok(Some(found.consumer_arn)),
             Ok(_) => return Ok(None),
-            Err(error) => Trouble::new("DescribeStreamConsumer", &error),
+            Err(error) => self.trouble("DescribeStreamConsumer", &error),
         };
         if trouble.class != Class::Missing {
             return Err(trouble);
         }
         let registered = self.sdk.register_stream_consumer().stream_arn(stream_arn).consumer_name(name).send().await;
-        match registered.map_err(|error| Trouble::new("RegisterStreamConsumer", &error)) {
+        match registered.map_err(|error| self.trouble("RegisterStreamConsumer", &error)) {
             Ok(_) => Ok(None),
             // Another reader of this pipeline, or an answer that was lost.
             Err(trouble) if trouble.class == Class::Busy => Ok(None),
@@ -82,8 +82,9 @@ impl Client {
     }
 
     pub(super) async fn deregister(&self, consumer: &Consumer) -> Result<(), Trouble> {
-        let answer = self.sdk.deregister_stream_consumer().consumer_arn(consumer.arn()).send().await;
-        answer.map(|_| ()).map_err(|error| Trouble::new("DeregisterStreamConsumer", &error))
+        let arn = consumer.arn();
+        let answer = self.sdk.deregister_stream_consumer().consumer_arn(&arn).send().await;
+        answer.map(|_| ()).map_err(|error| Trouble::new("DeregisterStreamConsumer", &error).on(&arn.into()))
     }
 
     pub(super) async fn subscribe(
@@ -104,13 +105,14 @@ impl Client {
             At::After(number) => position.r#type(ShardIteratorType::AfterSequenceNumber).sequence_number(number),
         };
         let position = position.build().map_err(|error| Trouble::transient(OPERATION, error.to_string()))?;
-        let request = self.sdk.subscribe_to_shard().consumer_arn(consumer.arn()).shard_id(shard);
+        let arn = consumer.arn();
+        let request = self.sdk.subscribe_to_shard().consumer_arn(&arn).shard_id(shard);
         // A shard may be silent for as long as it likes; that the connection is alive is watched by the reader.
         let quiet = Builder::new().stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         let send = request.starting_position(position).customize().config_override(quiet).send();
         // The SDK's own limits end with the head of the answer.
         match tokio::time::timeout(patience, send).await {
-            Ok(answer) => answer.map_err(|error| Trouble::new(OPERATION, &error)),
+            Ok(answer) => answer.map_err(|error| Trouble::new(OPERATION, &error).on(&arn.into())),
             Err(_) => Err(Trouble::transient(OPERATION, format!("no answer within {patience:?}"))),
         }
     }

@@ -38,7 +38,7 @@ impl Reader {
         loop {
             self.pace.wait().await;
             let over = match self.subscribe(consumer).await {
-                Ok(subscription) => self.listen(subscription, &slots, events).await,
+                Ok(subscription) => self.listen(consumer, subscription, &slots, events).await,
                 Err(trouble) => Over::Failed(trouble),
             };
             let trouble = match over {
@@ -95,6 +95,7 @@ impl Reader {
     /// Hands on what a subscription brings, until it is over.
     async fn listen(
         &mut self,
+        consumer: &Consumer,
         mut subscription: SubscribeToShardOutput,
         slots: &Arc<Semaphore>,
         events: &UnboundedSender<Event>,
@@ -112,7 +113,7 @@ impl Reader {
                 Ok(Ok(Some(_))) => continue,
                 Ok(Ok(None)) | Err(_) => return Over::Time,
                 Ok(Err(error)) => {
-                    let mut trouble = Trouble::new("SubscribeToShard", &error);
+                    let mut trouble = Trouble::new("SubscribeToShard", &error).on(&consumer.arn().into());
                     // Where it began was accepted.
                     if trouble.class == Class::Invalid {
                         trouble.class = Class::Transient;
@@ -134,7 +135,7 @@ impl Reader {
                 Err(trouble) => return Over::Failed(trouble),
             }
             self.success();
-            let bytes = size(records.make_contiguous()).clamp(1, context.share() as usize);
+            let bytes = records.iter().map(size).sum::<usize>().clamp(1, context.share() as usize);
             let Ok(room) = Arc::clone(&context.room).acquire_many_owned(bytes as u32).await else {
                 return Over::Shard;
             };

@@ -25,8 +25,9 @@ use crate::source::order_of;
 pub(super) enum Event {
     /// More of a shard.
     Page(u32, Page),
-    /// All shards there are, as of a call that began at the time. The permit allows the next list.
-    Listed(Vec<Listed>, Instant, OwnedSemaphorePermit),
+    /// All shards there are of the stream with this number, as of a call that began at the time. The permit allows the
+    /// next list.
+    Listed(usize, Vec<Listed>, Instant, OwnedSemaphorePermit),
     /// The source cannot go on.
     Failed(Error),
 }
@@ -65,7 +66,7 @@ impl Page {
     }
 }
 
-/// Figures for the progress document, counted since the last was written.
+/// Figures of a shard for the progress document, counted since the last fetch has told them.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) throttles: AtomicU64,
@@ -78,7 +79,6 @@ pub(super) struct Context {
     pub(super) options: Kinesis,
     pub(super) summary: Summary,
     pub(super) room: Arc<Semaphore>,
-    pub(super) counters: Counters,
     /// With enhanced fan-out.
     pub(super) consumer: Option<Consumer>,
     /// The shards that the last list says are closed; only with enhanced fan-out.
@@ -140,6 +140,7 @@ pub(super) struct Reader {
     pub(super) context: Arc<Context>,
     pub(super) number: u32,
     pub(super) shard: Arc<str>,
+    counters: Arc<Counters>,
     pub(super) origin: Origin,
     /// The last record that was fetched.
     pub(super) last: Option<String>,
@@ -179,6 +180,7 @@ impl Reader {
         Self {
             number,
             shard: Arc::clone(&shard.id),
+            counters: Arc::clone(&shard.counters),
             origin: shard.position.start.unwrap_or(Origin::TrimHorizon),
             last: shard.position.sequence_number.clone(),
             continuation: None,
@@ -190,7 +192,7 @@ impl Reader {
             iterator: None,
             pace: match &context.consumer {
                 // A consumer may subscribe to a shard once a second.
-                Some(_) if !options.is_local() => Pace::new(Duration::from_secs(1), f64::INFINITY),
+                Some(_) if !options.aws.is_local() => Pace::new(Duration::from_secs(1), f64::INFINITY),
                 _ => Pace::new(options.min_fetch_period, options.max_fetch_rate * f64::from(1 << 20)),
             },
             backoff: Backoff::new(options.tuning.backoff, seed ^ u64::from(order_of(&shard.id))),
@@ -228,7 +230,7 @@ impl Reader {
             match self.page().await {
                 Ok(mut answer) => {
                     let answered = Instant::now();
-                    let bytes = size(&answer.records);
+                    let bytes = answer.records.iter().map(size).sum();
                     self.pace.took(bytes);
                     // The rest of the room is for others.
                     let rest = (context.share() as usize).saturating_sub(bytes.max(1));
@@ -361,7 +363,7 @@ impl Reader {
     }
 
     pub(super) async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
-        let counters = &self.context.counters;
+        let counters = &self.counters;
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {
             Class::Expired => {
@@ -439,6 +441,7 @@ pub(super) fn lost(context: &Context, shard: &str, last: Option<&str>, what: &st
     )))
 }
 
-pub(super) fn size(records: &[Record]) -> usize {
-    records.iter().map(|record| record.data.as_ref().len() + record.partition_key().map_or(0, str::len)).sum()
+/// The bytes of a record that count.
+pub(super) fn size(record: &Record) -> usize {
+    record.data.as_ref().len() + record.partition_key().map_or(0, str::len)
 }

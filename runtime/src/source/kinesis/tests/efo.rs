@@ -8,8 +8,8 @@ fn pushed(server: &Server) -> Kinesis {
     source(server).consumer_mode(efo).consumer_name("test")
 }
 
-async fn consumers(server: &Server) -> Vec<String> {
-    let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{STREAM}");
+pub(super) async fn consumers(server: &Server, stream: &str) -> Vec<String> {
+    let arn = format!("arn:aws:kinesis:us-east-1:000000000000:stream/{stream}");
     let answer = server.client().list_stream_consumers().stream_arn(arn).send().await.unwrap();
     answer.consumers().iter().map(|consumer| consumer.consumer_arn.clone()).collect()
 }
@@ -48,7 +48,7 @@ fn the_modes_share_their_positions() {
         numbers.sort_unstable();
         assert_eq!(numbers, (0..120).collect::<Vec<_>>());
         assert!(server.calls("SubscribeToShard") > 3 && server.calls("GetRecords") > 3);
-        assert_eq!(consumers(&server).await.len(), 1);
+        assert_eq!(consumers(&server, STREAM).await.len(), 1);
     });
 }
 
@@ -139,11 +139,11 @@ fn a_consumer_that_is_deregistered_is_registered_again() {
         let mut reading = Reading::start(pushed(&server)).await;
         server.put(STREAM, "k", "1").unwrap();
         reading.take(1).await;
-        let arn = consumers(&server).await.remove(0);
+        let arn = consumers(&server, STREAM).await.remove(0);
         server.client().deregister_stream_consumer().consumer_arn(arn).send().await.unwrap();
         server.put(STREAM, "k", "2").unwrap();
         assert_eq!(texts(&reading.take(1).await), ["2"]);
-        assert_eq!(consumers(&server).await.len(), 1);
+        assert_eq!(consumers(&server, STREAM).await.len(), 1);
     });
 }
 
@@ -154,7 +154,7 @@ fn a_consumer_has_a_name() {
         let plain = source(&server).consumer_mode(efo);
         let named = |name: &str| Resume { pipeline: Some(name.to_owned()), ..Resume::default() };
         drop(plain.open(named("my job/1")).await.unwrap());
-        assert!(consumers(&server).await[0].contains("/consumer/millstream-my_job_1:"));
+        assert!(consumers(&server, STREAM).await[0].contains("/consumer/millstream-my_job_1:"));
         for (source, words) in [(plain.clone(), "`.name("), (plain.consumer_name("no name"), "`no name`")] {
             let error = source.open(Resume::default()).await.err().unwrap();
             assert!(error.kind() == Kind::Config && error.to_string().contains(words), "{error}");
@@ -184,11 +184,15 @@ fn a_consumer_is_waited_for() {
 fn a_consumer_is_kept_unless_it_is_not_wanted() {
     run(async |server| {
         server.create_stream(STREAM, 1).unwrap();
+        server.create_stream(OTHER, 1).unwrap();
         for (required, left) in [(false, 1), (true, 0)] {
-            let mut reading = Reading::start(pushed(&server).require_consumer_deregistration(required)).await;
+            let source = pushed(&server).require_consumer_deregistration(required);
+            let mut reading = Reading::start(Kinesis { more: vec![OTHER.to_owned()], ..source }).await;
             reading.fetch(&eager()).await;
             reading.feed.close().await;
-            assert_eq!(consumers(&server).await.len(), left);
+            for stream in [STREAM, OTHER] {
+                assert_eq!(consumers(&server, stream).await.len(), left);
+            }
         }
     });
 }

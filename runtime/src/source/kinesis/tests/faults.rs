@@ -55,7 +55,7 @@ fn a_throttled_shard_does_not_hold_back_the_others() {
             while got.is_empty() {
                 let (fetched, more) = reading.fetch(&eager()).await;
                 got = more;
-                throttles += fetched.metrics["throttles"];
+                throttles += fetched.metrics["numAwsRateLimitErrors"];
             }
             assert_eq!(texts(&got), [round.to_string()]);
         }
@@ -115,7 +115,10 @@ fn a_missing_permission_is_named() {
             server.faults().next(operation, denied.clone());
             let error = source(&server).open(Resume::default()).await.err().unwrap();
             assert_eq!(error.kind(), Kind::Config);
-            assert!(error.to_string().contains(&format!("IAM action kinesis:{operation} ")), "{error}");
+            let resource = if operation == "ListShards" { "000000000000" } else { "*" };
+            let words =
+                format!("allow the IAM action kinesis:{operation} on arn:aws:kinesis:us-east-1:{resource}:stream/s");
+            assert!(error.to_string().contains(&words), "{error}");
         }
         for operation in ["GetShardIterator", "GetRecords"] {
             let mut reading = Reading::start(source(&server)).await;

@@ -1,16 +1,16 @@
 //! Random histories: puts, reshards, faults, crashes, shards that expire, iterators and subscriptions that run out, in any
 //! order, and a restart may change between polling and enhanced fan-out.
 //!
-//! A history is made of its seed. `MILLSTREAM_SEED=17` plays that one alone; `MILLSTREAM_LONG=1` plays ten thousand. What
-//! is done is the same each time, when the tasks of the source come to run is not.
+//! A history is made of its seed. `MILLSTREAM_HISTORY=17` plays that one alone; `MILLSTREAM_LONG=1` plays ten thousand.
+//! What is done is the same each time, when the tasks of the source come to run is not.
 
 use super::super::{ConsumerMode, efo, polling};
 use super::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// With `MILLSTREAM_LONG=1` forty times as many.
 const HISTORIES: u64 = 250;
-const MANY_HISTORIES: u64 = 10_000;
 const KEYS: u64 = 12;
 
 struct Random(u64);
@@ -162,26 +162,30 @@ async fn history(seed: u64) {
 
 #[test]
 fn each_record_once_and_each_key_in_order() {
-    if let Ok(seed) = std::env::var("MILLSTREAM_SEED") {
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    if let Some(seed) = number("MILLSTREAM_HISTORY") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(history(seed.parse().unwrap()));
+        return runtime.block_on(history(seed));
     }
-    let many = std::env::var("MILLSTREAM_LONG").is_ok_and(|long| long == "1");
-    let (next, histories) = (AtomicU64::new(0), if many { MANY_HISTORIES } else { HISTORIES });
+    let histories = if number("MILLSTREAM_LONG") == Some(1) { HISTORIES * 40 } else { HISTORIES };
+    // Each seed of the gate has histories of its own; a failure names the one that failed.
+    let first = number("MILLSTREAM_SEED").unwrap_or(0) * 1_000_000;
+    println!("MILLSTREAM_SEED={}", first / 1_000_000);
+    let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= histories {
+                    if seed >= first + histories {
                         break;
                     }
                     // A panic within has the seed in its message, or is a bug that any seed shows.
                     let played =
                         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(history(seed))));
                     if let Err(panic) = played {
-                        eprintln!("history {seed}: play it alone with MILLSTREAM_SEED={seed}");
+                        eprintln!("history {seed}: play it alone with MILLSTREAM_HISTORY={seed}");
                         std::panic::resume_unwind(panic);
                     }
                 }

@@ -11,10 +11,12 @@ mod packed;
 mod present;
 mod reshard;
 mod rows;
+mod several;
+mod skew;
 mod starts;
 mod units;
 
-use super::{Kinesis, KinesisMeta, OnDataLoss, at, earliest, kinesis, latest, trim_horizon};
+use super::{Kinesis, KinesisMeta, OnDataLoss, after, at, earliest, kinesis, latest, trim_horizon};
 use crate::error::Kind;
 use crate::source::{Chunk, ChunkSender, Feed, Fetched, Limits, PartitionProgress, PartitionState, Resume, Source};
 use crate::testing::kinesis::{Fault, Server, kpl_aggregate_with_hash_keys};
@@ -23,6 +25,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 const STREAM: &str = "s";
+const OTHER: &str = "s-2";
 const FIRST: &str = "shardId-000000000000";
 
 fn run<F: Future>(test: impl FnOnce(Server) -> F) -> F::Output {
@@ -49,6 +52,7 @@ fn source(server: &Server) -> Kinesis {
 struct Got {
     shard: String,
     key: String,
+    stream: String,
     text: String,
     sequence: String,
     sub: u64,
@@ -144,10 +148,11 @@ fn collect(chunk: &Chunk, got: &mut Vec<Got>) {
     let meta = chunk.meta.downcast_ref::<KinesisMeta>().unwrap();
     for index in 0..chunk.len() {
         let record = Kinesis::record(chunk, meta, index);
-        assert_eq!(record.stream, STREAM);
+        assert!([STREAM, OTHER].contains(&record.stream));
         got.push(Got {
             shard: record.shard_id.to_owned(),
             key: record.partition_key.to_owned(),
+            stream: record.stream.to_owned(),
             text: String::from_utf8_lossy(record.data).into_owned(),
             sequence: record.sequence_number.to_owned(),
             sub: record.sub_sequence_number,

@@ -69,17 +69,18 @@ fn f06_throttles_are_waited_out() {
 fn f07_a_disabled_key_stops_the_run_after_a_while() {
     run(async |server| {
         server.create_stream(STREAM, 1).unwrap();
-        for code in ["KMSDisabledException", "KMSAccessDeniedException", "KMSInvalidStateException"] {
+        for (code, kind, words) in [
+            ("KMSDisabledException", Kind::Unavailable, "check the encryption key"),
+            ("KMSAccessDeniedException", Kind::Config, "allow the IAM action kms:Decrypt"),
+            ("KMSInvalidStateException", Kind::Unavailable, "check the encryption key"),
+        ] {
             let mut source = source(&server);
             source.tuning.patience = Duration::from_millis(50);
             let mut reading = Reading::start(source).await;
             server.faults().times("GetRecords", usize::MAX, Fault::error(code));
             let error = reading.failure().await;
             let text = error.to_string();
-            assert!(
-                error.kind() == Kind::Unavailable && text.contains(code) && text.contains("encryption key"),
-                "{text}"
-            );
+            assert!(error.kind() == kind && text.contains(code) && text.contains(words), "{text}");
             server.faults().clear();
         }
     });
