@@ -289,7 +289,7 @@ fn a_change_of_what_is_in_state_is_refused_and_one_from_append_to_update_goes_on
         | sink rows.clone()
     };
     refused(window, "the window was none, is tumbling(60s)");
-    refused(by_ttl(mins(1_200)), "the ttl was ttl 600min, is ttl 1200min");
+    refused(by_ttl(mins(1_200)), "the ttl was ttl 36000s, is ttl 72000s");
     let least = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
         | group_by { key } ttl 600min name "per key" | agg { n = count(), total = min(value) }
@@ -298,7 +298,7 @@ fn a_change_of_what_is_in_state_is_refused_and_one_from_append_to_update_goes_on
     refused(least, "the aggregate `total` was max in");
     let complete = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
-        | group_by { key } ttl 600min name "per key" | agg { n = count(), total = max(value) }
+        | group_by { key } ttl never name "per key" | agg { n = count(), total = max(value) }
         | sink rows.clone() mode = complete
     };
     refused(complete, "the mode of the sink was append, is complete");
