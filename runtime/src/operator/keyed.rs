@@ -126,9 +126,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
                 self.leave_out(at.time);
             }
         }
-        let Some(Pane { table, .. }) = self.panes.get_mut(self.current) else {
-            return None;
-        };
+        let Pane { table, .. } = self.panes.get_mut(self.current)?;
         let mut hasher = self.hasher.build_hasher();
         key.feed(&mut hasher);
         let hash = hasher.finish();
