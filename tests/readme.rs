@@ -93,7 +93,8 @@ fn the_numbers_are_those_that_were_measured() {
 
 #[test]
 fn the_error_message_is_the_compilers() {
-    let (case, said) = ("tests/ui/pipeline/unknown_column.rs", "tests/ui/pipeline/unknown_column.stderr");
+    let (case, said) =
+        ("tests/ui/by_rustc/pipeline/unknown_column.rs", "tests/ui/by_rustc/pipeline/unknown_column.stderr");
     let said = text(said);
     assert!(blocks("text").contains(&said), "no block of the README is this message:\n{said}");
     let readme = text("README.md");

@@ -59,8 +59,8 @@
 //! | feature | brings |
 //! |---|---|
 //! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
-//! | `kinesis` | the source `kinesis`, and a Kinesis server in the process to test against |
-//! | `gzip`, `zstd` | compressed input files |
+//! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
+//! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |
 //! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
 

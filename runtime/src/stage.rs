@@ -8,7 +8,8 @@
 pub mod from {}
 
 /// `decode FORMAT as T`: from bytes to rows of the schema `T`. `else fail`, the default, `else skip` or
-/// `else dead_letter(SINK)` says what becomes of records that cannot be decoded.
+/// `else dead_letter(SINK)` says what becomes of records that cannot be decoded, and of rows of which an expression is an
+/// `Err`.
 ///
 /// `decode json as Reading else skip`; `decode text` and `decode bytes` have rows of their own and take no `as`.
 pub mod decode {}
@@ -34,13 +35,15 @@ pub mod watermark {}
 
 /// `group_by { k, a = EXPR, w = tumbling(1min) }`: the keys and the window of the `agg` directly after it.
 ///
-/// Windows are `tumbling(1min)` and `sliding(10min, every = 1min)`. Keys are integers, `bool`, text, `Timestamp`, `Date`,
-/// enums and options of these.
+/// Windows are `tumbling(1min)` and `sliding(10min, every = 1min)`; without one it ends in `ttl 1h` or `ttl never`. Then
+/// `else fail`, `else skip` or `else dead_letter(SINK)` for late rows, and `name "per_device"`, its name in checkpoints. Keys
+/// are integers, `bool`, text, `Timestamp`, `Date`, `Duration`, `Decimal`, enums and options of these.
 pub mod group_by {}
 
 /// `agg { n = count(), mean = avg(x) }`: one aggregate call an item; see [`agg`](crate::agg). The row after it has the keys
-/// and the window, then the aggregates.
+/// and the window, then the aggregates. Without `group_by` it is over all rows, in `mode = update` or `complete`.
 pub mod agg {}
 
-/// `sink SINK(..)`: where rows go; see [`sink`](crate::sink). `as T` checks the row against a struct.
+/// `sink SINK(..)`: where rows go; see [`sink`](crate::sink). `as T` checks the row against a struct, and
+/// `mode = append`, `update` or `complete` says which groups go there, and when.
 pub mod sink {}

@@ -126,12 +126,12 @@ fn a_bad_line_of_several_is_a_dead_letter_of_its_own() {
     assert_eq!((counts.rows, counts.filtered, counts.dead, summary.rows_out), (4, 1, 2, 1));
     #[derive(StreamSchema, Debug, PartialEq)]
     struct Letter {
-        raw: String,
+        raw: Vec<u8>,
         code: String,
     }
     let letter = |raw: &str, code: &str| Letter { raw: raw.into(), code: code.into() };
     let letters = rows.rows::<Letter>().unwrap();
-    assert_eq!(letters[0].raw, r#"{"device_id": "b", "ts": "yesterday"}"#);
+    assert_eq!(letters[0].raw, br#"{"device_id": "b", "ts": "yesterday"}"#);
     assert_eq!(letters[1], letter(r#"{"device_id":"#, "TYPE"));
     assert_eq!(letters.len(), 2);
 }

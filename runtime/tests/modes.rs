@@ -264,7 +264,7 @@ fn all_groups_are_there_after_restarts() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_change_of_ttl_or_mode_goes_on_and_one_of_the_window_does_not() {
+fn a_change_of_what_is_in_state_is_refused_and_one_from_append_to_update_goes_on() {
     let (folder, rows) = (tempfile::tempdir().unwrap(), collect());
     let run = |pipeline: Pipeline, trigger| {
         let pipeline = pipeline.max_rows_per_epoch(90).trigger(trigger).progress_line(false);
@@ -273,29 +273,45 @@ fn a_change_of_ttl_or_mode_goes_on_and_one_of_the_window_does_not() {
     let by_ttl = |ttl: Duration| {
         pipeline! {
             from memory(input()) | decode json as Tick | watermark 1min
-            | group_by { key } ttl {ttl} name "per key" | agg { n = count(), total = sum(value) }
+            | group_by { key } ttl {ttl} name "per key" | agg { n = count(), total = max(value) }
             | sink rows.clone()
         }
     };
     run(by_ttl(mins(600)), Trigger::Once).unwrap();
-    let error = pipeline! {
+    let refused = |pipeline: Pipeline, why: &str| {
+        let error = run(pipeline, Trigger::Once).unwrap_err();
+        assert!(error.message().contains(why), "{error}");
+    };
+    let window = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
-        | group_by { key, w = tumbling(1min) } name "per key" | agg { n = count(), total = sum(value) }
+        | group_by { key, w = tumbling(1min) } name "per key" | agg { n = count(), total = max(value) }
         | drop { w }
         | sink rows.clone()
     };
-    let error = run(error, Trigger::Once).unwrap_err();
-    assert!(error.message().contains("the window was none, is tumbling(60s)"), "{error}");
+    refused(window, "the window was none, is tumbling(60s)");
+    refused(by_ttl(mins(1_200)), "the ttl was ttl 36000s, is ttl 72000s");
+    let least = pipeline! {
+        from memory(input()) | decode json as Tick | watermark 1min
+        | group_by { key } ttl 600min name "per key" | agg { n = count(), total = min(value) }
+        | sink rows.clone()
+    };
+    refused(least, "the aggregate `total` was max in");
+    let complete = pipeline! {
+        from memory(input()) | decode json as Tick | watermark 1min
+        | group_by { key } ttl never name "per key" | agg { n = count(), total = max(value) }
+        | sink rows.clone() mode = complete
+    };
+    refused(complete, "the mode of the sink was append, is complete");
     let updates = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
-        | group_by { key } ttl never name "per key" | agg { n = count(), total = sum(value) }
+        | group_by { key } ttl 600min name "per key" | agg { n = count(), total = max(value) }
         | sink rows.clone() mode = update
     };
     run(updates, Trigger::Once).unwrap();
     // Six keys have changed, of which all rows so far are counted.
     let changed: i64 = rows.rows::<PerKey>().unwrap().iter().map(|row| row.n).sum();
     assert_eq!((rows.len(), changed), (6, 180));
-    let drained = run(by_ttl(mins(1_200)), Trigger::AvailableNow).unwrap();
+    let drained = run(by_ttl(mins(600)), Trigger::AvailableNow).unwrap();
     assert!(drained.drained);
     let all: i64 = rows.latest::<PerKey>().unwrap().iter().map(|row| row.n).sum();
     assert_eq!(all, 300);
@@ -322,7 +338,7 @@ fn state_is_found_by_a_key_of_any_name() {
 
 #[derive(StreamSchema)]
 struct Letter {
-    raw: String,
+    raw: Vec<u8>,
     error: String,
     code: String,
     sequence_number: String,
@@ -359,7 +375,7 @@ fn late_rows_go_where_the_policy_says() {
     assert_eq!(dropped.load(std::sync::atomic::Ordering::Relaxed), 1);
     let letters: Vec<Letter> = late.rows().unwrap();
     let [letter] = letters.as_slice() else { panic!("{} letters", letters.len()) };
-    assert_eq!((letter.raw.as_str(), letter.code.as_str()), (r#"{"key":"a","at":1,"value":1}"#, "late"));
+    assert_eq!((letter.raw.as_slice(), letter.code.as_str()), (&br#"{"key":"a","at":1,"value":1}"#[..], "late"));
     assert_eq!(
         letter.error,
         "the row is late: its event time 1970-01-01T00:00:01Z is 94s behind the watermark 1970-01-01T00:01:35Z, and its \

@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn rows_are_there_once_however_often_the_process_is_killed() {
-    kill_often("rows", if is_long() { 600 } else { 40 }, seed() + 11);
+    kill_often("rows", if is_long() { 600 } else { 50 }, seed() + 11);
 }
 
 #[test]

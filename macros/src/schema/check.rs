@@ -32,7 +32,7 @@ pub(crate) struct Struct {
 /// A struct around one value.
 pub(crate) struct Newtype {
     pub(crate) ident: Ident,
-    pub(crate) inner: Type,
+    pub(crate) inner: Box<Type>,
 }
 
 /// One field.
@@ -116,7 +116,7 @@ fn newtype(diags: &mut Diags, attrs: &[Attribute], ident: Ident, fields: FieldsU
         let message = format!("`{ident}` is written as its value is, so nothing is said about it here");
         diags.push(attr, message, "move it to the field whose type it is");
     }
-    (!reference(diags, &field.ty)).then_some(Newtype { ident, inner: field.ty })
+    (!reference(diags, &field.ty)).then_some(Newtype { ident, inner: Box::new(field.ty) })
 }
 
 fn structure(

@@ -40,6 +40,7 @@ impl<T: Number> Update for MeanOf<T> {
 }
 
 impl<T: Total, N: Nullness> Finish for Avg<T, N> {
+    const NAME: &'static str = "avg";
     type Out<'a> = N::Of<T::Mean>;
     fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Self::Out<'a>> {
         N::wrap(if self.count > 0 { self.total.mean(self.count) } else { None })

@@ -88,6 +88,7 @@ impl<T: Scalar> Update for Collect<T> {
 }
 
 impl<T: Ordered> Finish for Collected<T> {
+    const NAME: &'static str = "collect";
     type Out<'a> = &'a [T::View<'a>];
     fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>> {
         if self.is_over() {

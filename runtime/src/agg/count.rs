@@ -39,6 +39,7 @@ impl<P: Predicate> Update for CountIf<P> {
 }
 
 impl Finish for Count {
+    const NAME: &'static str = "count";
     type Out<'a> = i64;
     fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<i64> {
         Ok(self.count)

@@ -48,6 +48,7 @@ impl<T: Scalar> Update for Distinct<T> {
 }
 
 impl<T: Ordered> Finish for DistinctCount<T> {
+    const NAME: &'static str = "count_distinct";
     type Out<'a> = i64;
     fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<i64> {
         Ok(self.values.table.len() as i64)

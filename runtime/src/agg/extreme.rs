@@ -53,6 +53,7 @@ impl<T: Scalar, S: Side> Update for Extremum<T, S> {
 }
 
 impl<T: Ordered, N: Nullness, S: Side> Finish for Extreme<T, N, S> {
+    const NAME: &'static str = if S::IS_LEAST { "min" } else { "max" };
     type Out<'a> = N::Of<T::View<'a>>;
     fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>> {
         N::wrap(self.value.as_ref().map(|value| value.view(arena)))

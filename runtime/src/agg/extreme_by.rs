@@ -92,6 +92,7 @@ impl<T: Scalar, B: Scalar, S: Side> Update for ExtremumBy<T, B, S> {
 }
 
 impl<T: Ordered, B: Ordered, N: Nullness, S: Side> Finish for ExtremeBy<T, B, N, S> {
+    const NAME: &'static str = if S::IS_LEAST { "min_by" } else { "max_by" };
     type Out<'a> = N::Of<T::View<'a>>;
     fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>> {
         N::wrap(self.value.as_ref().map(|value| value.view(arena)))

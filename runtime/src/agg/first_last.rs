@@ -63,6 +63,7 @@ impl<T: Scalar, S: Side> Update for Edge<T, S> {
 }
 
 impl<T: Ordered, N: Nullness, S: Side> Finish for AtEdge<T, N, S> {
+    const NAME: &'static str = if S::IS_LEAST { "first" } else { "last" };
     type Out<'a> = N::Of<T::View<'a>>;
     fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>> {
         N::wrap(self.value.as_ref().map(|value| value.view(arena)))

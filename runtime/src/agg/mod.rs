@@ -88,6 +88,9 @@ pub trait Update {
 
 /// An accumulator, part of the state of a pipeline.
 pub trait Finish: Default + Stored + Clone {
+    /// What a checkpoint calls it. A pipeline does not go on with the state of an aggregate of another name. Default: none,
+    /// and only the type of the state is compared.
+    const NAME: &'static str = "";
     /// The result, as later stages see it: `Copy`, and borrowed from the accumulator where it is text.
     type Out<'a>: Copy;
     /// The result; what is no reference into the accumulator, such as a list, lives in the arena.
@@ -97,4 +100,9 @@ pub trait Finish: Default + Stored + Clone {
     fn finish<'a>(&'a self, arena: &'a Arena) -> Result<Self::Out<'a>>;
     /// Adds what another accumulator has gathered. Must not depend on the order.
     fn merge(&mut self, other: Self);
+    /// The names of the parts of a tuple, one after the other.
+    #[doc(hidden)]
+    fn names(out: &mut Vec<&'static str>) {
+        out.push(Self::NAME);
+    }
 }

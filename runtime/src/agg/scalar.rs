@@ -202,6 +202,8 @@ impl<T: Scalar<Nullness = Required>> Scalar for Option<T> {
 pub trait Side: Send + Sync + Clone + std::fmt::Debug + 'static {
     /// The comparison by which a value beats the kept one.
     const BETTER: Ordering;
+    /// Whether it is the smallest that is kept.
+    const IS_LEAST: bool = matches!(Self::BETTER, Ordering::Less);
 }
 
 /// The smallest.

@@ -48,6 +48,7 @@ impl<T: Number> Update for DeviationOf<T> {
 }
 
 impl Finish for Stddev {
+    const NAME: &'static str = "stddev";
     type Out<'a> = Option<f64>;
     fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Option<f64>> {
         Ok((self.count > 1).then(|| (self.squares / (self.count - 1) as f64).sqrt()))

@@ -42,6 +42,7 @@ impl<T: Number> Update for SumOf<T> {
 }
 
 impl<T: Total, N: Nullness> Finish for Sum<T, N> {
+    const NAME: &'static str = "sum";
     type Out<'a> = N::Of<T::Out>;
     fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Self::Out<'a>> {
         let total = match self.total.total() {

@@ -22,10 +22,10 @@
 //! |---|---|---|
 //! | 0 | the input has ended, or the pipeline was asked to stop | |
 //! | 64 | the command line is wrong | no |
-//! | 65 | a record cannot be decoded or computed | no, mend it or choose a policy |
+//! | 65 | a record cannot be decoded or computed, or a row is late, and the policy is `fail` | no, mend it or choose a policy |
 //! | 69 | a service could not be reached in time | yes |
 //! | 70 | data was lost before it was read, or a bug | no |
-//! | 71 | state has grown over its budget | no |
+//! | 71 | kept for a budget of state, which is not there yet | no |
 //! | 73 | the output cannot be written | no |
 //! | 74 | a disk failed, or a file is corrupt | no |
 //! | 75 | another instance is running | yes, later |

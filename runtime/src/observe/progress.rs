@@ -71,9 +71,9 @@ pub struct Account {
     pub filtered: u64,
     /// Rows that came too late and were left out.
     pub late: u64,
-    /// Records that could not be decoded and were skipped.
+    /// Records that could not be decoded, and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded, and late rows, that went to the dead letters.
+    /// Records that could not be decoded, rows that could not be computed, and late rows, that went to the dead letters.
     pub dead_letters: u64,
     /// Rows whose event time was too far in the future to move the watermark.
     pub future: u64,

@@ -112,23 +112,33 @@ impl<K: Key, A> Groups<K, A> {
         self.panes.iter().flat_map(|(&pane, table)| table.iter().map(move |held| (pane, held)))
     }
 
-    /// The windows that cover a pane with groups, in the order of their ends.
-    pub(super) fn windows(&self) -> Vec<Window> {
-        self.windows_over(self.panes.keys())
+    /// The windows that cover a pane with groups and end in `(after, until]`, in the order of their ends.
+    pub(super) fn windows(&self, after: Option<Timestamp>, until: Timestamp) -> Vec<Window> {
+        self.windows_over(self.panes.keys(), after, until)
     }
 
-    /// The windows that cover a pane in which a group has changed.
-    pub(super) fn changed_windows(&self) -> Vec<Window> {
-        self.windows_over(self.changed.keys())
+    /// The windows that cover a pane in which a group has changed and end after `after`.
+    pub(super) fn changed_windows(&self, after: Option<Timestamp>) -> Vec<Window> {
+        self.windows_over(self.changed.keys(), after, Timestamp::MAX)
     }
 
-    fn windows_over<'p>(&self, panes: impl Iterator<Item = &'p i64>) -> Vec<Window> {
+    fn windows_over<'p>(
+        &self,
+        panes: impl Iterator<Item = &'p i64>,
+        after: Option<Timestamp>,
+        until: Timestamp,
+    ) -> Vec<Window> {
         let (size, every, pane_len) = (self.window.size(), self.window.every(), self.window.pane());
+        let (after, until) = (after.map_or(i64::MIN, Timestamp::micros), until.micros());
+        let end = |start: i64| start.saturating_add(size);
         let mut starts: Vec<i64> = Vec::new();
         for &pane in panes {
             let last = pane.saturating_sub(pane.rem_euclid(every));
-            let mut start = last;
-            while start.saturating_add(size) >= pane.saturating_add(pane_len) {
+            // A window of many steps has many panes, and most of its windows are still open: they are not looked at.
+            let beyond = end(last).saturating_sub(until).max(0);
+            let steps = beyond / every + i64::from(beyond % every > 0);
+            let mut start = last.saturating_sub(steps.saturating_mul(every));
+            while end(start) >= pane.saturating_add(pane_len) && end(start) > after {
                 starts.push(start);
                 let Some(earlier) = start.checked_sub(every) else { break };
                 start = earlier;
@@ -136,10 +146,8 @@ impl<K: Key, A> Groups<K, A> {
         }
         starts.sort_unstable();
         starts.dedup();
-        let window = |start: i64| Window {
-            start: Timestamp::from_micros(start),
-            end: Timestamp::from_micros(start.saturating_add(size)),
-        };
+        let window =
+            |start: i64| Window { start: Timestamp::from_micros(start), end: Timestamp::from_micros(end(start)) };
         starts.into_iter().map(window).collect()
     }
 

@@ -94,6 +94,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub(super) fn begin(&mut self, record: u64) {
         self.at.record = record;
+        self.payload = None;
     }
 
     /// Begins to decode a payload; [`Self::next`] gives its rows.
@@ -138,6 +139,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     /// Counts a row that is the record itself, in a chain without `decode`.
     #[inline]
     pub fn undecoded(&mut self) {
+        self.payload = None;
         self.counts.rows += 1;
     }
 

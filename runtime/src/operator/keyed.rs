@@ -3,6 +3,7 @@
 //! [`Keyed`] is the side before the shuffle: it gathers the partial aggregates of an epoch, pane by pane. The window is not
 //! part of the key. The side after it is [`reduce`](super::reduce).
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
@@ -54,7 +55,7 @@ pub struct Keyed<K, A> {
     watermark: Option<Timestamp>,
     late: u64,
     /// The event times of late rows that are not only counted.
-    late_rows: Vec<Timestamp>,
+    late_rows: VecDeque<Timestamp>,
 }
 
 /// The keys of one pane and its bounds, so that most rows need no division.
@@ -86,7 +87,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             spare: Vec::new(),
             watermark: None,
             late: 0,
-            late_rows: Vec::new(),
+            late_rows: VecDeque::new(),
         }
     }
 
@@ -125,9 +126,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
                 self.leave_out(at.time);
             }
         }
-        let Some(Pane { table, .. }) = self.panes.get_mut(self.current) else {
-            return None;
-        };
+        let Pane { table, .. } = self.panes.get_mut(self.current)?;
         let mut hasher = self.hasher.build_hasher();
         key.feed(&mut hasher);
         let hash = hasher.finish();
@@ -183,14 +182,14 @@ impl<K: Key, A: Finish> Keyed<K, A> {
     fn leave_out(&mut self, at: Timestamp) {
         match self.settings.late {
             Policy::Skip => self.late += 1,
-            Policy::Fail | Policy::DeadLetter => self.late_rows.push(at),
+            Policy::Fail | Policy::DeadLetter => self.late_rows.push_back(at),
         }
     }
 
     /// The event time of a row that was late and is not only counted; each is given once.
     #[inline]
     pub(super) fn take_late_row(&mut self) -> Option<Timestamp> {
-        self.late_rows.pop()
+        self.late_rows.pop_front()
     }
 
     /// Rows that came late since the last call.

@@ -119,8 +119,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
 
     /// Mode append with windows: those that end in `(before, watermark]`.
     fn give_closing(&mut self, before: Option<Timestamp>, watermark: Timestamp) -> Result<()> {
-        let ends = |window: &Window| window.end <= watermark && before.is_none_or(|before| window.end > before);
-        self.groups.windows().into_iter().filter(ends).try_for_each(|window| self.give(window, Which::All))
+        self.groups.windows(before, watermark).into_iter().try_for_each(|window| self.give(window, Which::All))
     }
 
     /// Mode update: the groups that have changed, of windows that were open.
@@ -128,8 +127,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
         if !self.spec.window.is_windowed() {
             return self.give(EVER, Which::Changed);
         }
-        let open = |window: &Window| before.is_none_or(|before| window.end > before);
-        self.groups.changed_windows().into_iter().filter(open).try_for_each(|window| self.give(window, Which::Changed))
+        self.groups.changed_windows(before).into_iter().try_for_each(|window| self.give(window, Which::Changed))
     }
 
     /// Mode complete: all groups.
@@ -137,7 +135,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
         if !self.spec.window.is_windowed() {
             return self.give(EVER, Which::All);
         }
-        self.groups.windows().into_iter().try_for_each(|window| self.give(window, Which::All))
+        self.groups.windows(None, Timestamp::MAX).into_iter().try_for_each(|window| self.give(window, Which::All))
     }
 
     /// Forgets the groups that have ended; in mode append those without a window are given on, since they are final now.

@@ -113,7 +113,12 @@ where
         let mut next = 0;
         while next < chunk.len() {
             next = self.records(chunk, meta, next, plan, &mut report)?;
-            self.arena.reset();
+            // What is large is not kept: it would count as full from then on.
+            if self.arena.allocated_bytes() < ARENA {
+                self.arena.reset();
+            } else {
+                self.arena = Bump::new();
+            }
         }
         Ok(report)
     }
@@ -154,29 +159,34 @@ where
             next += 1;
             input.begin(chunk.first + index as u64);
             (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
+            let mut raw: &[u8] = &[];
             for (fault, part) in input.faults.drain(..) {
                 match self.policy {
                     Policy::Fail => return Err(unusable(&fault, &S::record(chunk, meta, index).place())),
                     Policy::Skip => input.counts.skipped += 1,
                     Policy::DeadLetter => {
                         input.counts.dead += 1;
-                        let place = S::record(chunk, meta, index).place();
-                        report.dead_letters.push(dead_letter(
-                            &fault,
-                            part.unwrap_or_else(|| chunk.payload(index)),
-                            place,
-                        ));
+                        let given_up = part.unwrap_or_else(|| chunk.payload(index));
+                        // Of several rows that `explode` made of one, the first speaks for all.
+                        if !std::ptr::eq(raw, given_up) {
+                            raw = given_up;
+                            let place = S::record(chunk, meta, index).place();
+                            report.dead_letters.push(dead_letter(&fault, raw, place));
+                        }
                     }
                 }
             }
+            let mut letter = None;
             while let Some(time) = self.out.late_row() {
                 let place = S::record(chunk, meta, index).place();
                 if self.late == Policy::Fail {
                     return Err(too_late(time, plan, &place));
                 }
                 input.counts.dead += 1;
-                report.late_letters.push(late_letter(time, plan, chunk.payload(index), place));
+                // One letter for all late rows of a record: it has the whole record.
+                letter.get_or_insert_with(|| late_letter(time, plan, chunk.payload(index), place));
             }
+            report.late_letters.extend(letter);
         }
         report.counts += input.counts;
         report.max_event_time = report.max_event_time.max(input.max_event_time);

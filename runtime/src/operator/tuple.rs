@@ -145,6 +145,9 @@ macro_rules! tuple {
             fn merge(&mut self, _other: Self) {
                 $(self.$index.merge(_other.$index);)*
             }
+            fn names(_out: &mut Vec<&'static str>) {
+                $($name::names(_out);)*
+            }
         }
     };
 }

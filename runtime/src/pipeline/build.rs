@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use bumpalo::Bump;
 
 use super::{AnySource, KeyedPlan, Pipeline, Plan};
@@ -16,7 +17,7 @@ use crate::operator::keyed::{Group, Keyed};
 use crate::operator::reduce::{KeyedSpec, Reduce};
 use crate::operator::stateless::{After, Context, Gather, Map};
 use crate::schema::projection::uses;
-use crate::schema::{Projection, RowBuilder, Rows, StreamSchema};
+use crate::schema::{Builder, Projection, RowBuilder, Rows, Stored, StreamSchema};
 use crate::sink::{Accepts, Append, OutputMode, Sink};
 use crate::source::Source;
 
@@ -95,7 +96,16 @@ struct Head {
 }
 
 fn keyed_plan<K: Key, A: Finish>(spec: KeyedSpec) -> KeyedPlan {
-    KeyedPlan { spec, keys: K::data_type(), values: A::data_type() }
+    let mut functions = Vec::new();
+    A::names(&mut functions);
+    KeyedPlan { spec, keys: types::<K>(), values: types::<A>(), functions }
+}
+
+/// The types of the columns that values become.
+fn types<T: Stored>() -> Vec<DataType> {
+    let mut columns = Vec::new();
+    T::Builder::default().columns(&mut columns);
+    columns.iter().map(|column| column.data_type().clone()).collect()
 }
 
 type MakeMap = Arc<dyn Fn(Settings) -> Box<dyn MapSide> + Send + Sync>;

@@ -23,7 +23,7 @@ pub(crate) struct Descriptor {
     pub keyed: Vec<KeyedDescriptor>,
     /// The delay of the watermark in microseconds.
     pub watermark: Option<i64>,
-    /// Which groups reach the sink, and when; it may change.
+    /// Which groups reach the sink, and when; `append` and `update` may take each other's place.
     pub mode: String,
     /// Sinks: the pipeline's own, then those of the dead letters.
     pub sinks: Vec<SinkDescriptor>,
@@ -38,7 +38,7 @@ pub(crate) struct KeyedDescriptor {
     pub name: String,
     /// Its window; empty when it has none.
     pub window: String,
-    /// How long groups without a window last; it may change.
+    /// How long groups without a window last.
     pub ttl: Option<String>,
     /// Names and types of its keys.
     pub keys: Vec<(String, String)>,
@@ -60,6 +60,9 @@ pub(crate) struct SinkDescriptor {
     /// Options that decide where rows go, such as `partition_by`.
     pub options: Vec<(String, String)>,
 }
+
+/// The mode in which groups do not end.
+const COMPLETE: &str = "complete";
 
 impl Descriptor {
     /// Describes a pipeline.
@@ -99,8 +102,8 @@ impl Descriptor {
                     name: keyed.spec.name.clone(),
                     window: if windowed(keyed) { keyed.spec.window.to_string() } else { String::new() },
                     ttl: (!windowed(keyed)).then(|| keyed.spec.window.to_string()),
-                    keys: named(keyed.spec.keys, &keyed.keys),
-                    values: named(keyed.spec.values, &keyed.values),
+                    keys: named(keyed.spec.keys, &keyed.keys, &[]),
+                    values: named(keyed.spec.values, &keyed.values, &keyed.functions),
                 })
                 .collect(),
             watermark: plan.watermark.map(crate::time::micros),
@@ -154,6 +157,10 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
         let stage = format!("in the keyed stage `{}` ", before.name);
         let window = |of: &KeyedDescriptor| if of.window.is_empty() { "none".to_owned() } else { of.window.clone() };
         changed(&mut changes, &format!("{stage}the window"), &window(before), &window(after));
+        // What has ended is left out of the state by the ttl it had: with another one it would come back.
+        if let (Some(before), Some(after)) = (&before.ttl, &after.ttl) {
+            changed(&mut changes, &format!("{stage}the ttl"), before, after);
+        }
         columns(&mut changes, &format!("{stage}the key"), &before.keys, &after.keys);
         columns(&mut changes, &format!("{stage}the aggregate"), &before.values, &after.values);
     }
@@ -161,6 +168,10 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
         if !old.keyed.iter().any(|before| before.name == after.name) {
             changes.push(format!("the keyed stage `{}` is new and would miss the rows read so far", after.name));
         }
+    }
+    // In mode complete no group ends, in the others some have that are still in the state's files.
+    if !old.keyed.is_empty() && (old.mode == COMPLETE) != (new.mode == COMPLETE) {
+        changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
     }
     for before in &old.sinks {
         let Some(after) = new.sinks.iter().find(|after| after.role == before.role) else { continue };
@@ -198,12 +209,6 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
 fn new_meanings(old: &Descriptor, new: &Descriptor) -> Vec<String> {
     let mut changes = Vec::new();
     changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
-    for before in &old.keyed {
-        let after = new.keyed.iter().find(|after| after.name == before.name);
-        if let (Some(before_ttl), Some(Some(after_ttl))) = (&before.ttl, after.map(|after| &after.ttl)) {
-            changed(&mut changes, &format!("in the keyed stage `{}` the ttl", before.name), before_ttl, after_ttl);
-        }
-    }
     changes
 }
 
@@ -226,10 +231,16 @@ fn columns(changes: &mut Vec<String>, what: &str, before: &[(String, String)], a
     }
 }
 
-fn named(names: &[&str], of: &DataType) -> Vec<(String, String)> {
-    let DataType::Struct(fields) = of else { return Vec::new() };
-    let types = fields.iter().map(|field| words_of(field.data_type(), false));
-    names.iter().map(|name| (*name).to_owned()).zip(types).collect()
+/// Names with their types, and the functions that made them if they have names.
+fn named(names: &[&str], types: &[DataType], functions: &[&str]) -> Vec<(String, String)> {
+    let functions = functions.iter().copied().chain(std::iter::repeat(""));
+    let described = names.iter().zip(types).zip(functions);
+    described
+        .map(|((name, of), function)| {
+            let of = words_of(of, false);
+            ((*name).to_owned(), if function.is_empty() { of } else { format!("{function} in {of}") })
+        })
+        .collect()
 }
 
 /// The name of a column's type.

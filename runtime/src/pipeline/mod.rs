@@ -49,8 +49,11 @@ impl<S: Source> AnySource for S {
 #[derive(Debug, Clone)]
 pub(crate) struct KeyedPlan {
     pub spec: KeyedSpec,
-    pub keys: DataType,
-    pub values: DataType,
+    /// The types of the key's columns.
+    pub keys: Vec<DataType>,
+    /// The types of the accumulators' columns, and the names of the aggregates.
+    pub values: Vec<DataType>,
+    pub functions: Vec<&'static str>,
 }
 
 /// What a pipeline consists of, apart from how it is run.

@@ -6,6 +6,10 @@ fn pipeline() -> Pipeline {
     {
         #[allow(unused, clippy::all)]
         {
+            #[allow(unused_imports)]
+            use ::millstream::__private::Certain as _;
+            #[allow(unused_imports)]
+            use ::millstream::__private::Cloned as _;
             let _ = ::millstream::pipeline::from(
                     ({
                         #[allow(unused_imports)]
@@ -33,7 +37,18 @@ fn pipeline() -> Pipeline {
                             {
                                 '__row1: {
                                     let __row1 = __Row1 {
-                                        a: __input.settle(__row.temperature),
+                                        a: __input
+                                            .settle(
+                                                match ::millstream::__private::Attempt(__row.temperature)
+                                                    .__value()
+                                                {
+                                                    ::std::result::Result::Ok(__value) => __value,
+                                                    ::std::result::Result::Err(__fault) => {
+                                                        __input.failed(__fault.within("a"));
+                                                        break '__row1;
+                                                    }
+                                                },
+                                            ),
                                     };
                                     __out.emit(__row1);
                                 }
@@ -59,6 +74,7 @@ fn pipeline() -> Pipeline {
             impl ::millstream::schema::Projection for __Used {
                 const NAMES: &'static [&'static str] = &["temperature"];
                 const REST: bool = false;
+                const EXCEPT: &'static [&'static str] = &[];
                 const EVENT_TIME: bool = false;
             }
         }

@@ -1,6 +1,10 @@
 // from file("in/*.txt") | decode text | explode word = line.split(' ') | drop { line } | sink {rows}
 fn pipeline() -> Pipeline {
     {
+        #[allow(unused_imports)]
+        use ::millstream::__private::Certain as _;
+        #[allow(unused_imports)]
+        use ::millstream::__private::Cloned as _;
         #[allow(
             unused_labels,
             unused_variables,
@@ -31,7 +35,17 @@ fn pipeline() -> Pipeline {
                         while let ::std::option::Option::Some(__row) = __input.next() {
                             '__row1: {
                                 for (__nth1, __one1) in ::millstream::__private::explode(
-                                    __row.line.split(' '),
+                                    match ::millstream::__private::Attempt(
+                                            __row.line.split(' '),
+                                        )
+                                        .__value()
+                                    {
+                                        ::std::result::Result::Ok(__value) => __value,
+                                        ::std::result::Result::Err(__fault) => {
+                                            __input.failed(__fault.within("word"));
+                                            break '__row1;
+                                        }
+                                    },
                                 ) {
                                     '__row2: {
                                         __input.exploded(__nth1);
@@ -72,6 +86,7 @@ fn pipeline() -> Pipeline {
         impl ::millstream::schema::Projection for __Used {
             const NAMES: &'static [&'static str] = &[];
             const REST: bool = false;
+            const EXCEPT: &'static [&'static str] = &["line", "word"];
             const EVENT_TIME: bool = false;
         }
         __pipeline

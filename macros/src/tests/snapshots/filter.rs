@@ -1,6 +1,10 @@
 // from memory(lines, follow = 5s) | decode json as Reading else skip | filter temperature > {threshold} | sink console()
 fn pipeline() -> Pipeline {
     {
+        #[allow(unused_imports)]
+        use ::millstream::__private::Certain as _;
+        #[allow(unused_imports)]
+        use ::millstream::__private::Cloned as _;
         let __cap0 = ::millstream::__private::capture(threshold);
         #[allow(
             unused_labels,
@@ -38,7 +42,17 @@ fn pipeline() -> Pipeline {
                         while let ::std::option::Option::Some(__row) = __input.next() {
                             '__row1: {
                                 if !::millstream::schema::Predicate::keep(
-                                    __row.temperature > __cap0,
+                                    match ::millstream::__private::Attempt(
+                                            __row.temperature > __cap0,
+                                        )
+                                        .__value()
+                                    {
+                                        ::std::result::Result::Ok(__value) => __value,
+                                        ::std::result::Result::Err(__fault) => {
+                                            __input.failed(__fault);
+                                            break '__row1;
+                                        }
+                                    },
                                 ) {
                                     __input.filtered();
                                     break '__row1;
@@ -61,6 +75,7 @@ fn pipeline() -> Pipeline {
         impl ::millstream::schema::Projection for __Used {
             const NAMES: &'static [&'static str] = &["temperature"];
             const REST: bool = true;
+            const EXCEPT: &'static [&'static str] = &[];
             const EVENT_TIME: bool = false;
         }
         __pipeline

@@ -3,6 +3,10 @@
 //        | select { .., date = w.start.date() } | sink parquet("out", partition_by = [date])
 fn pipeline() -> Pipeline {
     {
+        #[allow(unused_imports)]
+        use ::millstream::__private::Certain as _;
+        #[allow(unused_imports)]
+        use ::millstream::__private::Cloned as _;
         #[allow(
             unused_labels,
             unused_variables,
@@ -60,24 +64,41 @@ fn pipeline() -> Pipeline {
                                         );
                                     let __key1_0 = __row.device_id;
                                     let __at1 = __at;
-                                    let __arg3_1_0 = __row.temperature;
-                                    __out
-                                        .update(
-                                            (__key1_0,),
+                                    let __update2_0 = {
+                                        #[allow(unused_imports)]
+                                        use ::millstream::agg::*;
+                                        count()
+                                    };
+                                    let __arg3_1_0 = match ::millstream::__private::Attempt(
+                                            __row.temperature,
+                                        )
+                                        .__value()
+                                    {
+                                        ::std::result::Result::Ok(__value) => __value,
+                                        ::std::result::Result::Err(__fault) => {
+                                            __input.failed(__fault.within("mean"));
+                                            break '__row1;
+                                        }
+                                    };
+                                    let __update3_1 = {
+                                        #[allow(unused_imports)]
+                                        use ::millstream::agg::*;
+                                        avg(__arg3_1_0)
+                                    };
+                                    if let ::std::option::Option::Some((__state0, __state1)) = __out
+                                        .group((__key1_0,), __at1)
+                                    {
+                                        ::millstream::__private::apply(
+                                            __update2_0,
+                                            __state0,
                                             __at1,
-                                            (
-                                                {
-                                                    #[allow(unused_imports)]
-                                                    use ::millstream::agg::*;
-                                                    count()
-                                                },
-                                                {
-                                                    #[allow(unused_imports)]
-                                                    use ::millstream::agg::*;
-                                                    avg(__arg3_1_0)
-                                                },
-                                            ),
                                         );
+                                        ::millstream::__private::apply(
+                                            __update3_1,
+                                            __state1,
+                                            __at1,
+                                        );
+                                    }
                                 }
                             }
                         }
@@ -101,7 +122,20 @@ fn pipeline() -> Pipeline {
                             w: __row1.w,
                             n: __row1.n,
                             mean: __row1.mean,
-                            date: __input.settle(__row1.w.start.date()),
+                            date: __input
+                                .settle(
+                                    match ::millstream::__private::Attempt(
+                                            __row1.w.start.date(),
+                                        )
+                                        .__value()
+                                    {
+                                        ::std::result::Result::Ok(__value) => __value,
+                                        ::std::result::Result::Err(__fault) => {
+                                            __input.failed(__fault.within("date"));
+                                            break '__row0;
+                                        }
+                                    },
+                                ),
                         };
                         if false {
                             ::millstream::schema::kind::partition_key(__row2.date);
@@ -144,6 +178,7 @@ fn pipeline() -> Pipeline {
         impl ::millstream::schema::Projection for __Used {
             const NAMES: &'static [&'static str] = &["device_id", "temperature"];
             const REST: bool = false;
+            const EXCEPT: &'static [&'static str] = &[];
             const EVENT_TIME: bool = true;
         }
         __pipeline

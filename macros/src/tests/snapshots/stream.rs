@@ -1,6 +1,10 @@
 // let lines = from {source} | filter data.len() > 3; from lines | select { data } as Out | sink rows
 fn pipeline() -> Pipeline {
     {
+        #[allow(unused_imports)]
+        use ::millstream::__private::Certain as _;
+        #[allow(unused_imports)]
+        use ::millstream::__private::Cloned as _;
         #[allow(
             unused_labels,
             unused_variables,
@@ -17,13 +21,21 @@ fn pipeline() -> Pipeline {
                     '__row0: {
                         __input.undecoded();
                         if !::millstream::schema::Predicate::keep(
-                            __item.data.len() > 3,
+                            match ::millstream::__private::Attempt(__item.data.len() > 3)
+                                .__value()
+                            {
+                                ::std::result::Result::Ok(__value) => __value,
+                                ::std::result::Result::Err(__fault) => {
+                                    __input.failed(__fault);
+                                    break '__row0;
+                                }
+                            },
                         ) {
                             __input.filtered();
                             break '__row0;
                         }
                         let __row1 = __Row1 { data: __item.data };
-                        if let ::std::option::Option::Some(Out { data: __field0 }) = ::millstream::__private::nothing::<
+                        if let ::std::option::Option::Some(Out { data: __field0, .. }) = ::millstream::__private::nothing::<
                             &Out,
                         >() {
                             ::millstream::__private::fits(__field0, __row1.data);
@@ -53,11 +65,13 @@ fn pipeline() -> Pipeline {
             let _ = lines;
             let _ = lines;
         }
+        const _: () = ::millstream::__private::named::<Out>(&["data"]);
         #[allow(dead_code)]
         struct __Used;
         impl ::millstream::schema::Projection for __Used {
             const NAMES: &'static [&'static str] = &[];
             const REST: bool = false;
+            const EXCEPT: &'static [&'static str] = &[];
             const EVENT_TIME: bool = false;
         }
         __pipeline

@@ -296,25 +296,34 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
         loop {
             let seen = rest.get(..window).unwrap_or(rest);
             let whole = seen.len() == rest.len();
-            let text = match std::str::from_utf8(seen) {
-                Ok(text) => text,
-                // The window may end within a character.
-                Err(error) if !whole && error.error_len().is_none() => {
-                    std::str::from_utf8(seen.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+            // What is not UTF-8 counts only when the document gets there; the window may end within a character.
+            let (text, broken) = match std::str::from_utf8(seen) {
+                Ok(text) => (text, None),
+                Err(error) => {
+                    let valid = seen.get(..error.valid_up_to()).unwrap_or_default();
+                    let broken = (whole || error.error_len().is_some()).then(|| not_utf8(payload, base + valid.len()));
+                    (std::str::from_utf8(valid).unwrap_or_default(), broken)
                 }
-                Err(error) => return Err(not_utf8(payload, base + error.valid_up_to())),
             };
             let mut reader = JsonReader::new(text, base, &self.json.limits, arena);
-            let row = T::read::<_, P>(&mut reader);
-            match row {
-                // A value that ends where the window does might go on behind it.
-                Ok(row) if whole || reader.taken() < text.len() => {
+            match T::read::<_, P>(&mut reader) {
+                // A document ends with its own brace, so nothing behind it can change it.
+                Ok(row) => {
                     *at = base + reader.taken();
                     *likely = reader.taken() * 2;
                     return Ok(Some(row));
                 }
-                Err(fault) if whole => return Err(fault),
-                _ => window = window.max(WINDOW) * 8,
+                // The end of a line ends every token, so a fault before it stays one however much follows.
+                Err(fault) if seen.ends_with(b"\n") && fault.offset() < base + text.len() => return Err(fault),
+                Err(fault) if whole || broken.is_some() => {
+                    let before = fault.offset() < base + text.len();
+                    return Err(broken.filter(|_| !before).unwrap_or(fault));
+                }
+                Err(_) => {
+                    let grown = rest.get(..window.max(WINDOW) * 8).unwrap_or(rest);
+                    let line = memchr::memrchr(b'\n', grown).map_or(grown.len(), |line| line + 1);
+                    window = if line > window { line } else { grown.len() };
+                }
             }
         }
     }
