@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod chain;
+mod checks;
+mod conformance;
 mod job;
 mod output;
 mod service;
@@ -15,7 +17,7 @@ use millstream::{Pipeline, Result, pipeline};
 
 use job::{STREAM, job};
 use output::{Expected, reading, rows, windows};
-use service::{LocalServer, Service};
+use service::{Independent, Service};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const CHUNKS: usize = 8;
@@ -144,8 +146,8 @@ fn the_main_job_killed_and_resharded() {
 
 #[test]
 fn the_main_job_against_an_independent_server() {
-    let Some(server) = LocalServer::start() else { return };
-    killed_and_resharded(&Service::local(server), 2_000);
+    let Some(server) = Independent::kinesis_local() else { return };
+    killed_and_resharded(&Service::there(server), 2_000);
 }
 
 struct Victim(Child);

@@ -110,6 +110,7 @@ impl Book {
         }
         let found = Found {
             resume: Resume {
+                pipeline: None,
                 partitions: self
                     .sources
                     .partitions

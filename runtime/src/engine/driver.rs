@@ -47,7 +47,8 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
     options.workers = options.workers.clamp(1, STRIPES);
     let (committer, mut recovered) = Committer::start(&plan, &options).await?;
-    let resume = std::mem::take(&mut recovered.found.resume);
+    let mut resume = std::mem::take(&mut recovered.found.resume);
+    resume.pipeline = options.name.clone();
     let ended = match plan.source.open(resume).await {
         Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
         Err(error) => Err(error),
@@ -204,7 +205,10 @@ impl Driver {
             }
             match next {
                 Ok(next) => fetch = next,
-                Err(_) => return Ok(()),
+                Err(mut feed) => {
+                    feed.close().await;
+                    return Ok(());
+                }
             }
         }
     }

@@ -206,6 +206,8 @@ pub struct Description {
 pub struct Resume {
     /// The position of every partition that a commit names, by the partition's id; empty at the first start.
     pub partitions: BTreeMap<String, PartitionState>,
+    /// The name of the pipeline, if it has one.
+    pub pipeline: Option<String>,
     /// What [`Feed::identity`] said at the first start.
     pub identity: Option<Value>,
     /// What [`Feed::starts`] said at the first start, for a source that was opened before but never committed.
@@ -265,6 +267,11 @@ pub trait Feed: Send {
 
     /// Takes only what is there now, for the trigger `AvailableNow`: after that [`Fetched::exhausted`] is true.
     fn stop_at_present(&mut self) {}
+
+    /// The run ends in order: a place to give back what the outside keeps for it. Not called after a failure.
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a fetch came to.

@@ -109,3 +109,8 @@ pub(super) fn windows(folder: &str) -> Vec<Window> {
     windows.sort_by(|left, right| left.partial_cmp(right).unwrap());
     windows
 }
+
+/// The column `line` of all files in a folder.
+pub(super) fn lines(folder: &str) -> Vec<String> {
+    all(folder, "", |batch, row| text(batch, "line", row))
+}

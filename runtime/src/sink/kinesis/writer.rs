@@ -24,6 +24,9 @@ use crate::source::kinesis::client::{Class, Trouble};
 use crate::source::kinesis::pace::Backoff;
 use crate::{Result, clock};
 
+/// What the service answers to records that it would never take: beyond its own limit, and beyond the stream's.
+const UNTAKEN: [&str; 2] = ["ValidationException", "InvalidArgumentException"];
+
 /// The most records in a call.
 const CALL_RECORDS: usize = 500;
 /// The most bytes in a call that every service of this kind takes; a record that is larger goes alone.
@@ -130,7 +133,9 @@ impl<F: Encode> Delivery<'_, F> {
                     self.open.welcome.set(true);
                     self.settle(&answer, taken)?
                 }
-                Err(error) if error.code() == Some("ValidationException") => return Err(self.invalid(&error)),
+                Err(error) if error.code().is_some_and(|code| UNTAKEN.contains(&code)) => {
+                    return Err(self.invalid(&error));
+                }
                 Err(error) => {
                     let trouble = Trouble::new("PutRecords", &error).on(&self.open.resource);
                     tracing::debug!(stream = %self.writer.stream, %trouble, "PutRecords failed");
@@ -153,8 +158,8 @@ impl<F: Encode> Delivery<'_, F> {
 
     /// The service does not take the call as it is.
     fn invalid(&self, error: &impl ProvideErrorMetadata) -> Error {
-        let (place, why) = (self.writer.place(), error.message().unwrap_or_default());
-        Error::new(Kind::Output, format!("PutRecords for {place}: ValidationException: {why}"))
+        let (code, why) = (error.code().unwrap_or_default(), error.message().unwrap_or_default());
+        Error::new(Kind::Output, format!("PutRecords for {}: {code}: {why}", self.writer.place()))
             .help("if a record is too large, set the stream to take larger ones, or `max_record_size` to what it takes")
     }
 

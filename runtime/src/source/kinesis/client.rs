@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_kinesis::Client as Sdk;
 use aws_sdk_kinesis::config::retry::RetryConfig;
+use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::primitives::DateTime;
@@ -22,7 +23,7 @@ use crate::error::{Error, Kind};
 pub(super) const LARGEST_PAGE: usize = 10 << 20;
 
 pub(super) struct Client {
-    sdk: Sdk,
+    pub(super) sdk: Sdk,
     name: Option<String>,
     arn: Option<String>,
     shards_per_page: i32,
@@ -43,7 +44,9 @@ pub(crate) enum Class {
     Transient,
     /// The iterator or token is too old: get a new one.
     Expired,
-    /// There is no such stream or shard.
+    /// Somebody else has it, or it is not ready: try again for some time.
+    Busy,
+    /// There is no such stream, shard or consumer.
     Missing,
     /// The request is not valid, such as a sequence number that is not known any more.
     Invalid,
@@ -73,7 +76,7 @@ impl Trouble {
     {
         let Some(service) = error.as_service_error() else {
             let message = format!("{}", DisplayErrorContext(error));
-            return Self { class: Class::Transient, operation, message, forbidden: false, resource: None };
+            return Self::transient(operation, message);
         };
         let code = service.code().unwrap_or_default();
         let class = match code {
@@ -85,6 +88,7 @@ impl Trouble {
             | "RequestLimitExceeded"
             | "TooManyRequestsException" => Class::Throttled,
             "ExpiredIteratorException" | "ExpiredNextTokenException" => Class::Expired,
+            "ResourceInUseException" => Class::Busy,
             "ResourceNotFoundException" => Class::Missing,
             "InvalidArgumentException" => Class::Invalid,
             "AccessDeniedException"
@@ -111,8 +115,7 @@ impl Trouble {
 
     /// An answer that lacks what it must have.
     fn incomplete(operation: &'static str, what: &str) -> Self {
-        let message = format!("the answer has no {what}");
-        Self { class: Class::Transient, operation, message, forbidden: false, resource: None }
+        Self::transient(operation, format!("the answer has no {what}"))
     }
 
     /// Names the ARN of what the call was about.
@@ -120,14 +123,22 @@ impl Trouble {
         Self { resource: Some(Arc::clone(resource)), ..self }
     }
 
+    pub(super) fn transient(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Transient, operation, message, forbidden: false, resource: None }
+    }
+
+    pub(super) fn busy(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Busy, ..Self::transient(operation, message) }
+    }
+
     /// Records are gone that were not read.
     pub(super) fn lost(message: String) -> Self {
-        Self { class: Class::Lost, operation: "GetRecords", message, forbidden: false, resource: None }
+        Self { class: Class::Lost, ..Self::transient("GetRecords", message) }
     }
 
     /// Whether it is where the iterator was to begin that the service refuses.
     pub(super) fn is_about_start(&self) -> bool {
-        self.operation == "GetShardIterator"
+        matches!(self.operation, "GetShardIterator" | "SubscribeToShard")
     }
 
     /// The error of a source that gives up. `place` is the stream, and the shard if it is about one.
@@ -144,10 +155,17 @@ impl Trouble {
             ),
             Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
             Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),
+            Class::Throttled if *operation == "RegisterStreamConsumer" => error(Kind::Config).help(
+                "a stream has at most 20 consumers: deregister one that is not in use, or read with `consumer_mode = polling`",
+            ),
+            Class::Busy if *operation == "SubscribeToShard" => error(Kind::Unavailable)
+                .help("another reader has the same consumer: give each pipeline a `consumer_name` of its own"),
             _ if self.forbidden => {
                 let action = if operation.starts_with("Put") { "GenerateDataKey" } else { "Decrypt" };
+                // That of a consumer begins with that of its stream.
+                let stream = resource.split_once("/consumer/").map_or(resource, |(stream, _)| stream);
                 error(Kind::Config).help(format!(
-                    "allow the IAM action kms:{action} on the key that encrypts {resource}, in the key's policy as well"
+                    "allow the IAM action kms:{action} on the key that encrypts {stream}, in the key's policy as well"
                 ))
             }
             _ if message.contains("KMS") => {
@@ -199,7 +217,12 @@ impl Client {
             .arn()
             .map(str::to_owned)
             .unwrap_or_else(|| format!("arn:{}:kinesis:{region}:*:stream/{}", partition_of(region), options.name()));
+        // A configuration of the user may say how long a try takes; without a limit one may take for ever.
+        let said = options.aws.config.as_ref().and_then(|config| config.timeout_config()?.operation_attempt_timeout());
+        let timeouts = shared.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let timeouts = timeouts.operation_attempt_timeout(said.unwrap_or(options.tuning.attempt)).build();
         let config = aws_sdk_kinesis::config::Builder::from(&shared)
+            .timeout_config(timeouts)
             // The SDK would try again on its own, at once in all readers and without a count.
             .retry_config(RetryConfig::disabled());
         let arn = options.arn().map(str::to_owned);
@@ -217,7 +240,7 @@ impl Client {
     }
 
     /// What a failure means, with the stream it was about.
-    fn trouble<E, R>(&self, operation: &'static str, error: &SdkError<E, R>) -> Trouble
+    pub(super) fn trouble<E, R>(&self, operation: &'static str, error: &SdkError<E, R>) -> Trouble
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,

@@ -369,6 +369,20 @@ impl Feed for KinesisFeed {
         self.streams.first().and_then(|stream| stream.context.options.max_fetch_duration)
     }
 
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.tasks.shutdown().await;
+            for context in self.streams.iter().map(|stream| &stream.context) {
+                if let Some(consumer) = &context.consumer
+                    && context.options.require_consumer_deregistration
+                    && let Err(trouble) = context.client.deregister(consumer).await
+                {
+                    tracing::warn!(%trouble, "the consumer of {} stays registered", context.place());
+                }
+            }
+        })
+    }
+
     fn stop_at_present(&mut self) {
         self.present.get_or_insert((crate::clock::now(), Instant::now()));
         // Children that have come by now are those of shards that end before now.

@@ -8,6 +8,8 @@
 //! | `client` | the calls, and what their failures mean |
 //! | `pace` | when to call next |
 //! | `reader` | one task for each shard: page after page |
+//! | `follow` | the same by enhanced fan-out: event after event |
+//! | `consumer` | the consumer that enhanced fan-out pushes to |
 //! | `lister` | one task for the list of shards |
 //! | `shards` | which shards can be read: parents first |
 //! | `streams` | the streams of a source, and where their shards begin |
@@ -23,10 +25,13 @@
 //! first fetch on that follows the one in which the last of its parents was drained, and from its beginning, whatever
 //! the option `start` says. All records that a producer has packed into one belong to the same epoch.
 //!
-//! Two pages of a shard are in memory at most, and in all as many bytes as the option `fetch_buffer_size` allows.
+//! Two pages of a shard are in memory at most, and in all as many bytes as the option `fetch_buffer_size` allows; with
+//! enhanced fan-out, one event of each shard more.
 
 pub(crate) mod client;
+mod consumer;
 mod feed;
+mod follow;
 pub mod kpl;
 mod lister;
 mod options;
@@ -42,7 +47,8 @@ mod streams;
 mod tests;
 
 pub use self::options::{
-    IntoStreams, Kinesis, OnDataLoss, Start, after, at, earliest, fail, kinesis, latest, skip, trim_horizon,
+    ConsumerMode, IntoStreams, Kinesis, OnDataLoss, Start, after, at, earliest, efo, fail, kinesis, latest, polling,
+    skip, trim_horizon,
 };
 pub use self::record::{KinesisMeta, KinesisRecord};
 use super::{BoxFuture, Chunk, Description, Feed, Resume, Source};
@@ -60,6 +66,9 @@ impl Source for Kinesis {
 
     fn describe(&self) -> Description {
         let mut options = vec![("start", self.start.to_string())];
+        if self.consumer_mode == efo {
+            options.push(("consumer_mode", "efo".to_owned()));
+        }
         options.extend(self.aws.region.clone().map(|region| ("region", region)));
         options.extend(self.aws.endpoint.clone().map(|endpoint| ("endpoint", endpoint)));
         options.extend(self.aws.role_arn.clone().map(|role| ("role_arn", role)));

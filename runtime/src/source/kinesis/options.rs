@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::position::{Origin, Position};
 use crate::Result;
-use crate::aws::Aws;
+use crate::aws::{Aws, IntoText};
 use crate::error::{Error, Kind};
 use crate::setting::Setting;
 use crate::time::Timestamp;
@@ -40,6 +40,9 @@ pub fn kinesis(streams: impl IntoStreams) -> Kinesis {
         start_of: Vec::new(),
         fetch_buffer_size: 256 << 20,
         shard_fetch_interval: Duration::from_secs(1),
+        consumer_mode: polling,
+        consumer_name: None,
+        require_consumer_deregistration: false,
         on_data_loss: fail,
         idle_after: Duration::from_secs(30),
         tuning: Tuning::default(),
@@ -169,6 +172,20 @@ pub const fail: OnDataLoss = OnDataLoss(false);
 #[expect(non_upper_case_globals, reason = "a word of the language")]
 pub const skip: OnDataLoss = OnDataLoss(true);
 
+/// How records come: [`polling`] or [`efo`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerMode(pub(super) bool);
+
+/// By GetRecords calls, whose rates all readers of a shard share; the default.
+#[expect(non_upper_case_globals, reason = "a word of the language")]
+pub const polling: ConsumerMode = ConsumerMode(false);
+
+/// By enhanced fan-out: a consumer is registered, and the service pushes 2 MiB a second of each shard to it, whoever else
+/// reads the stream. It is paid for by the hour and by the byte. The positions in a checkpoint are those of polling: a
+/// pipeline may change from one to the other at any start.
+#[expect(non_upper_case_globals, reason = "a word of the language")]
+pub const efo: ConsumerMode = ConsumerMode(true);
+
 /// The source [`kinesis`]. Its methods are its options; each takes a value, or an `Option` of one where `None` leaves
 /// the default.
 #[derive(Clone)]
@@ -188,6 +205,9 @@ pub struct Kinesis {
     pub(super) start_of: Vec<(String, Start)>,
     pub(super) fetch_buffer_size: u64,
     pub(super) shard_fetch_interval: Duration,
+    pub(super) consumer_mode: ConsumerMode,
+    pub(super) consumer_name: Option<String>,
+    pub(super) require_consumer_deregistration: bool,
     pub(super) on_data_loss: OnDataLoss,
     pub(super) idle_after: Duration,
     pub(super) tuning: Tuning,
@@ -204,6 +224,10 @@ pub(super) struct Tuning {
     pub(super) patience: Duration,
     /// The same for the first calls.
     pub(super) start_patience: Duration,
+    /// How long one try of a call may take.
+    pub(super) attempt: Duration,
+    /// After how long without an event a subscription is given up.
+    pub(super) silence: Duration,
     /// How long a drained shard that is not listed any more is remembered.
     pub(super) memory: Duration,
 }
@@ -215,6 +239,8 @@ impl Default for Tuning {
             refresh: Duration::from_secs(30),
             patience: Duration::from_secs(15 * 60),
             start_patience: Duration::from_secs(60),
+            attempt: Duration::from_secs(10),
+            silence: Duration::from_secs(60),
             memory: Duration::from_secs(600),
         }
     }
@@ -312,6 +338,35 @@ impl Kinesis {
         self
     }
 
+    /// How records come: [`polling`] or [`efo`] (`consumerMode`). Default: [`polling`].
+    ///
+    /// [`efo`] needs the IAM actions `kinesis:DescribeStreamConsumer`, `kinesis:RegisterStreamConsumer` and
+    /// `kinesis:SubscribeToShard` as well, and none of `kinesis:GetShardIterator` and `kinesis:GetRecords`; the options
+    /// [`Self::max_records_per_fetch`], [`Self::max_fetch_rate`] and [`Self::min_fetch_period`] mean nothing to it.
+    #[must_use]
+    pub fn consumer_mode(mut self, mode: impl Setting<ConsumerMode>) -> Self {
+        self.consumer_mode = mode.given().unwrap_or(self.consumer_mode);
+        self
+    }
+
+    /// The name of the consumer of [`efo`], 1 to 128 of `a-z A-Z 0-9 _ . -` (`consumerName`): the one of this name is
+    /// used, or registered if there is none, in each stream of the source. Two pipelines must not share it. Default: `millstream-` and the name of the
+    /// pipeline, which then must have one.
+    #[must_use]
+    pub fn consumer_name(mut self, name: impl IntoText) -> Self {
+        self.consumer_name = name.into_text().or(self.consumer_name);
+        self
+    }
+
+    /// Whether to deregister the consumer of [`efo`] when the pipeline stops in order
+    /// (`requireConsumerDeregistration`), with the IAM action `kinesis:DeregisterStreamConsumer`. Default: `false`, so
+    /// that the next start need not wait for a new one.
+    #[must_use]
+    pub fn require_consumer_deregistration(mut self, required: impl Setting<bool>) -> Self {
+        self.require_consumer_deregistration = required.given().unwrap_or(self.require_consumer_deregistration);
+        self
+    }
+
     /// What to do when records are gone that were not read yet: [`fail`] or [`skip`]. Default: [`fail`].
     #[must_use]
     pub fn on_data_loss(mut self, policy: impl Setting<OnDataLoss>) -> Self {
@@ -341,6 +396,28 @@ impl Kinesis {
     /// The name of the stream.
     pub(super) fn name(&self) -> &str {
         self.arn().and_then(|arn| arn.rsplit_once(":stream/")).map_or(&self.stream, |(_, name)| name)
+    }
+
+    /// The name of the consumer, or why there is none.
+    pub(super) fn consumer(&self, pipeline: Option<&str>) -> Result<String> {
+        let valid = |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '_' | '.' | '-');
+        let wrong = |what: String, help: &str| {
+            Err(Error::new(Kind::Config, format!("kinesis stream `{}`: {what}", self.stream)).help(help))
+        };
+        match (&self.consumer_name, pipeline) {
+            (Some(name), _) if !(1..=128).contains(&name.len()) || !name.chars().all(valid) => {
+                wrong(format!("consumer_name is `{name}`"), "give 1 to 128 of the characters a-z A-Z 0-9 _ . -")
+            }
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(pipeline)) => {
+                let name = pipeline.chars().map(|character| if valid(character) { character } else { '_' });
+                Ok("millstream-".chars().chain(name).take(128).collect())
+            }
+            (None, None) => wrong(
+                "enhanced fan-out needs a name for its consumer".into(),
+                "set the option `consumer_name`, or name the pipeline by `.name(\"..\")`",
+            ),
+        }
     }
 
     /// Checks what does not need the service.

@@ -30,15 +30,19 @@ pub(super) struct Listed {
     pub(super) id: String,
     pub(super) parents: Vec<String>,
     pub(super) hash_range: Option<[String; 2]>,
+    /// Whether it was split or merged: it gets no more records.
+    pub(super) closed: bool,
 }
 
 impl Listed {
     pub(super) fn new(shard: Described) -> Self {
+        let closed = shard.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some());
         let parents = [shard.parent_shard_id, shard.adjacent_parent_shard_id];
         Self {
             id: shard.shard_id,
             parents: parents.into_iter().flatten().filter(|id| !id.is_empty()).collect(),
             hash_range: shard.hash_key_range.map(|range| [range.starting_hash_key, range.ending_hash_key]),
+            closed,
         }
     }
 }
@@ -210,7 +214,7 @@ impl Shards {
 
     /// A shard of a checkpoint. What it says of itself there is completed by the list.
     pub(super) fn resume(&mut self, id: &str, position: Position, drained: bool, parents: Vec<String>) {
-        let listed = Listed { id: id.to_owned(), parents, hash_range: None };
+        let listed = Listed { id: id.to_owned(), parents, hash_range: None, closed: false };
         let mut shard = Shard::new(listed, position, if drained { State::Drained } else { State::Waiting });
         shard.resumed = shard.position.sequence_number.is_some();
         shard.drained_reported = drained;

@@ -4,7 +4,7 @@
 //! the ARN in the place of the name if two streams have the same name.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::consumer::Consumer;
 use super::lister::persist;
 use super::options::Kinesis;
 use super::position::{Origin, Position};
@@ -111,6 +112,13 @@ pub(super) async fn open(options: &Kinesis, resume: &mut Resume, now: Timestamp,
             })?,
             None => Starts::resolve(&options, &prefix, now)?,
         };
+        let consumer = match options.consumer_mode.0 {
+            true => {
+                let name = options.consumer(resume.pipeline.as_deref())?;
+                Some(Consumer::open(&client, &options.tuning, seed, &summary.arn, name).await?)
+            }
+            false => None,
+        };
         let name = if label.starts_with("arn:") { label } else { options.name() };
         let mut stream = Stream {
             name: name.into(),
@@ -118,7 +126,14 @@ pub(super) async fn open(options: &Kinesis, resume: &mut Resume, now: Timestamp,
             poke: Arc::new(Notify::new()),
             starts,
             number,
-            context: Arc::new(Context { summary, room: Arc::clone(&room), client, options }),
+            context: Arc::new(Context {
+                summary,
+                room: Arc::clone(&room),
+                consumer,
+                closed: Mutex::default(),
+                client,
+                options,
+            }),
             prefix,
         };
         stream.restore(&mut resume.partitions, seed).await?;
@@ -228,6 +243,7 @@ impl Stream {
 
     /// Takes over a list of its shards.
     pub(super) fn update(&mut self, list: Vec<Listed>, origin: Origin, asked: Instant) -> Result<()> {
+        self.context.note_closed(&list);
         for number in self.shards.update(list, origin, asked) {
             if let Some(shard) = self.shards.get_mut(number) {
                 let last = shard.position.sequence_number.as_deref();

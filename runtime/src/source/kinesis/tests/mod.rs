@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails is meant to panic")]
 
+mod efo;
 mod faults;
 mod histories;
 mod limits;
@@ -9,6 +10,7 @@ mod loss;
 mod packed;
 mod present;
 mod reshard;
+mod rows;
 mod several;
 mod skew;
 mod starts;

@@ -1,5 +1,6 @@
 //! Several streams in one source, and shards with starts of their own.
 
+use super::super::{efo, polling};
 use super::*;
 use serde_json::json;
 
@@ -19,43 +20,55 @@ async fn all(reading: &mut Reading, count: usize) -> Vec<Got> {
 
 #[test]
 fn positions_carry_the_stream() {
-    run(async |server| {
-        server.create_stream(STREAM, 2).unwrap();
-        server.create_stream(OTHER, 1).unwrap();
-        for (stream, count) in [(STREAM, 20), (OTHER, 10)] {
-            server.put_all(stream, (0..count).map(|n| (format!("k{n}"), format!("{stream} {n}")))).unwrap();
-        }
-        let mut reading = Reading::start(both(&server)).await;
-        assert_eq!(reading.feed.starts(), json!({ STREAM: "trim_horizon", OTHER: "trim_horizon" }));
-        assert_eq!(reading.feed.identity()[OTHER]["stream_arn"], "arn:aws:kinesis:us-east-1:000000000000:stream/s-2");
-        let mut got = all(&mut reading, 30).await;
-        let ids: Vec<_> = reading.resume.partitions.keys().cloned().collect();
-        assert_eq!(ids, [format!("{OTHER}/{FIRST}"), format!("{STREAM}/{FIRST}"), format!("{STREAM}/{}", id(1))]);
-        // Both go on where they were, also over a reshard of one of them.
-        let mut reading = reading.restart().await;
-        server.split(OTHER, FIRST).unwrap();
-        for (stream, count) in [(STREAM, 5), (OTHER, 40)] {
-            server.put_all(stream, (100..100 + count).map(|n| (format!("k{n}"), format!("{stream} {n}")))).unwrap();
-        }
-        got.extend(all(&mut reading, 20).await);
-        let mut reading = reading.restart().await;
-        let left = 75 - got.len();
-        got.extend(all(&mut reading, left).await);
-        assert!(got.iter().all(|got| got.text.starts_with(&format!("{} ", got.stream))));
-        let mut texts: Vec<_> = got.iter().map(|got| got.text.clone()).collect();
-        texts.sort();
-        texts.dedup();
-        assert_eq!(texts.len(), 75);
-        assert!(reading.resume.partitions[&format!("{OTHER}/{FIRST}")].drained);
-        let (fetched, _) = reading.fetch(&eager()).await;
-        assert_eq!((fetched.metrics["numStreams"], fetched.metrics["numTotalShards"]), (2.0, 5.0));
-        // One of them is made anew.
-        server.delete_stream(OTHER).unwrap();
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        server.create_stream(OTHER, 1).unwrap();
-        let error = reading.try_restart().await.err().unwrap();
-        assert!(error.to_string().contains("the stream s-2 was deleted and created again"), "{error}");
-    });
+    for mode in [polling, efo] {
+        run(async |server| {
+            server.create_stream(STREAM, 2).unwrap();
+            server.create_stream(OTHER, 1).unwrap();
+            for (stream, count) in [(STREAM, 20), (OTHER, 10)] {
+                server.put_all(stream, (0..count).map(|n| (format!("k{n}"), format!("{stream} {n}")))).unwrap();
+            }
+            let mut reading = Reading::start(both(&server).consumer_mode(mode).consumer_name("test")).await;
+            assert_eq!(reading.feed.starts(), json!({ STREAM: "trim_horizon", OTHER: "trim_horizon" }));
+            assert_eq!(
+                reading.feed.identity()[OTHER]["stream_arn"],
+                "arn:aws:kinesis:us-east-1:000000000000:stream/s-2"
+            );
+            let mut got = all(&mut reading, 30).await;
+            let ids: Vec<_> = reading.resume.partitions.keys().cloned().collect();
+            assert_eq!(ids, [format!("{OTHER}/{FIRST}"), format!("{STREAM}/{FIRST}"), format!("{STREAM}/{}", id(1))]);
+            // Both go on where they were, also over a reshard of one of them.
+            let mut reading = reading.restart().await;
+            server.split(OTHER, FIRST).unwrap();
+            for (stream, count) in [(STREAM, 5), (OTHER, 40)] {
+                server.put_all(stream, (100..100 + count).map(|n| (format!("k{n}"), format!("{stream} {n}")))).unwrap();
+            }
+            got.extend(all(&mut reading, 20).await);
+            let mut reading = reading.restart().await;
+            let left = 75 - got.len();
+            got.extend(all(&mut reading, left).await);
+            assert!(got.iter().all(|got| got.text.starts_with(&format!("{} ", got.stream))));
+            let mut texts: Vec<_> = got.iter().map(|got| got.text.clone()).collect();
+            texts.sort();
+            texts.dedup();
+            assert_eq!(texts.len(), 75);
+            assert!(reading.resume.partitions[&format!("{OTHER}/{FIRST}")].drained);
+            let (fetched, _) = reading.fetch(&eager()).await;
+            assert_eq!((fetched.metrics["numStreams"], fetched.metrics["numTotalShards"]), (2.0, 5.0));
+            if mode == efo {
+                // Each has a consumer of its own.
+                for stream in [STREAM, OTHER] {
+                    assert_eq!(super::efo::consumers(&server, stream).await.len(), 1);
+                }
+                assert_eq!(server.calls("GetRecords") + server.calls("GetShardIterator"), 0);
+            }
+            // One of them is made anew.
+            server.delete_stream(OTHER).unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            server.create_stream(OTHER, 1).unwrap();
+            let error = reading.try_restart().await.err().unwrap();
+            assert!(error.to_string().contains("the stream s-2 was deleted and created again"), "{error}");
+        });
+    }
 }
 
 #[test]
