@@ -154,5 +154,7 @@ fn every_example_is_tested() {
     let bins = manifest.split("[[bin]]").skip(1).map(|lines| lines.split('"').nth(1).unwrap());
     let mut bins: Vec<&str> = bins.collect();
     bins.sort_unstable();
+    // It serves until it is killed, and prints one line.
+    bins.retain(|bin| *bin != "kinesis_server");
     assert_eq!(bins, EXAMPLES.map(|(name, _)| name));
 }
