@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use millstream::prelude::*;
-//! # fn pipeline() -> Pipeline { unimplemented!() }
+//! # fn pipeline() -> Pipeline { pipeline! { from rate(10) | sink console() } }
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::process::ExitCode {
 //!     millstream::cli(pipeline()).await

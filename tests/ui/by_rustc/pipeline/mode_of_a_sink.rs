@@ -5,13 +5,12 @@ mod shared;
 use millstream::pipeline;
 use shared::Reading;
 
-fn main() {
-    fn files() -> millstream::sink::parquet::Parquet {
-        unimplemented!()
-    }
-    let _ = pipeline! {
+fn updates(files: millstream::sink::parquet::Parquet) -> millstream::Pipeline {
+    pipeline! {
         from memory(["{}"]) | decode json as Reading
         | group_by { device_id } ttl never | agg { n = count() }
-        | sink {files()} mode = update
-    };
+        | sink files mode = update
+    }
 }
+
+fn main() {}
