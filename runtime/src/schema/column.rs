@@ -37,6 +37,33 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
     std::mem::replace(values, room)
 }
 
+/// The builder of an array of values of one size, from what they are kept as: `Name(kept), |values, nulls| array`.
+macro_rules! fixed_builder {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<$($p:ident),+>)? ($kept:ty), |$values:ident, $nulls:ident| $array:expr
+    ) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub struct $name $(<$(const $p: u8),+>)? (Vec<$kept>);
+
+        impl $(<$(const $p: u8),+>)? Builder for $name $(<$($p),+>)? {
+            #[inline]
+            fn push_placeholder(&mut self) {
+                self.0.push(0);
+            }
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+            fn finish(&mut self, $nulls: Option<NullBuffer>) -> ArrayRef {
+                let $values = take(&mut self.0).into();
+                Arc::new($array)
+            }
+        }
+    };
+}
+pub(super) use fixed_builder;
+
 /// A type that can be kept in Arrow: columns of rows, keys and accumulators of state.
 ///
 /// It has a borrowed view that is `Copy`, so that expressions may name it as often as they like.

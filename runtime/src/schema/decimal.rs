@@ -8,27 +8,15 @@ use arrow::datatypes::DataType;
 use bumpalo::Bump;
 
 use super::cell::{Cell, Value};
-use super::column::{Builder, Column, Stored, take};
+use super::column::{Builder, Column, Stored, fixed_builder, take};
 use super::projection::Projection;
 use super::{Fault, Reader};
 use crate::decimal::Decimal;
 
-/// The builder of an array of decimals.
-#[derive(Default)]
-pub struct DecimalBuilder<const P: u8, const S: u8>(Vec<i128>);
-
-impl<const P: u8, const S: u8> Builder for DecimalBuilder<P, S> {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        let array = Decimal128Array::new(take(&mut self.0).into(), nulls);
-        Arc::new(array.with_data_type(Decimal::<P, S>::data_type()))
-    }
+fixed_builder! {
+    /// The builder of an array of decimals.
+    DecimalBuilder<P, S>(i128),
+    |values, nulls| Decimal128Array::new(values, nulls).with_data_type(Decimal::<P, S>::data_type())
 }
 
 impl<const P: u8, const S: u8> Stored for Decimal<P, S> {

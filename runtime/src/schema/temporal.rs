@@ -8,61 +8,23 @@ use arrow::datatypes::{DataType, TimeUnit};
 use bumpalo::Bump;
 
 use super::cell::{Cell, Value, value_is_view};
-use super::column::{Builder, Column, Stored, take};
+use super::column::{Builder, Column, Stored, fixed_builder, take};
 use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 use crate::time::{Date, Duration, Timestamp, micros, parse_duration};
 
-/// The builder of an array of instants in UTC.
-#[derive(Default)]
-pub struct TimestampBuilder(Vec<i64>);
-
-impl Builder for TimestampBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::new(take(&mut self.0).into(), nulls).with_timezone("UTC"))
-    }
+fixed_builder! {
+    /// The builder of an array of instants in UTC.
+    TimestampBuilder(i64), |values, nulls| TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC")
 }
-
-/// The builder of an array of days.
-#[derive(Default)]
-pub struct DateBuilder(Vec<i32>);
-
-impl Builder for DateBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(Date32Array::new(take(&mut self.0).into(), nulls))
-    }
+fixed_builder! {
+    /// The builder of an array of days.
+    DateBuilder(i32), |values, nulls| Date32Array::new(values, nulls)
 }
-
-/// The builder of an array of durations.
-#[derive(Default)]
-pub struct DurationBuilder(Vec<i64>);
-
-impl Builder for DurationBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(DurationMicrosecondArray::new(take(&mut self.0).into(), nulls))
-    }
+fixed_builder! {
+    /// The builder of an array of durations.
+    DurationBuilder(i64), |values, nulls| DurationMicrosecondArray::new(values, nulls)
 }
 
 macro_rules! temporal {

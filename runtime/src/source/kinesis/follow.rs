@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::client::{At, Class, Trouble};
 use super::consumer::Consumer;
 use super::position::{Origin, compare};
-use super::reader::{Event, PAGES, Page, Reader, Then, size, unix_time};
+use super::reader::{Event, PAGES, Page, Reader, size, unix_time};
 use crate::Result;
 
 /// The service says in an event that a shard has ended. Other servers may not: a shard that is closed has ended after so
@@ -60,13 +60,8 @@ impl Reader {
                     Err(trouble) => tracing::debug!(%trouble, "looking for the consumer failed"),
                 }
             }
-            match self.judge(&trouble).await? {
-                Then::Again => {}
-                Then::Wait => tokio::time::sleep(self.backoff.next()).await,
-                Then::Leave => {
-                    let _ = events.send(Event::Page(self.number, Page::end()));
-                    return Ok(());
-                }
+            if !self.goes_on(&trouble, events).await? {
+                return Ok(());
             }
         }
     }

@@ -102,12 +102,14 @@ pub(crate) fn pack<'a>(
     [&MAGIC, message.as_slice(), digest.as_slice()].concat()
 }
 
-fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
+/// Writes a field of protobuf that is a number.
+pub(crate) fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
     put_varint(out, field << 3);
     put_varint(out, value);
 }
 
-fn put_bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
+/// Writes a field of protobuf that is text, bytes or a message.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
     put_varint(out, field << 3 | 2);
     put_varint(out, value.len() as u64);
     out.extend_from_slice(value);

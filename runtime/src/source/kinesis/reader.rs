@@ -168,7 +168,7 @@ pub(super) struct Reader {
 }
 
 /// How a reader goes on after a failure.
-pub(super) enum Then {
+enum Then {
     Again,
     Wait,
     Leave,
@@ -262,13 +262,8 @@ impl Reader {
                 }
                 Err(trouble) => {
                     drop((slot, room));
-                    match self.judge(&trouble).await? {
-                        Then::Again => {}
-                        Then::Wait => tokio::time::sleep(self.backoff.next()).await,
-                        Then::Leave => {
-                            let _ = events.send(Event::Page(self.number, Page::end()));
-                            return Ok(());
-                        }
+                    if !self.goes_on(&trouble, events).await? {
+                        return Ok(());
                     }
                 }
             }
@@ -362,7 +357,20 @@ impl Reader {
         format!("shard {} of {}", self.shard, self.context.place())
     }
 
-    pub(super) async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
+    /// Does what is to be done about a call that failed; whether there is something left to read.
+    pub(super) async fn goes_on(&mut self, trouble: &Trouble, events: &UnboundedSender<Event>) -> Result<bool> {
+        match self.judge(trouble).await? {
+            Then::Again => {}
+            Then::Wait => tokio::time::sleep(self.backoff.next()).await,
+            Then::Leave => {
+                let _ = events.send(Event::Page(self.number, Page::end()));
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
         let counters = &self.counters;
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {

@@ -78,6 +78,20 @@ impl Reading {
         Ok(Self { source, feed, resume })
     }
 
+    /// Reads twenty new records while `fault` is there, each once, and starts again without it.
+    async fn survives(mut self, server: &Server, fault: &Fault, number: &mut u32) -> Self {
+        let first = *number;
+        *number += 20;
+        server
+            .put_all(STREAM, (first..*number).map(|number| (format!("k{}", number - first), number.to_string())))
+            .unwrap();
+        let mut numbers: Vec<u32> = self.take(20).await.iter().map(|got| got.text.parse().unwrap()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (first..*number).collect::<Vec<_>>(), "{fault:?}");
+        server.faults().clear();
+        self.restart().await
+    }
+
     /// Kills the source and opens it where the last commit was.
     async fn restart(self) -> Self {
         self.try_restart().await.unwrap()
