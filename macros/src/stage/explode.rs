@@ -40,7 +40,7 @@ impl Explode {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.line(stage.text());
         let list = plan.expression_of(&self.name, &self.list, diags);
-        let items = if self.outer { paths::explode_outer() } else { paths::explode() };
+        let items = if self.outer { paths::items_or_none() } else { paths::items() };
         let number = plan.number();
         let (one, input) = (ours(&format!("__one{number}")), ours_at("__input", self.name.span()));
         let place = place(self.name.span());

@@ -101,7 +101,7 @@ impl Declared {
         if kept.is_empty() {
             return;
         }
-        let (nothing, fits, some) = (paths::nothing(), paths::fits(), paths::some());
+        let (option, fits, some) = (paths::option(), paths::fits(), paths::some());
         let field = |index: usize, name: &Ident| ours_at(&format!("__field{index}"), name.span());
         let fields = kept.iter().enumerate().map(|(index, (name, _))| {
             let field = field(index, name);
@@ -112,7 +112,7 @@ impl Declared {
             quote_spanned! { place(name.span()) => #fits(#field, #value); }
         });
         plan.statement(quote_spanned! { at =>
-            if let #some(#schema { #(#fields,)* .. }) = #nothing::<&#schema>() { #(#checks)* }
+            if let #some(#schema { #(#fields,)* .. }) = #option::<&#schema>::None { #(#checks)* }
         });
     }
 }

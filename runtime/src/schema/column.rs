@@ -151,6 +151,9 @@ fn item_field<T: Stored>() -> FieldRef {
     Arc::new(Field::new_list_field(T::data_type(), T::NULLABLE))
 }
 
+/// Says, while a program is compiled, that a type cannot be the field of a schema.
+pub const fn is_column<T: Column>() {}
+
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",

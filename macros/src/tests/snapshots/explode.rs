@@ -2,9 +2,9 @@
 fn pipeline() -> Pipeline {
     {
         #[allow(unused_imports)]
-        use ::millstream::__private::Certain as _;
+        use ::millstream::expand::Certain as _;
         #[allow(unused_imports)]
-        use ::millstream::__private::Cloned as _;
+        use ::millstream::expand::Cloned as _;
         #[allow(
             unused_labels,
             unused_variables,
@@ -34,10 +34,8 @@ fn pipeline() -> Pipeline {
                         __input.open(__item.data);
                         while let ::std::option::Option::Some(__row) = __input.next() {
                             '__row1: {
-                                for (__nth1, __one1) in ::millstream::__private::explode(
-                                    match ::millstream::__private::Attempt(
-                                            __row.line.split(' '),
-                                        )
+                                for (__nth1, __one1) in ::millstream::operator::explode::items(
+                                    match ::millstream::expand::Attempt(__row.line.split(' '))
                                         .__value()
                                     {
                                         ::std::result::Result::Ok(__value) => __value,
