@@ -35,6 +35,7 @@ macro_rules! paths {
 paths! {
     from => [::millstream::pipeline::from]
     stage => [::millstream::stage]
+    schema => [::millstream::schema::StreamSchema]
     predicate => [::millstream::schema::Predicate::keep]
     event_time => [::millstream::schema::EventTime::event_time]
     projection => [::millstream::schema::Projection]
@@ -48,6 +49,7 @@ paths! {
     complete => [::millstream::sink::Complete]
     row => [::millstream::row!]
     capture => [::millstream::pipeline::capture]
+    taken => [::millstream::pipeline::taken]
     apply => [::millstream::agg::Update::apply]
     items => [::millstream::operator::explode::items]
     items_or_none => [::millstream::operator::explode::items_or_none]

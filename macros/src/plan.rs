@@ -5,7 +5,7 @@ mod expansion;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use crate::columns::{ColumnUse, walk};
+use crate::columns::{Capture, ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
 use crate::row::{Phase, Row, ours, ours_at, row_var};
@@ -282,6 +282,9 @@ impl Plan {
                     "write `{value}`, with a value of the program",
                 );
             }
+            if capture.taken {
+                self.taken(&capture);
+            }
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
         }
@@ -291,6 +294,15 @@ impl Plan {
             }
         }
         found.tokens
+    }
+
+    /// Has rustc say, where a value is named, that it cannot be taken by value; at its use it would speak of closures.
+    fn taken(&mut self, capture: &Capture) {
+        let at = capture.tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+        if !spans::is_editor() {
+            let (taken, value) = (spans::at(&paths::taken(), at), ours_at(&capture.ident.to_string(), at));
+            self.statement(quote_spanned! { place(at) => if false { #taken(&#value); } });
+        }
     }
 
     fn mark_used(&mut self, column: &Ident, path: &str) {

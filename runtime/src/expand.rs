@@ -11,9 +11,11 @@
 //! | the chain | [`millstream::pipeline::from`](crate::pipeline::from) and the methods of what it returns |
 //! | names of sources, formats, aggregates and sinks | looked up in [`millstream::source`](crate::source), [`millstream::decode`](crate::decode), [`millstream::agg`](crate::agg), [`millstream::sink`](crate::sink), then in the program's scope; options are methods |
 //! | `{value}` | [`millstream::pipeline::capture`](crate::pipeline::capture) |
+//! | `{value} + x`, `f({value})` | [`millstream::pipeline::taken`](crate::pipeline::taken) |
 //! | `{value}`, the whole of an expression | [`millstream::expand::Kept`](Kept), [`millstream::expand::Cloned`](Cloned) |
 //! | any expression | [`millstream::expand::Attempt`](Attempt), [`millstream::expand::Certain`](Certain) |
 //! | `10s` | functions of [`millstream::time::Duration`](crate::time::Duration), such as `from_secs` |
+//! | `decode json as T` | [`millstream::schema::StreamSchema`](crate::schema::StreamSchema) |
 //! | the fields that are used | an implementation of [`millstream::schema::Projection`](crate::schema::Projection) |
 //! | `filter` | [`millstream::schema::Predicate::keep`](crate::schema::Predicate::keep) |
 //! | `select`, `agg` | a struct, and [`millstream::row!`](crate::row!) for it if it goes to a sink |

@@ -202,6 +202,7 @@ const _: () = {
     }
 
     impl StreamSchema for Reading {
+        type Itself = Reading;
         const NAME: &'static str = "Reading";
         const FIELDS: &'static [&'static str] = &["device_id", "ts", "temperature", "country"];
         const EVENT_TIME: std::option::Option<&'static str> = std::option::Option::Some("ts");

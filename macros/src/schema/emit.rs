@@ -263,6 +263,7 @@ fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStr
     quote! {
         #[automatically_derived]
         impl #rt::schema::StreamSchema for #own #bounds {
+            type Itself = Self;
             const NAME: &'static ::std::primitive::str = #name;
             const FIELDS: &'static [&'static ::std::primitive::str] = &[#(#columns),*];
             const SHAPES: &'static [#rt::schema::Shape] = &[#(<#types as #rt::schema::Stored>::SHAPE),*];

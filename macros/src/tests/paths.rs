@@ -32,7 +32,10 @@ fn every_path_is_documented() {
         expand(tokens("from memory(x) | decode json as T | select { a = {b} } as Out | sink s(partition_by = [a])")),
         &mut written,
     );
-    paths(expand(tokens("from memory(x) | decode json as T | select { .., a = 1 } as Out | sink s")), &mut written);
+    paths(
+        expand(tokens("from memory(x) | decode json as T | select { .., a = 1 + {b} } as Out | sink s")),
+        &mut written,
+    );
     SCHEMAS.iter().for_each(|schema| paths(derive(tokens(schema)), &mut written));
     assert!(written.len() > 60, "{written:?}");
     let known = |path: &str| {

@@ -24,3 +24,28 @@ impl<T: Clone + Send + Sync + 'static> Capture for T {}
 pub fn capture<T: Capture>(value: T) -> T {
     value
 }
+
+/// A kept value that an expression can take by value for every row.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{Self}` would be gone after the first row",
+    label = "this is a `{Self}`, taken by value",
+    note = "borrow it, as in `&{{value}}` or `{{value}}.as_str()`, or write `{{value}}.clone()`"
+)]
+pub trait Taken {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Copy> Taken for T {}
+
+/// Asks for what a kept value must be able to do where a function or an operator takes it by value.
+///
+/// ```
+/// use millstream::pipeline::taken;
+/// let factor = 1.8;
+/// taken(&factor);
+/// ```
+/// ```compile_fail
+/// # use millstream::pipeline::taken;
+/// let name = String::from("a");
+/// taken(&name);
+/// ```
+pub fn taken<T: Taken>(_value: &T) {}

@@ -17,7 +17,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, SchemaRef};
 
 pub use self::build::{Decoded, From, Grouped, Undecoded, Unsunk, from};
-pub use self::capture::{Capture, capture};
+pub use self::capture::{Capture, Taken, capture, taken};
 use self::options::Options;
 use crate::Result;
 use crate::operator::chain::Chain;

@@ -73,6 +73,7 @@
 //! }
 //!
 //! impl StreamSchema for Degrees {
+//!     type Itself = Self;
 //!     const NAME: &'static str = "Degrees";
 //!     const FIELDS: &'static [&'static str] = &["value"];
 //!     const EVENT_TIME: Option<&'static str> = None;

@@ -59,9 +59,12 @@ pub use window::Window;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stream schema",
     label = "this type has no columns",
-    note = "write `#[derive(StreamSchema)]` above `struct {Self}`"
+    note = "it takes a struct of the program with `#[derive(StreamSchema)]` above it"
 )]
 pub trait StreamSchema: Column {
+    /// `Self`. Where a pipeline's text names `T` as its schema, the code names this: of a type that is no schema rustc then
+    /// says so, and nothing more about the stages behind it.
+    type Itself: StreamSchema;
     /// The struct's name, for messages.
     const NAME: &'static str;
     /// The columns in their order, by the names of the struct's fields: what expressions call them, and Arrow. How they are

@@ -96,6 +96,7 @@ macro_rules! schema {
             }
 
             impl StreamSchema for $name {
+                type Itself = $name;
                 const NAME: &'static str = stringify!($name);
                 const FIELDS: &'static [&'static str] = &[$($key),*];
                 const EVENT_TIME: Option<&'static str> = None;

@@ -18,7 +18,7 @@ fn pipeline() -> Pipeline {
                     })(lines),
                 )
                 .decode::<
-                    Reading,
+                    <Reading as ::millstream::schema::StreamSchema>::Itself,
                     __Used,
                     _,
                 >(

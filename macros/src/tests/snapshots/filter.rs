@@ -22,7 +22,7 @@ fn pipeline() -> Pipeline {
                     .follow(::millstream::time::Duration::from_secs(5)),
             )
             .decode::<
-                Reading,
+                <Reading as ::millstream::schema::StreamSchema>::Itself,
                 __Used,
                 _,
             >(

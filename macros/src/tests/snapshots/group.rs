@@ -27,7 +27,7 @@ fn pipeline() -> Pipeline {
                     }),
             )
             .decode::<
-                Reading,
+                <Reading as ::millstream::schema::StreamSchema>::Itself,
                 __Used,
                 _,
             >(
