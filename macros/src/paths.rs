@@ -55,7 +55,7 @@ paths! {
     items_or_none => [::millstream::operator::explode::items_or_none]
     extended_as => [::millstream::schema::declared::extended]
     named_as => [::millstream::schema::declared::named]
-    fits => [::millstream::schema::declared::fits]
+    view_of => [::millstream::schema::declared::view_of]
     last_instant => [::millstream::schema::Window::last_instant]
     kept => [::millstream::expand::Kept]
     cloned => [::millstream::expand::Cloned]

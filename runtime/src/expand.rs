@@ -25,7 +25,7 @@
 //! | `group_by` | [`millstream::operator::reduce::KeyedSpec`](crate::operator::reduce::KeyedSpec), [`millstream::operator::WindowSpec`](crate::operator::WindowSpec) |
 //! | a window over windows | [`millstream::schema::Window::last_instant`](crate::schema::Window::last_instant) |
 //! | `agg` | [`millstream::agg::Update::apply`](crate::agg::Update::apply) |
-//! | `as T` of `select` and `sink` | [`millstream::schema::declared::named`](crate::schema::declared::named), [`millstream::schema::declared::extended`](crate::schema::declared::extended), [`millstream::schema::declared::fits`](crate::schema::declared::fits) |
+//! | `as T` of `select` and `sink` | [`millstream::schema::declared::named`](crate::schema::declared::named), [`millstream::schema::declared::extended`](crate::schema::declared::extended), [`millstream::schema::declared::view_of`](crate::schema::declared::view_of) |
 //! | `partition_by = [a]` | [`millstream::schema::kind::partition_key`](crate::schema::kind::partition_key) |
 //! | `mode = update`, `mode = complete` | [`millstream::sink::Update`](crate::sink::Update), [`millstream::sink::Complete`](crate::sink::Complete) |
 //! | for editors | the modules of [`millstream::stage`](crate::stage), and [`millstream::expand::variant`](variant!) |

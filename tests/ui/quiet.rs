@@ -45,7 +45,7 @@ struct Line {
 pub fn grouped(threshold: f64) -> Pipeline {
     pipeline! {
         from memory(["{}"])
-        | decode json as Reading else dead_letter(console(limit = 5))
+        | decode json as Reading else dead_letter(console(limit = Some(5)))
         | filter status == Status::Ok && temperature > {threshold} && country != Some("x")
         | explode outer tag = tags
         | select { .., north = location.lat > 0.0, at = ts + 5min }

@@ -5,12 +5,16 @@ use proc_macro2::{Delimiter, TokenTree};
 
 use super::cursor::Cursor;
 
-/// Whether the escape that comes next is taken by value: as an operand of arithmetic or, where `argument` says that a whole
-/// expression is (in a call, in a struct literal), as that.
+/// Whether the escape that comes next is taken by value: as an operand of arithmetic, by a method `into_..` or, where
+/// `argument` says that a whole expression is (in a call, in a struct literal), as that.
 pub(super) fn taken(cursor: &Cursor, argument: bool) -> bool {
     let (before, after) = (cursor.back(1), cursor.look(1));
     let ends = |token: Option<&TokenTree>| token.is_none() || is_punct(token, ",");
     if argument && (ends(before) || is_punct(before, ":")) && ends(after) {
+        return true;
+    }
+    // `{a}.into_iter()` is named so because it takes it.
+    if is_punct(after, ".") && cursor.ident(2).is_some_and(|method| method.to_string().starts_with("into_")) {
         return true;
     }
     // `{a}.len()`, `{f}(x)` and `{a}[0]` borrow, as `&{a}` and `*{a}` do.

@@ -85,6 +85,7 @@ fn what_is_taken_by_value() {
         ("{a}[0] + {f}(x)", "--"),
         ("b + {a}.len()", "-"),
         ("&{a} + b", "-"),
+        ("{a}.into_iter().chain({b}.iter())", "t-"),
         ("*{a} + b", "-"),
         ("b * *{a}", "-"),
         ("matches!({a}, 1) || format!(\"{}\", {b}).is_empty()", "--"),

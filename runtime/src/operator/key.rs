@@ -13,7 +13,7 @@ pub const KEY_GROUPS: u16 = 128;
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot be a group key",
     label = "this is a `{Self}`",
-    note = "floats have no total equality: round it, cast it, or group by a bucket such as `(temperature / 5.0) as i64`"
+    note = "keys are bool, integers, text, Timestamp, Date, Duration, Decimal, enums and Option of these; two floats are hardly ever equal: group by a bucket, as in `(temperature / 5.0) as i64`"
 )]
 pub trait KeyRef: Copy {
     /// The owned key.

@@ -157,7 +157,7 @@ pub const fn is_column<T: Column>() {}
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",
-    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
+    note = "fields are bool, integers from `i8` to `u64`, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Column: Stored {
     /// Reads a value into its view; only the parts that `P` names need to be read, the others are skipped.

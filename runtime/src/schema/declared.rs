@@ -91,15 +91,21 @@ pub const fn extended<Out: StreamSchema, Base: StreamSchema>(named: &[&str], dro
     }
 }
 
-/// Checks that a column of the row is what a field of a declared struct needs.
+/// What a column must be to be this field of a declared struct. It is never there: its type is what a column is compared
+/// with.
 ///
 /// ```
-/// # use millstream::schema::declared::fits;
+/// # use millstream::schema::declared::view_of;
 /// let city = "Berlin".to_owned();
-/// fits::<String>(&city, "a column of text");
+/// if let Some(mut column) = view_of(&city) {
+///     column = "text"; // `column = 1` does not compile.
+/// }
 /// ```
 #[inline]
-pub fn fits<'a, T: Stored>(_field: &'a T, _column: T::View<'a>) {}
+#[must_use]
+pub fn view_of<T: Stored>(_field: &T) -> Option<T::View<'_>> {
+    None
+}
 
 #[track_caller]
 const fn missing<Out: StreamSchema>(field: &str) -> ! {

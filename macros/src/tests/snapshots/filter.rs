@@ -7,6 +7,7 @@ fn pipeline() -> Pipeline {
         use ::millstream::expand::Cloned as _;
         let __cap0 = ::millstream::pipeline::capture(threshold);
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,

@@ -8,6 +8,7 @@ fn pipeline() -> Pipeline {
         #[allow(unused_imports)]
         use ::millstream::expand::Cloned as _;
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,

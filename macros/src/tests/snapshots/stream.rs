@@ -6,6 +6,7 @@ fn pipeline() -> Pipeline {
         #[allow(unused_imports)]
         use ::millstream::expand::Cloned as _;
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,
@@ -38,7 +39,11 @@ fn pipeline() -> Pipeline {
                         if let ::std::option::Option::Some(Out { data: __field0, .. }) = ::std::option::Option::<
                             &Out,
                         >::None {
-                            ::millstream::schema::declared::fits(__field0, __row1.data);
+                            if let ::std::option::Option::Some(mut __column) = ::millstream::schema::declared::view_of(
+                                __field0,
+                            ) {
+                                __column = __row1.data;
+                            }
                         }
                         __out.emit(__row1);
                     }
