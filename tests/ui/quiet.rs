@@ -39,6 +39,8 @@ enum Status {
 #[derive(StreamSchema, Debug)]
 struct Line {
     text: String,
+    n: i64,
+    below: f32,
 }
 
 /// Every stage.
@@ -69,7 +71,7 @@ pub fn lines() -> Pipeline {
     let rows = millstream::sink::collect();
     pipeline! {
         let lines = from memory(["a b"]) | filter data.len() > 1 | decode text;
-        from lines | explode word = line.split(' ') | select { text = word } as Line | sink {rows}
+        from lines | explode word = line.split(' ') | select { text = word, n = 1, below = -0.5 } as Line | sink {rows}
     }
 }
 
