@@ -1,16 +1,17 @@
 //! The thread that makes epochs durable, in order, while the next one is computed.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::ledger::{Ledger, Slot};
-use super::report::Timings;
+use super::report::{Partition, Timings};
+use super::watermark::Holder;
 use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
 use crate::operator::chain::{DeadLetter, EpochPlan};
@@ -39,6 +40,7 @@ pub(crate) struct EpochWork {
     /// What came late for each keyed stage: rows for the first, groups for the others.
     pub late: Vec<u64>,
     pub future: u64,
+    pub holder: Option<Holder>,
     pub drained: bool,
     pub timings: Timings,
 }
@@ -55,19 +57,24 @@ pub(crate) struct Committed {
     pub watermark: Option<Timestamp>,
     pub keys: u64,
     pub state: Vec<StateFigures>,
-    pub from: Value,
-    pub to: Value,
+    pub partitions: Vec<Partition>,
+    pub holder: Option<Holder>,
     pub metrics: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }
 
-/// The size of a keyed stage's state.
+/// The size of a keyed stage's state, and the time that an epoch's work on it took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StateFigures {
     pub keys: u64,
     pub updated: u64,
+    pub removed: u64,
     pub bytes: u64,
+    /// Of the worker that took longest.
+    pub updating: Duration,
+    pub removing: Duration,
+    pub writing: Duration,
 }
 
 /// What the checkpoint says about where to go on; nothing at a first start, and without a checkpoint.
@@ -206,17 +213,16 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
             figures.updated += of.updated;
+            figures.removed += of.removed;
+            figures.updating = figures.updating.max(of.updating);
+            figures.removing = figures.removing.max(of.removing);
         }
     }
-    let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {
-        let positions = work.positions.iter().map(|(_, partition)| (partition.id.clone(), position(partition).clone()));
-        json!(positions.collect::<BTreeMap<_, _>>())
-    };
-    let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
     let mut slots = vec![Slot::main(&mut work)];
     slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
     slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
-    ledger.commit(&work, &slots)?;
+    let writing = ledger.commit(&work, &slots)?;
+    state.iter_mut().zip(writing).for_each(|(figures, writing)| figures.writing = writing);
     work.timings.committed = clock::monotonic();
     ledger.publish(work.plan.epoch, slots)?;
     work.timings.published = clock::monotonic();
@@ -231,12 +237,18 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         watermark: work.watermark,
         keys: state.iter().map(|figures| figures.keys).sum(),
         state,
-        from,
-        to,
+        partitions: work.positions.into_iter().map(told).collect(),
+        holder: work.holder,
         metrics: work.metrics,
         drained: work.drained,
         timings: work.timings,
     })
+}
+
+/// What the progress document says of a partition.
+fn told((max_event_time, partition): (Option<Timestamp>, PartitionProgress)) -> Partition {
+    let PartitionProgress { id, from, to, drained, idle, ms_behind, .. } = partition;
+    Partition { id, from, to, max_event_time, ms_behind, drained, idle }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

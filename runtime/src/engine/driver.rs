@@ -81,6 +81,8 @@ struct Driver {
     tick: Instant,
     /// What fetches counted that led to no commit.
     counted: Metrics,
+    /// When the last fetch ended.
+    fetched: Option<Instant>,
 }
 
 /// An epoch whose map side is done.
@@ -133,9 +135,11 @@ impl Driver {
             snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
             counted: Metrics::default(),
+            fetched: None,
             plan,
             options,
         };
+        driver.line.opened(feed.since());
         driver.restore(found.state).await?;
         let ended = driver.turn(feed, committer).await;
         driver.line.end();
@@ -202,6 +206,8 @@ impl Driver {
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
+            } else {
+                self.line.quiet();
             }
             match next {
                 Ok(next) => fetch = next,
@@ -253,7 +259,7 @@ impl Driver {
         mut fetch: Fetch,
         pending: &mut Option<Pending>,
     ) -> Result<(Box<dyn Feed>, Mapped)> {
-        let mut timings = Timings::starting(fetch.started);
+        let mut timings = Timings::starting(fetch.started, self.fetched);
         loop {
             tokio::select! {
                 biased;
@@ -268,6 +274,7 @@ impl Driver {
                     if self.was_drained {
                         return Err(self.after_drain());
                     }
+                    self.line.reads(chunk.len() as u64);
                     // A partition's chunks stay in order, so they go to one worker.
                     let worker = chunk.partition as usize % self.workers.len();
                     let Some(worker) = self.workers.get(worker) else { return Err(gone()) };
@@ -279,7 +286,7 @@ impl Driver {
             Error::new(Kind::Internal, "the source panicked").caused_by(error).help("please report it")
         })?;
         let fetched = fetched?;
-        timings.fetched();
+        self.fetched = Some(timings.fetched());
         let workers = self.workers.len();
         self.all(|| Command::Seal { workers })?;
         let sealed = self
@@ -288,7 +295,7 @@ impl Driver {
                 _ => None,
             })
             .await?;
-        timings.mapped();
+        timings.mapped(sealed.iter().map(|sealed| sealed.busy).max().unwrap_or_default());
         Ok((feed, Mapped { sealed, fetched, timings }))
     }
 
@@ -363,6 +370,7 @@ impl Driver {
             counts,
             late,
             future,
+            holder: self.partitions.holder().filter(|_| self.plan.watermark.is_some()),
             drained: drain,
             timings,
         };

@@ -83,6 +83,10 @@ impl Stored for String {
     fn push(view: &str, builder: &mut StringBuilder) {
         builder.push(view);
     }
+    #[inline]
+    fn heap(&self) -> usize {
+        self.len()
+    }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         let array = array.as_any().downcast_ref::<StringArray>()?;
         (row < array.len() && array.is_valid(row)).then(|| array.value(row).to_owned())
