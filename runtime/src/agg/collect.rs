@@ -56,7 +56,11 @@ impl<T: Ordered> Collected<T> {
     /// The bytes of the lists and of the text in them, if it is there.
     fn held(&self) -> usize {
         let text = if self.is_over() { 0 } else { self.bytes as usize };
-        self.times.heap() + self.partitions.heap() + self.records.heap() + self.values.capacity() * size_of::<T>() + text
+        self.times.heap()
+            + self.partitions.heap()
+            + self.records.heap()
+            + self.values.capacity() * size_of::<T>()
+            + text
     }
 
     fn is_over(&self) -> bool {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::ledger::{Ledger, Slot};
 use super::report::{Partition, Timings};
 use super::watermark::Holder;
 use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
+use crate::observe::EPOCH;
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
@@ -25,6 +27,9 @@ use crate::{Result, clock};
 
 /// A computed epoch, to be committed.
 pub(crate) struct EpochWork {
+    pub span: Span,
+    /// Bytes of payload.
+    pub bytes: u64,
     pub plan: EpochPlan,
     pub watermark: Option<Timestamp>,
     /// Each partition with its latest event time.
@@ -47,6 +52,8 @@ pub(crate) struct EpochWork {
 
 /// A committed and published epoch.
 pub(crate) struct Committed {
+    pub span: Span,
+    pub bytes: u64,
     pub epoch: u64,
     pub pipeline_id: String,
     pub batch_time: Timestamp,
@@ -101,6 +108,8 @@ pub(crate) struct Recovered {
     pub log_changes: bool,
     /// Whether the sink writes files.
     pub staging: bool,
+    /// The pipeline's.
+    pub id: String,
     pub run_id: String,
 }
 
@@ -128,20 +137,23 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Opens the checkpoint and the sinks, and starts the thread.
-    pub(crate) async fn start(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
+    pub(crate) async fn start(plan: &Plan, options: &Options, run: &Span) -> Result<(Self, Recovered)> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (ready, opened) = oneshot::channel();
-        let (plan, options) = (plan.clone(), options.clone());
+        let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
-            .spawn(move || match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
-                Ok((ledger, recovered)) => {
-                    if ready.send(Ok(recovered)).is_ok() {
-                        work(ledger, &inbox);
+            .spawn(move || {
+                let _run = run.entered();
+                match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
+                    Ok((ledger, recovered)) => {
+                        if ready.send(Ok(recovered)).is_ok() {
+                            work(ledger, &inbox);
+                        }
                     }
-                }
-                Err(error) => {
-                    ready.send(Err(error)).ok();
+                    Err(error) => {
+                        ready.send(Err(error)).ok();
+                    }
                 }
             })
             .map_err(|error| Error::io("starting the commit thread", error))?;
@@ -205,7 +217,7 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
 
 /// Commits and publishes one epoch.
 fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
-    let rows_out = work.finished.iter().map(|finished| finished.rows_out).sum();
+    let rows_out: u64 = work.finished.iter().map(|finished| finished.rows_out).sum();
     let mut state: Vec<StateFigures> = Vec::new();
     for finished in &work.finished {
         state.resize(finished.state.len().max(state.len()), StateFigures::default());
@@ -221,12 +233,17 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
     let mut slots = vec![Slot::main(&mut work)];
     slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
     slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
-    let writing = ledger.commit(&work, &slots)?;
+    let files: usize = slots.iter().map(|slot| slot.files.len()).sum();
+    let committing = tracing::debug_span!(target: EPOCH, parent: &work.span, "commit", files);
+    let writing = committing.in_scope(|| ledger.commit(&work, &slots))?;
     state.iter_mut().zip(writing).for_each(|(figures, writing)| figures.writing = writing);
     work.timings.committed = clock::monotonic();
-    ledger.publish(work.plan.epoch, slots)?;
+    let publishing = tracing::debug_span!(target: EPOCH, parent: &work.span, "publish", rows_out);
+    publishing.in_scope(|| ledger.publish(work.plan.epoch, slots))?;
     work.timings.published = clock::monotonic();
     Ok(Committed {
+        span: work.span,
+        bytes: work.bytes,
         epoch: work.plan.epoch,
         pipeline_id: ledger.pipeline_id().to_owned(),
         batch_time: work.plan.batch_time,

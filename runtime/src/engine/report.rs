@@ -184,7 +184,8 @@ fn offsets(committed: &Committed, position: fn(&Partition) -> &Value) -> BTreeMa
 /// The source's figures of each partition, and of those that have not ended how they stand to the watermark.
 fn partitions(plan: &Plan, committed: &Committed) -> BTreeMap<String, Value> {
     let figures = &committed.metrics.partitions;
-    let mut told: BTreeMap<String, Value> = figures.iter().map(|(id, metrics)| (id.clone(), metrics.to_json())).collect();
+    let mut told: BTreeMap<String, Value> =
+        figures.iter().map(|(id, metrics)| (id.clone(), metrics.to_json())).collect();
     for partition in committed.partitions.iter().filter(|partition| plan.watermark.is_some() && !partition.drained) {
         let of = told.entry(partition.id.clone()).or_insert_with(|| json!({}));
         of["maxEventTime"] = json!(partition.max_event_time.map(|time| time.to_string()));

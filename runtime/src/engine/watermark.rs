@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn the_holder_is_the_partition_that_the_watermark_goes_by() {
-        let (mut partitions, second) = (Partitions::default(), |second: i64| Timestamp::from_micros(second * 1_000_000));
+        let (mut partitions, second) =
+            (Partitions::default(), |second: i64| Timestamp::from_micros(second * 1_000_000));
         let delay = Duration::from_secs(10);
         assert_eq!(partitions.holder(), None);
         partitions.progress(&[at("a", 0, false), at("b", 1, false)]);
@@ -122,11 +123,8 @@ mod tests {
         let silent = Holder { id: "b".to_owned(), max_event_time: None, behind: None };
         assert_eq!((partitions.holder(), partitions.watermark(delay, None)), (Some(silent), None));
         partitions.observe(1, second(40));
-        let slow = Holder {
-            id: "b".to_owned(),
-            max_event_time: Some(second(40)),
-            behind: Some(Duration::from_secs(60)),
-        };
+        let slow =
+            Holder { id: "b".to_owned(), max_event_time: Some(second(40)), behind: Some(Duration::from_secs(60)) };
         assert_eq!((partitions.holder(), partitions.watermark(delay, None)), (Some(slow), Some(second(30))));
         // Once it is idle the other is waited for.
         partitions.progress(&[at("a", 0, false), at("b", 1, true)]);

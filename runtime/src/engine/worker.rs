@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use tokio::sync::{OwnedSemaphorePermit, mpsc as replies};
+use tracing::Span;
 
 use crate::error::{Error, Kind};
+use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, DeadLetter, EpochPlan, Output, Part};
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
@@ -28,8 +30,9 @@ pub(crate) struct StateBatch {
 
 /// What a worker is told to do.
 pub(crate) enum Command {
-    /// Work through a chunk; the permit is its share of the byte budget. Answered only when it fails.
-    Chunk(Chunk, OwnedSemaphorePermit, EpochPlan),
+    /// Work through a chunk; the permit is its share of the byte budget, the span that of the work on the epoch's chunks.
+    /// Answered only when it fails.
+    Chunk(Chunk, OwnedSemaphorePermit, EpochPlan, Span),
     /// All chunks of the epoch are there: give what the map side has.
     Seal { workers: usize },
     /// Add parts to the state of keyed stage `stage`, give on what is due and end what ends by `watermark`.
@@ -184,7 +187,11 @@ impl State {
             return Ok(None);
         }
         match command {
-            Command::Chunk(chunk, permit, plan) => {
+            Command::Chunk(chunk, permit, plan, process) => {
+                let (worker, rows, bytes) = (self.number, chunk.len(), chunk.data.len());
+                // What expressions log is in the span of the epoch.
+                let _process = process.enter();
+                let _chunk = tracing::trace_span!(target: EPOCH, "chunk", worker, rows, bytes).entered();
                 self.epoch = plan.epoch;
                 let begun = clock::monotonic();
                 let report = self.chain.map.chunk(&chunk, &plan)?;
@@ -232,7 +239,9 @@ impl State {
                 if let Some(writer) = &mut self.writer {
                     finished.files = writer.seal(epoch)?;
                 }
-                let took = std::mem::take(&mut self.took).into_iter().chain(std::iter::repeat((Duration::ZERO, Duration::ZERO)));
+                let took = std::mem::take(&mut self.took)
+                    .into_iter()
+                    .chain(std::iter::repeat((Duration::ZERO, Duration::ZERO)));
                 for (keyed, (updating, removing)) in self.chain.keyed.iter_mut().zip(took) {
                     let mut state = StageState {
                         changes: keyed.changes()?,

@@ -266,8 +266,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
     pub(super) fn size(&self) -> (u64, u64) {
         let held = size_of::<Held<K, A>>() as u64 + 1;
         let keys = self.panes.values().map(|pane| pane.table.len() as u64).sum();
-        let tables: u64 =
-            self.panes.values().map(|pane| pane.table.capacity() as u64 * held + pane.heap as u64).sum();
+        let tables: u64 = self.panes.values().map(|pane| pane.table.capacity() as u64 * held + pane.heap as u64).sum();
         let days: u64 = self.calendar.values().map(|hashes| hashes.capacity() as u64 * 8).sum();
         (keys, tables + days)
     }
