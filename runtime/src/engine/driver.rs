@@ -1,5 +1,6 @@
 //! The one loop: plans epochs, has them fetched, computed and committed.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::notes::Notes;
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
 use super::spans;
-use super::summary::Summary;
+use super::summary::{Open, Summary};
 use super::tick::next_tick;
 use super::watermark::Partitions;
 use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
@@ -133,6 +134,7 @@ impl Driver {
             last_epoch: found.last_epoch,
             watermark: found.watermark,
             drained: found.drained,
+            open: Open::of(&plan.keyed),
             ..Summary::default()
         };
         let mut driver = Self {
@@ -144,7 +146,7 @@ impl Driver {
             was_drained: found.drained,
             staging: recovered.staging,
             summary,
-            line: Line::new(options.progress),
+            line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
             snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
@@ -457,6 +459,11 @@ impl Driver {
         )
         .help("start with a fresh checkpoint and output, or read the source in a way that does not end")
     }
+}
+
+/// Whether the sink prints where the line of progress would be: they would stand in each other's way.
+fn prints(plan: &Plan) -> bool {
+    plan.sink.describe().kind == "console" && std::io::stdout().is_terminal()
 }
 
 /// The epoch that is on its way, once it is committed; never if there is none.

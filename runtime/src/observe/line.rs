@@ -77,12 +77,8 @@ impl Line {
 
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
-            // Without a last epoch there is nothing worth leaving on the screen.
-            if self.said.last.is_empty() {
-                bar.finish_and_clear();
-            } else {
-                bar.finish_with_message(self.said.last.clone());
-            }
+            // Left where it is, the account or whatever is printed next would stand behind it.
+            bar.finish_and_clear();
         }
     }
 
@@ -125,20 +121,21 @@ impl Said {
             let _ = write!(text, ", {} bad", HumanCount(self.bad));
         }
         let watermark = progress.event_time.get("watermark");
-        if watermark.is_some() || account.watermark_held_by.is_some() {
-            let _ = write!(text, ", watermark {}", watermark.map_or("none yet", String::as_str));
-        }
-        if let Some(held) = &account.watermark_held_by
-            && held.behind_ms.is_none_or(|behind| behind > BEHIND)
-        {
-            let _ = write!(text, " held by {}", held.partition);
+        let words = format!(", watermark {}", watermark.map_or("none yet", String::as_str));
+        let held = account.watermark_held_by.as_ref();
+        let holder = held.filter(|held| held.behind_ms.is_none_or(|behind| behind > BEHIND));
+        if let Some(holder) = holder {
+            let _ = write!(text, "{words} held by {}", holder.partition);
         }
         if !progress.state_operators.is_empty() {
             let keys = progress.state_operators.iter().map(|state| state.num_rows_total).sum();
             let bytes = progress.state_operators.iter().map(|state| state.memory_used_bytes).sum();
-            let _ = write!(text, ", state {} keys {}", HumanCount(keys), HumanBytes(bytes));
+            let _ = write!(text, ", {} keys {}", HumanCount(keys), HumanBytes(bytes));
         }
         let _ = write!(text, ", {}", duration(progress.batch_duration));
+        if holder.is_none() && (watermark.is_some() || held.is_some()) {
+            text.push_str(&words);
+        }
         self.last = text;
     }
 }
