@@ -72,6 +72,8 @@ pub(crate) struct Plan {
     pub late: Policy,
     pub late_letters: Option<Arc<dyn Sink>>,
     pub mode: Mode,
+    /// What the watermark goes by, in the user's words, where they are known.
+    pub event_time: Option<String>,
     /// How far the watermark stays behind the latest event time; `None` without one.
     pub watermark: Option<Duration>,
     pub keyed: Vec<KeyedPlan>,

@@ -93,6 +93,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     fn push_owned(&self, builder: &mut Self::Builder) {
         Self::push(self.view(&Bump::new()), builder);
     }
+    /// The bytes it holds besides its own size, roughly: text, and the items of lists. Progress and snapshots go by it.
+    #[inline]
+    fn heap(&self) -> usize {
+        0
+    }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
     /// Reads one value back from its columns, as [`Builder::columns`] gave them, and takes these.

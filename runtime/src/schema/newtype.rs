@@ -96,6 +96,10 @@ macro_rules! newtype {
             fn push_owned(&self, builder: &mut Self::Builder) {
                 $crate::schema::Stored::push_owned($crate::schema::Newtype::inner(self), builder);
             }
+            #[inline]
+            fn heap(&self) -> usize {
+                $crate::schema::Stored::heap($crate::schema::Newtype::inner(self))
+            }
             fn load(array: &dyn $crate::schema::arrow::Array, row: usize) -> ::std::option::Option<Self> {
                 let inner = $crate::schema::Stored::load(array, row);
                 inner.map(<Self as $crate::schema::Newtype>::new)

@@ -83,6 +83,10 @@ impl Stored for String {
     fn push(view: &str, builder: &mut StringBuilder) {
         builder.push(view);
     }
+    #[inline]
+    fn heap(&self) -> usize {
+        self.len()
+    }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         text_at(array, row).map(str::to_owned)
     }
