@@ -98,6 +98,12 @@ impl Error {
         Self::new(Kind::Io, format!("{doing}: {error}")).caused_by(error)
     }
 
+    /// The error of a store that an error of a writer was made of, if it was.
+    #[must_use]
+    pub fn inside(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
     /// The class of the error.
     #[must_use]
     pub fn kind(&self) -> Kind {

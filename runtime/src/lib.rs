@@ -59,6 +59,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
+//! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage |
 //! | `kinesis` | the source `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files |
 //! | `socket` | the source `socket`: lines over TCP |
@@ -80,6 +81,7 @@ pub mod error;
 pub mod guide;
 pub mod observe;
 pub mod operator;
+pub mod option;
 pub mod pipeline;
 pub mod prelude;
 pub mod schema;

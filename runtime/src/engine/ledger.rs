@@ -1,6 +1,6 @@
 //! Where epochs are written down, and how their output becomes visible.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -10,6 +10,7 @@ use serde_json::Value;
 #[cfg(feature = "parquet")]
 use super::book::Book;
 use super::commit::{EpochWork, Recovered};
+use crate::checkpoint::remove_tree;
 use crate::error::{Error, Kind};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
@@ -17,6 +18,7 @@ use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
 use crate::source::Resume;
+use crate::store::{Move, Place, Renamed, SinkRoot, join, parent};
 use crate::{Result, clock};
 
 /// An epoch's output for one sink.
@@ -56,21 +58,21 @@ impl Target {
         Ok(Self { staging, delivering, writer: None })
     }
 
-    fn root(&self) -> Option<PathBuf> {
+    fn place(&self) -> Option<Place> {
         self.staging.as_ref().map(|staging| staging.root())
     }
 
-    fn writer(&self, worker: usize, generation: u64, options: &Options) -> Option<Box<dyn StageWriter>> {
-        let staging = self.staging.as_ref()?;
-        let stage = stage_of(&staging.root()).join(format!("g{generation}"));
-        Some(staging.writer(WriterContext { worker, stage, generation, durability: options.durability }))
+    fn writer(&self, worker: usize, root: &SinkRoot, generation: u64) -> Option<Box<dyn StageWriter>> {
+        let stage = root.stage_path(&format!("g{generation}"));
+        let store = Arc::clone(root.store());
+        Some(self.staging.as_ref()?.writer(WriterContext { worker, store, stage, generation }))
     }
 }
 
 /// Where epochs are written down.
 enum Log {
     /// Nowhere: output becomes visible at once, and a restart begins anew.
-    None { id: String, generation: u64 },
+    None { id: String, generation: u64, roots: Vec<Option<SinkRoot>> },
     /// In a commit log.
     #[cfg(feature = "parquet")]
     Book(Box<Book>),
@@ -91,24 +93,37 @@ impl Ledger {
         }
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
-            Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
-            Some(Checkpoint::None) => anew(),
+            Some(checkpoint) => match checkpoint.place() {
+                Some(place) => open_book(place, plan, options, &mut targets)?,
+                None => anew(options, &targets)?,
+            },
             None if stages => return Err(needs_checkpoint(plan)),
-            None => anew(),
+            None => anew(options, &targets)?,
         };
         let mut ledger = Self { log, targets };
         let generation = ledger.generation();
-        for (number, target) in ledger.targets.iter_mut().enumerate() {
+        let roots: Vec<Option<SinkRoot>> =
+            (0..ledger.targets.len()).map(|number| ledger.root(number).cloned()).collect();
+        for (number, (target, root)) in ledger.targets.iter_mut().zip(roots).enumerate() {
+            let writer = |worker| target.writer(worker, root.as_ref()?, generation);
             if number == 0 {
                 recovered.staging = target.staging.is_some();
-                recovered.writers =
-                    (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
+                recovered.writers = (0..options.workers).map(writer).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                target.writer = target.writer(crate::operator::keyed::STRIPES, generation, options);
+                target.writer = writer(crate::operator::keyed::STRIPES);
             }
         }
         Ok((ledger, recovered))
+    }
+
+    /// Where a sink writes, if it stages.
+    fn root(&self, sink: usize) -> Option<&SinkRoot> {
+        match &self.log {
+            Log::None { roots, .. } => roots.get(sink)?.as_ref(),
+            #[cfg(feature = "parquet")]
+            Log::Book(book) => book.sink(sink),
+        }
     }
 
     fn generation(&self) -> u64 {
@@ -167,11 +182,10 @@ impl Ledger {
     /// Shows the output of a committed epoch.
     pub(crate) fn publish(&mut self, epoch: u64, slots: Vec<Slot>) -> Result<()> {
         match &mut self.log {
-            Log::None { generation, .. } => {
-                let generation = *generation;
+            Log::None { generation, roots, .. } => {
                 for slot in &slots {
-                    let root = self.targets.get(slot.sink).and_then(Target::root);
-                    root.map_or(Ok(()), |root| move_files(&root, generation, &slot.files))?;
+                    let root = roots.get(slot.sink).and_then(Option::as_ref);
+                    root.map_or(Ok(()), |root| move_files(root, *generation, &slot.files))?;
                 }
             }
             #[cfg(feature = "parquet")]
@@ -195,7 +209,7 @@ impl Ledger {
         match &self.log {
             Log::None { .. } => Ok(()),
             #[cfg(feature = "parquet")]
-            Log::Book(book) => book.delivered(epoch, sink),
+            Log::Book(book) => book.delivered(sink),
         }
     }
 
@@ -204,10 +218,11 @@ impl Ledger {
         let closed =
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
         let ended: Result<()> = match self.log {
-            Log::None { generation, .. } => {
-                for root in self.targets.iter().filter_map(Target::root) {
-                    std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
-                    std::fs::remove_dir(stage_of(&root)).ok();
+            Log::None { generation, roots, .. } => {
+                for root in roots.iter().flatten() {
+                    // What is left of it does no harm.
+                    remove_tree(root.store().as_ref(), &root.stage_path(&format!("g{generation}"))).ok();
+                    root.store().remove_empty_dir(&root.stage_path("")).ok();
                 }
                 Ok(())
             }
@@ -230,8 +245,8 @@ pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> 
     if let Some(sink) = &plan.dead_letters {
         Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
     }
-    let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
-    let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
+    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
+    let Some(old) = crate::checkpoint::last_descriptor(&place)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)
 }
@@ -252,26 +267,26 @@ fn recovered_anew(run_id: String) -> Recovered {
     }
 }
 
-fn anew() -> (Log, Recovered) {
-    let id = new_id();
-    (Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() }, recovered_anew(id))
+fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
+    let open = |target: &Target| target.place().map(|place| place.open_sink(options.durability)).transpose();
+    let roots = targets.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let (id, generation) = (new_id(), clock::now().micros().unsigned_abs());
+    Ok((Log::None { id: id.clone(), generation, roots }, recovered_anew(id)))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
+fn open_book(place: Place, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
     Err(Error::new(
         Kind::Config,
-        format!("the checkpoint `{}` needs the feature `parquet` of millstream", folder.display()),
+        format!("the checkpoint `{}` needs the feature `parquet` of millstream", place.name()?),
     )
     .help("state is kept in parquet files: add `features = [\"parquet\"]` to the dependency"))
 }
 
 #[cfg(feature = "parquet")]
-fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
-    let roots: Vec<(usize, PathBuf)> =
-        targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.root()?))).collect();
-    let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
-    let (book, found) = Book::open(folder, plan, options, &roots)?;
+fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
+    let sinks = targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.place()?))).collect();
+    let (book, found) = Book::open(place, plan, options, sinks)?;
     for (sink, batches) in found.undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
@@ -287,7 +302,7 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
         delivering.deliver(&token, &batches)?;
-        book.delivered(epoch, sink)?;
+        book.delivered(sink)?;
     }
     let recovered = Recovered {
         resume: found.resume,
@@ -312,20 +327,26 @@ fn needs_checkpoint(plan: &Plan) -> Error {
         ))
 }
 
-/// The folder for staged files: a sibling of the output, since readers of the output read whatever lies inside of it.
-fn stage_of(root: &Path) -> PathBuf {
-    let mut name = root.as_os_str().to_owned();
-    name.push(".stage");
-    PathBuf::from(name)
-}
-
 /// Shows files of a run without a commit log.
-fn move_files(root: &Path, generation: u64, files: &[StagedFile]) -> Result<()> {
-    let stage = stage_of(root).join(format!("g{generation}"));
-    for file in files {
-        let (from, to) = (stage.join(&file.stage), root.join(&file.path));
-        let moved = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::rename(&from, &to));
-        moved.map_err(|error| Error::io(format!("moving `{}` to `{}`", from.display(), to.display()), error))?;
+fn move_files(root: &SinkRoot, generation: u64, files: &[StagedFile]) -> Result<()> {
+    let store = root.store();
+    let one = |file: &StagedFile| Move {
+        from: root.stage_path(&join(&format!("g{generation}"), &file.stage)),
+        to: root.out_path(&file.path),
+        len: file.len,
+    };
+    let moves: Vec<Move> = files.iter().map(one).collect();
+    let dirs: BTreeSet<&str> = moves.iter().map(|one| parent(&one.to)).collect();
+    dirs.iter().try_for_each(|dir| store.create_dirs(dir))?;
+    for (one, renamed) in moves.iter().zip(store.rename_many(&moves)) {
+        if renamed? != Renamed::Done {
+            let (from, to) = (store.describe(&one.from), store.describe(&one.to));
+            return Err(Error::new(
+                Kind::Output,
+                format!("`{from}` cannot be moved to `{to}`: one is gone, or one is there"),
+            )
+            .help("nothing else may write to the output; start again with an empty one"));
+        }
     }
     Ok(())
 }

@@ -11,7 +11,6 @@ pub mod console;
 pub mod foreach;
 pub mod parquet;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -22,7 +21,7 @@ pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
 pub use self::parquet::parquet;
 use crate::Result;
-use crate::store::Durability;
+use crate::store::{Place, Store};
 
 /// Where rows go.
 #[diagnostic::on_unimplemented(
@@ -78,7 +77,7 @@ pub enum Connected {
 /// A sink whose files are invisible until the engine publishes them.
 pub trait Staging: Send + Sync {
     /// The folder the files are for.
-    fn root(&self) -> PathBuf;
+    fn root(&self) -> Place;
     /// A writer; each worker has its own.
     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter>;
 }
@@ -88,12 +87,12 @@ pub trait Staging: Send + Sync {
 pub struct WriterContext {
     /// The number of the worker.
     pub worker: usize,
-    /// The folder that staged files go to, made anew for each generation; a sibling of the output.
-    pub stage: PathBuf,
+    /// The store that staged files are written to.
+    pub store: Arc<dyn Store>,
+    /// The folder of it that they go to, made anew for each generation; a sibling of the output.
+    pub stage: String,
     /// The number of the run, for the names of files.
     pub generation: u64,
-    /// Whether files must survive a power cut.
-    pub durability: Durability,
 }
 
 /// Writes one worker's share of the epochs' rows.
@@ -103,7 +102,7 @@ pub trait StageWriter: Send {
     /// # Errors
     /// The disk or the encoder failed.
     fn write(&mut self, epoch: u64, batch: &RecordBatch) -> Result<()>;
-    /// Ends the epoch: every file is complete and durable when this returns.
+    /// Ends the epoch: every file is complete and durable when this returns. Its name is made durable by the commit.
     ///
     /// # Errors
     /// As [`Self::write`].

@@ -17,6 +17,9 @@ use crate::error::{Error, Kind, Result};
 
 mod names;
 
+/// Threads that sync the files of one call.
+const SYNCERS: usize = 8;
+
 /// How a [`LocalStore`] is opened.
 #[derive(Debug, Clone, Copy)]
 pub struct LocalOptions {
@@ -39,8 +42,6 @@ pub struct LocalStore {
     path: PathBuf,
     root: OwnedFd,
     options: LocalOptions,
-    /// Whether an error of a write-back reaches the next `syncfs` (Linux 5.8).
-    syncfs_reports: bool,
 }
 
 impl LocalStore {
@@ -60,8 +61,7 @@ impl LocalStore {
         if options.private {
             check_private(&root, &absolute)?;
         }
-        let store = Self { path: absolute, root, options, syncfs_reports: names::syncfs_reports() };
-        Ok(store)
+        Ok(Self { path: absolute, root, options })
     }
 
     /// The absolute path of the root, without symbolic links.
@@ -161,13 +161,28 @@ impl Store for LocalStore {
         Ok(Box::new(LocalFile { file, path: self.describe(path), durability: self.options.durability }))
     }
 
-    fn sync_files(&self, files: Vec<Box<dyn DurableFile>>) -> Result<()> {
-        // One by one every file waits for a flush of the disk; from about five files on, one call for all is cheaper.
-        if files.len() <= 4 || !self.syncfs_reports || self.options.durability == Durability::ProcessCrash {
+    fn sync_files(&self, mut files: Vec<Box<dyn DurableFile>>) -> Result<()> {
+        // One by one every file waits for a flush of the disk, so several are synced at a time.
+        if files.len() <= 4 || self.options.durability == Durability::ProcessCrash {
             return files.into_iter().try_for_each(DurableFile::sync_and_close);
         }
-        files.into_iter().try_for_each(DurableFile::close_unsynced)?;
-        names::syncfs(&self.root).map_err(|e| self.error("syncing the file system of", "", e))
+        let share = files.len().div_ceil(SYNCERS);
+        std::thread::scope(|scope| {
+            let mut threads = Vec::with_capacity(SYNCERS);
+            while files.len() > share {
+                let files = files.split_off(files.len() - share);
+                let sync = || files.into_iter().try_for_each(DurableFile::sync_and_close);
+                threads.push(std::thread::Builder::new().spawn_scoped(scope, sync).map_err(|error| {
+                    Error::io("starting a thread that syncs files", error)
+                        .help("raise the limit of threads of this user or container")
+                })?);
+            }
+            files.into_iter().try_for_each(DurableFile::sync_and_close)?;
+            threads.into_iter().try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs files panicked")),
+            })
+        })
     }
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
@@ -268,6 +283,11 @@ impl Store for LocalStore {
                     self.sync_fd(&at, &walked)?;
                     openat(&at, part, flags, Mode::empty()).map_err(|e| self.error("opening", &inside, e))?
                 }
+                Err(Errno::LOOP | Errno::NOTDIR) => {
+                    let what = format!("`{}` is a link or a file, and not a folder", self.describe(&inside));
+                    return Err(Error::new(Kind::Output, what)
+                        .help("remove it; nothing but millstream may write beside its output or in its checkpoint"));
+                }
                 Err(e) => return Err(self.error("opening the folder", &inside, e)),
             };
             walked = inside;
@@ -338,14 +358,14 @@ impl DurableFile for LocalFile {
     fn sync_and_close(self: Box<Self>) -> Result<()> {
         match self.durability {
             Durability::PowerLoss => {
-                self.file.sync_data().map_err(|e| Error::io(format!("syncing `{}`", self.path), e))
+                // Never again: the pages may count as written from now on, so a second sync would prove nothing.
+                self.file.sync_data().map_err(|e| {
+                    Error::io(format!("syncing `{}`", self.path), e)
+                        .help("the disk has lost writes; check it, then start again from the last commit")
+                })
             }
             Durability::ProcessCrash => Ok(()),
         }
-    }
-
-    fn close_unsynced(self: Box<Self>) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -35,9 +35,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 
-pub use self::options::{
-    IntoText, Kinesis, OnDataLoss, Start, at, earliest, fail, kinesis, latest, skip, trim_horizon,
-};
+pub use self::options::{Kinesis, OnDataLoss, Start, at, earliest, fail, kinesis, latest, skip, trim_horizon};
 pub use self::record::{KinesisMeta, KinesisRecord};
 use super::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 use crate::Result;

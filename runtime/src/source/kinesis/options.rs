@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::position::Origin;
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::option::IntoText;
 use crate::secret::{IntoSecret, Secret};
 use crate::time::Timestamp;
 
@@ -162,29 +163,6 @@ impl Default for Tuning {
             memory: Duration::from_secs(600),
         }
     }
-}
-
-/// A text or an `Option` of one.
-pub trait IntoText {
-    /// The text, if there is one.
-    fn into_text(self) -> Option<String>;
-}
-
-macro_rules! texts {
-    ($($type:ty: $self:ident => $text:expr;)*) => {$(
-        impl IntoText for $type {
-            fn into_text($self) -> Option<String> {
-                $text
-            }
-        }
-    )*};
-}
-
-texts! {
-    &str: self => Some(self.to_owned());
-    String: self => Some(self);
-    Option<&str>: self => self.map(str::to_owned);
-    Option<String>: self => self;
 }
 
 impl Kinesis {

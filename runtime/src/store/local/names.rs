@@ -59,26 +59,3 @@ fn rename_only(from_dir: &OwnedFd, from: &str, to_dir: &OwnedFd, to: &str) -> ru
 fn rename_only(_: &OwnedFd, _: &str, _: &OwnedFd, _: &str) -> rustix::io::Result<()> {
     Err(Errno::NOSYS)
 }
-
-#[cfg(target_os = "linux")]
-pub(super) fn syncfs(root: &OwnedFd) -> rustix::io::Result<()> {
-    rustix::fs::syncfs(root)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn syncfs(_: &OwnedFd) -> rustix::io::Result<()> {
-    Err(Errno::NOSYS)
-}
-
-/// Whether `syncfs` tells of lost writes. Before Linux 5.8 it did not.
-pub(super) fn syncfs_reports() -> bool {
-    if !cfg!(target_os = "linux") {
-        return false;
-    }
-    let name = rustix::system::uname();
-    let mut numbers = name.release().to_str().unwrap_or_default().split(['.', '-']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (5, 8),
-        _ => false,
-    }
-}
