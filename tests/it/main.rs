@@ -6,3 +6,6 @@
 mod crash;
 mod differential;
 mod kinesis;
+// As are these.
+#[cfg(unix)]
+mod objects;

@@ -1,7 +1,8 @@
-//! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW`.
+//! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]`.
 //!
-//! It reads `FOLDER/in/*.ndjson` and writes `FOLDER/out` and `FOLDER/bad`, in epochs of ROWS rows. MODE is `rows`, a
-//! pipeline without state, or `windows`, one that aggregates windows of WINDOW seconds. FOLLOW is `yes` or `no`.
+//! It reads `FOLDER/in/*.ndjson` and writes `OUTPUT/out` and `OUTPUT/bad`, in epochs of ROWS rows. MODE is `rows`, a
+//! pipeline without state, or `windows`, one that aggregates windows of WINDOW seconds. FOLLOW is `yes` or `no`. OUTPUT is
+//! FOLDER and CHECKPOINT is `FOLDER/checkpoint` unless they are given, as paths or URLs.
 
 use std::env;
 use std::process::ExitCode;
@@ -67,10 +68,12 @@ fn pipeline() -> Option<Pipeline> {
     };
     let size = Duration::from_secs(words.next()?.parse().ok()?);
     let follow = (words.next()? == "yes").then_some(Duration::from_millis(50));
+    let output = words.next().unwrap_or_else(|| folder.clone());
+    let checkpoint = words.next().unwrap_or_else(|| format!("{folder}/checkpoint"));
     let places = Places {
         input: format!("{folder}/in/*.ndjson"),
-        out: format!("{folder}/out"),
-        bad: format!("{folder}/bad"),
+        out: format!("{output}/out"),
+        bad: format!("{output}/bad"),
         follow,
     };
     let pipeline = match mode.as_str() {
@@ -78,13 +81,12 @@ fn pipeline() -> Option<Pipeline> {
         "windows" => windows(places, size),
         _ => return None,
     };
-    let checkpoint = format!("{folder}/checkpoint");
     Some(pipeline.checkpoint(checkpoint).workers(workers).max_rows_per_epoch(epoch).durability(durability))
 }
 
 fn main() -> ExitCode {
     let Some(pipeline) = pipeline() else {
-        eprintln!("victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW");
+        eprintln!("victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]");
         return ExitCode::from(64);
     };
     match pipeline.run_blocking() {
