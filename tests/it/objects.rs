@@ -2,6 +2,7 @@
 //! others wrote, and so are the readers.
 
 mod job;
+mod options;
 mod proxy;
 mod server;
 
@@ -44,7 +45,8 @@ fn kill_often(mode: &'static str, places: Places, seed: u64) {
         (false, Places::S3) => 8,
         (false, _) => 4,
     };
-    let job = Job::new(&server, mode, places, 6_000, seed);
+    let lines = if is_long() { 30_000 } else { 6_000 };
+    let job = Job::new(&server, mode, places, lines, seed);
     let watch = job.watch();
     let mut random = Random(seed);
     let mut killed = 0;

@@ -14,7 +14,7 @@ use crate::checkpoint::remove_tree;
 use crate::error::{Error, Kind};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
-use crate::pipeline::options::{Checkpoint, Options};
+use crate::pipeline::options::Options;
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
 use crate::source::Resume;
@@ -240,12 +240,12 @@ impl Ledger {
 
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, checkpoint: Option<&Checkpoint>) -> Result<()> {
+pub(crate) fn check(plan: &Plan, checkpoint: Option<&super::Checkpoint>) -> Result<()> {
     Target::connect(plan.sink.as_ref(), &plan.schema)?;
     if let Some(sink) = &plan.dead_letters {
         Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
     }
-    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
+    let Some(place) = checkpoint.and_then(super::Checkpoint::place) else { return Ok(()) };
     let Some(old) = crate::checkpoint::last_descriptor(&place)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)

@@ -28,7 +28,7 @@ mod digest;
 pub mod local;
 mod location;
 #[cfg(feature = "_objects")]
-pub mod object;
+pub(crate) mod object;
 mod path;
 mod place;
 #[cfg(test)]

