@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use object_store::Error as Fault;
-use object_store::client::HttpError;
+use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::error::{Error, Kind};
 
@@ -20,6 +20,8 @@ pub(super) enum Class {
     Denied,
     /// Nobody answered, or the service is not well: what was asked for may have been done.
     Away,
+    /// Its certificate is not trusted.
+    Untrusted,
     /// Something else, which will not pass.
     Other,
 }
@@ -36,7 +38,9 @@ impl Class {
                     Self::Expired
                 } else if matches!(fault, Fault::PermissionDenied { .. } | Fault::Unauthenticated { .. }) {
                     Self::Denied
-                } else if is_transport(fault) || matches!(status, Some(408 | 429 | 500..)) || slow(&text) {
+                } else if matches!(transport(fault), Some(HttpErrorKind::Unknown)) {
+                    Self::Untrusted
+                } else if transport(fault).is_some() || matches!(status, Some(408 | 429 | 500..)) || slow(&text) {
                     Self::Away
                 } else {
                     Self::Other
@@ -51,16 +55,16 @@ fn slow(text: &str) -> bool {
     text.contains("<Code>SlowDown") || text.contains("<Code>InternalError")
 }
 
-/// Whether no answer came.
-fn is_transport(fault: &Fault) -> bool {
+/// Why no answer came, if none did.
+fn transport(fault: &Fault) -> Option<HttpErrorKind> {
     let mut source = fault.source();
     while let Some(error) = source {
-        if error.is::<HttpError>() {
-            return true;
+        if let Some(error) = error.downcast_ref::<HttpError>() {
+            return Some(error.kind());
         }
         source = error.source();
     }
-    false
+    None
 }
 
 /// The status of the answer, as the text of the error has it.
@@ -103,6 +107,9 @@ pub(super) fn error(doing: &str, place: &str, fault: &Fault) -> Error {
             Kind::Unavailable,
             "check the network and the state of the service; a restart goes on where the last commit ended",
         ),
+        Class::Untrusted => {
+            error(Kind::Config, "correct the endpoint, or name the certificate of its authority in SSL_CERT_FILE")
+        }
         Class::Other if text.contains("redirect") => {
             error(Kind::Config, "the bucket is in another region: set the option `region`, or AWS_REGION")
         }

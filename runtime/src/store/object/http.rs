@@ -96,8 +96,25 @@ async fn next(mut body: Incoming) -> Option<(Result<hyper::body::Frame<bytes::By
     Some((frame, body))
 }
 
-/// Whether a request that failed had been sent decides whether it may be repeated.
+/// Whether a request that failed had been sent decides whether it may be repeated. A certificate that is not trusted
+/// will not be the next time either.
 fn refused(error: ClientError) -> HttpError {
+    if let Some(untrusted) = of_tls(&error) {
+        return HttpError::new(HttpErrorKind::Unknown, untrusted);
+    }
     let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Interrupted };
     HttpError::new(kind, error)
+}
+
+/// The error of TLS that an error was caused by.
+fn of_tls(error: &ClientError) -> Option<rustls::Error> {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let inside = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref()?.downcast_ref());
+        if let Some(tls) = inside.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            return Some(tls.clone());
+        }
+        source = error.source();
+    }
+    None
 }

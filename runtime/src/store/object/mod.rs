@@ -182,6 +182,7 @@ impl Folder {
             match Class::of(&fault) {
                 // The service also says that a name is taken when somebody else is about to take it, and may then fail;
                 // and the object may be there although nobody has answered.
+                Class::Away if pause.is_over() => return Ok(Created::Unknown(self.error("creating", path, &fault))),
                 Class::Taken | Class::Away => match self.length(key).await {
                     Ok(Some(_)) => return Ok(Created::Exists),
                     Ok(None) if pause.take().await => {}
@@ -252,12 +253,16 @@ impl Pause {
 
     /// Waits; `false` if there was enough of it.
     async fn take(&mut self) -> bool {
-        let over = clock::monotonic().saturating_duration_since(self.begun) > PATIENCE;
-        if !over {
-            tokio::time::sleep(self.next).await;
-            self.next = (self.next * 2).min(BACKOFF[1]);
+        if self.is_over() {
+            return false;
         }
-        !over
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(BACKOFF[1]);
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        clock::monotonic().saturating_duration_since(self.begun) > PATIENCE
     }
 }
 

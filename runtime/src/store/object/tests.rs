@@ -368,6 +368,8 @@ fn what_a_service_says_is_told_without_what_was_signed() {
         assert_eq!(Class::of(&generic(text.into())), class, "{text}");
     }
     assert_eq!(Class::of(&lost()), Class::Away);
+    let untrusted = generic(Box::new(HttpError::new(HttpErrorKind::Unknown, std::io::Error::other("certificate"))));
+    assert_eq!(Class::of(&untrusted), Class::Untrusted);
     let fault =
         generic("Received redirect without LOCATION, this normally indicates an incorrectly configured region".into());
     assert!(fault::error("reading", "s3://bucket/x", &fault).to_string().contains("AWS_REGION"));
