@@ -105,6 +105,24 @@ impl LocalStore {
         openat(dir, name, flags, Mode::from_raw_mode(mode)).map(File::from)
     }
 
+    /// Makes a file whole under another name, and then gives it its own; `false` if that is taken.
+    fn create_once(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let temporary = temporary_name(name);
+        let mut file = self.create_new(dir, &temporary)?;
+        let linked = file
+            .write_all(bytes)
+            .and_then(|()| self.sync_file(&file))
+            .and_then(|()| names::link_new(dir, &temporary, name));
+        match unlinkat(dir, &temporary, AtFlags::empty()) {
+            // A rename took it away.
+            Ok(()) | Err(Errno::NOENT) => {}
+            // The first error is the one to tell; a leftover is deleted at the next start.
+            Err(_) if linked.is_err() => {}
+            Err(e) => return Err(e.into()),
+        }
+        linked
+    }
+
     fn sync_file(&self, file: &File) -> io::Result<()> {
         match self.options.durability {
             Durability::PowerLoss => file.sync_data(),
@@ -132,27 +150,18 @@ impl Store for LocalStore {
             self.sync_fd(&dir, path)?;
             return Ok(Created::Exists);
         }
-        let temporary = temporary_name(name);
-        let mut file = self.create_new(&dir, &temporary).map_err(|e| self.error("creating", path, e))?;
-        let linked = file
-            .write_all(bytes)
-            .and_then(|()| self.sync_file(&file))
-            .and_then(|()| names::link_new(&dir, &temporary, name));
-        let outcome = match linked {
-            Ok(true) => Ok(Created::Created),
-            Ok(false) => Ok(Created::Exists),
-            Err(e) => Err(self.error("creating", path, e)),
-        };
-        match unlinkat(&dir, &temporary, AtFlags::empty()) {
-            // A rename took it away.
-            Ok(()) | Err(Errno::NOENT) => {}
-            // The first error is the one to tell; a leftover is deleted at the next start.
-            Err(_) if outcome.is_err() => {}
-            Err(e) => return Err(self.error("removing the temporary file of", path, e)),
+        // Another instance that starts may have taken our temporary file for what a dead one left, and deleted it.
+        for _ in 0..8 {
+            match self.create_once(&dir, name, bytes) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(self.error("creating", path, e)),
+                Ok(created) => {
+                    self.sync_fd(&dir, path)?;
+                    return Ok(if created { Created::Created } else { Created::Exists });
+                }
+            }
         }
-        let outcome = outcome?;
-        self.sync_fd(&dir, path)?;
-        Ok(outcome)
+        Err(self.error("creating", path, Errno::NOENT))
     }
 
     fn write_new_file(&self, path: &str) -> Result<Box<dyn DurableFile>> {
