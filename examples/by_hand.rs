@@ -56,5 +56,5 @@ async fn main() -> millstream::Result<()> {
             out.emit(Row { device_id, window, n, mean, hottest, date: window.start.date() });
         })
         .sink(parquet(out.as_str()).partition_by(&["date"]));
-    input.run(pipeline).await.and_then(|()| table::show(&out, &["window", "device_id"]))
+    input.run(pipeline).await.and_then(|()| table::show(&out, &["window", "device_id", "n", "mean", "hottest"]))
 }

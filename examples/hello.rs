@@ -1,8 +1,16 @@
 //! Counts random numbers per minute: the smallest pipeline with a window. Run it with `cargo run --example hello`.
 //!
 //! ```text
-//! minute                even  n   largest
-//! 2026-01-01T00:00:00Z  no    31      989
+//! epoch 1, 6 rows
+//!  minute               | even  |  n | largest
+//! ----------------------+-------+----+---------
+//!  2026-01-01T00:00:00Z | false | 35 |     991
+//!  2026-01-01T00:00:00Z | true  | 25 |     992
+//!  2026-01-01T00:01:00Z | false | 29 |     993
+//!  2026-01-01T00:01:00Z | true  | 31 |     986
+//!  2026-01-01T00:02:00Z | false | 34 |     993
+//!  2026-01-01T00:02:00Z | true  | 26 |     974
+//! 180 rows in = 180 used + 0 filtered + 0 late + 0 skipped + 0 dead letters; 6 rows out in 1 epoch
 //! ```
 
 use millstream::prelude::*;

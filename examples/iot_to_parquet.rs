@@ -6,10 +6,13 @@
 //! ```text
 //! writing to target/out/iot_to_parquet-1
 //! 600 rows in = 587 used + 12 filtered + 0 late + 0 skipped + 1 dead letters; 54 rows out in 1 epoch; 6 keys in windows still open, since the watermark stands at 2026-01-01T00:09:45Z
+//! target/out/iot_to_parquet-1/readings, 54 rows
 //!  device_id | window                            |  n |              mean | hottest
 //! -----------+-----------------------------------+----+-------------------+---------
 //!  device-0  | 2026-01-01T00:00:00Z .. 00:01:00Z | 10 |              22.4 |    24.4
 //!  device-1  | 2026-01-01T00:00:00Z .. 00:01:00Z |  9 | 23.41111111111111 |    25.9
+//!  device-2  | 2026-01-01T00:00:00Z .. 00:01:00Z | 10 |              24.3 |    26.8
+//! ...
 //! duckdb -c "SELECT * FROM 'target/out/iot_to_parquet-1/readings/**/*.parquet' LIMIT 10"
 //! ```
 
@@ -51,5 +54,5 @@ async fn main() -> millstream::Result<()> {
     };
     // A stream does not end: the last minute stays open, as more of it may come. The account says so.
     input.run(pipeline).await?;
-    table::show(&out, &["window", "device_id"])
+    table::show(&out, &["window", "device_id", "n", "mean", "hottest"])
 }

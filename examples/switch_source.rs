@@ -1,4 +1,10 @@
-//! One chain over a file, memory and Kinesis: only the line `from` differs, and the rows are the same.
+//! One chain over a file, memory and Kinesis: only the line `from` differs. `cargo run --example switch_source` prints:
+//!
+//! ```text
+//! 600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
+//! ...
+//! 56 rows, the same from all three
+//! ```
 
 use millstream::engine::Trigger;
 use millstream::prelude::*;
@@ -6,18 +12,11 @@ use millstream::sink::collect::{Collect, collect};
 use millstream::testing::kinesis::Server;
 use millstream_examples::readings;
 
-#[derive(StreamSchema)]
+#[derive(StreamSchema, PartialEq)]
 struct Reading {
     device_id: String,
     ts: Timestamp,
     temperature: f64,
-}
-
-#[derive(StreamSchema, PartialEq)]
-struct Hot {
-    ts: Timestamp,
-    device_id: String,
-    fahrenheit: f64,
 }
 
 /// The chain, from any source.
@@ -27,15 +26,14 @@ macro_rules! hot {
             from $($source)*
             | decode json as Reading else skip
             | filter temperature > 28.0
-            | select { ts, device_id, fahrenheit = temperature * 1.8 + 32.0 }
             | sink {$rows.clone()}
         }
     };
 }
 
-async fn rows(pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Hot>> {
+async fn rows(pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Reading>> {
     println!("{}", pipeline.trigger(Trigger::AvailableNow).run().await?);
-    let mut rows = rows.rows::<Hot>()?;
+    let mut rows = rows.rows::<Reading>()?;
     rows.sort_by_key(|row| row.ts);
     Ok(rows)
 }

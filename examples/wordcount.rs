@@ -4,12 +4,14 @@
 //! `-- --stream NAME --region REGION --profile PROFILE`, and `--produce` puts the samples there first.
 //!
 //! ```text
+//! epoch 1, 22 rows
 //!  minute               | word   | n
 //! ----------------------+--------+---
 //!  2026-01-01T00:00:00Z | and    | 2
 //!  2026-01-01T00:00:00Z | bread  | 2
 //!  2026-01-01T00:00:00Z | flour  | 4
-//! 18 rows in = 18 used + 0 filtered + 0 late + 0 skipped + 0 dead letters; 22 rows out in 2 epochs; 11 keys in windows still open, since the watermark stands at 2026-01-01T00:02:30Z
+//! ...
+//! 90 rows in = 90 used + 0 filtered + 0 late + 0 skipped + 0 dead letters; 22 rows out in 1 epoch; 11 keys in windows still open, since the watermark stands at 2026-01-01T00:02:30Z
 //! ```
 
 use millstream::prelude::*;

@@ -57,15 +57,44 @@ fn flat(code: &str) -> String {
 fn the_flagship_is_the_example() {
     let blocks = blocks("rust");
     let example = root().join("examples/iot_to_parquet.rs");
-    let Ok(example) = fs::read_to_string(example) else { return };
+    let example = fs::read_to_string(example).unwrap();
     if let Some(line) = missing_line(&blocks[0], &example) {
         panic!("examples/iot_to_parquet.rs does not have this line of the README, or not in this order: {line}");
     }
 }
 
+/// What is shown of `hello` is what its header shows, which is what it prints.
+#[test]
+fn what_is_printed_is_what_the_examples_show() {
+    let header = |name: &str| -> String {
+        let text = text(&format!("examples/{name}.rs"));
+        let lines = text.lines().filter_map(|line| line.strip_prefix("//!"));
+        lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
+    };
+    let blocks = blocks("text");
+    assert!(blocks.iter().any(|block| header("hello").contains(block.as_str())), "no block is what `hello` shows");
+    let account = blocks.iter().find(|block| block.starts_with("600 rows in")).unwrap();
+    assert!(header("iot_to_parquet").contains(account.as_str()));
+    assert!(text("README.md").contains("cargo run --example restart"));
+}
+
+/// The figures are those of the page on performance.
+#[test]
+fn the_numbers_are_those_that_were_measured() {
+    let (readme, page) = (text("README.md"), text("runtime/docs/performance.md"));
+    let (_, numbers) = readme.split_once("## Numbers").unwrap();
+    let (numbers, _) = numbers.split_once("\n## ").unwrap();
+    for row in numbers.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let measured = page.lines().any(|line| line.contains(&format!("**{}**", cells[2])) && line.contains(cells[3]));
+        assert!(measured, "not in performance.md: {row}");
+    }
+}
+
 #[test]
 fn the_error_message_is_the_compilers() {
-    let (case, said) = ("tests/ui/pipeline/unknown_column.rs", "tests/ui/pipeline/unknown_column.stderr");
+    let (case, said) =
+        ("tests/ui/by_rustc/pipeline/unknown_column.rs", "tests/ui/by_rustc/pipeline/unknown_column.stderr");
     let said = text(said);
     assert!(blocks("text").contains(&said), "no block of the README is this message:\n{said}");
     let readme = text("README.md");

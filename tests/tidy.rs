@@ -41,11 +41,13 @@ fn is_test(name: &str) -> bool {
 /// The rooms of the runtime, lower ones first. A room may import those before its own line, and itself.
 const RUNTIME: &[&[&str]] = &[
     &["error"],
+    &["decimal"],
     &["time"],
-    &["clock", "option", "secret"],
+    &["clock", "secret", "setting", "stage"],
+    &["aws"],
     &["store"],
     &["schema"],
-    &["agg", "source"],
+    &["agg", "encode", "source"],
     &["decode", "sink", "state"],
     &["operator"],
     &["checkpoint", "observe"],
@@ -57,13 +59,13 @@ const RUNTIME: &[&[&str]] = &[
 /// The rooms of the macros, lower ones first. Those of one line are read together: a chain is made of stages, and a stage
 /// holds rows, connectors and lists of columns.
 const MACROS: &[&[&str]] = &[
-    &["words", "diag", "paths"],
-    &["tokens", "split", "literal", "columns"],
+    &["words", "diag", "paths", "spans"],
+    &["tokens", "split", "rust", "literal", "columns", "sql"],
     &["expression", "schema"],
     &["connector", "row"],
     &["plan"],
     &["ast", "stage"],
-    &["check"],
+    &["check", "modes"],
     &["emit", "recover"],
     &["lib", "tests"],
 ];
@@ -117,6 +119,15 @@ fn no_file_has_two_jobs() {
         }
     }
     assert!(faults.is_empty(), "more than 500 lines:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn examples_are_short() {
+    for (name, text) in sources("examples") {
+        let lines = text.lines().count();
+        let is_example = name.matches('/').count() == 1 && name != "examples/lib.rs";
+        assert!(!is_example || lines <= 60, "{name} has {lines} lines, more than 60");
+    }
 }
 
 /// What must not be in the runtime, and where it may be all the same.
@@ -200,5 +211,16 @@ fn the_packages_that_were_asked_for_are_in_use() {
         assert!(declared, "{package} is no direct dependency");
         let path = format!("{}::", package.replace('-', "_"));
         assert!(code.contains(&path), "{package} is not used");
+    }
+}
+
+/// An editor shows the documentation of a stage where its word stands.
+#[test]
+fn every_stage_is_documented() {
+    let words = fs::read_to_string(root().join("macros/src/words.rs")).unwrap();
+    let list = words.split("const STAGES: &[&str] = &[").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let modules = fs::read_to_string(root().join("runtime/src/stage.rs")).unwrap();
+    for stage in list.split(',').map(|word| word.trim().to_lowercase()).filter(|word| !word.is_empty()) {
+        assert!(modules.contains(&format!("pub mod {stage} {{}}")), "runtime/src/stage.rs does not describe `{stage}`");
     }
 }

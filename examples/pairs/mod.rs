@@ -1,6 +1,6 @@
 //! What a crate of one's own would have: a source and a format, called in a pipeline by their paths.
 
-use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat};
+use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat, once};
 use millstream::source::memory::{Memory, memory};
 
 /// A source made of another: what a device would send.
@@ -45,12 +45,10 @@ impl Decoder for Pairs {
         _arena: &'a Arena,
         (): &mut (),
     ) -> Result<Option<Pair<'a>>, Fault> {
-        // A payload has one row, and `at` says whether it was given already.
-        if std::mem::replace(at, 1) == 1 {
-            return Ok(None);
-        }
-        let pair = std::str::from_utf8(payload).ok().and_then(|text| text.split_once('='));
-        let pair = pair.and_then(|(name, value)| Some(Pair { name, value: value.parse().ok()? }));
-        pair.map(Some).ok_or_else(|| Fault::new("PAIR", 0, "NAME=VALUE", Found::Type("something else")))
+        once(payload, at, |payload| {
+            let pair = std::str::from_utf8(payload).ok().and_then(|text| text.split_once('='));
+            let pair = pair.and_then(|(name, value)| Some(Pair { name, value: value.parse().ok()? }));
+            pair.ok_or_else(|| Fault::new("PAIR", 0, "NAME=VALUE", Found::Type("something else")))
+        })
     }
 }

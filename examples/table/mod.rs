@@ -5,29 +5,52 @@ use std::path::{Path, PathBuf};
 
 use millstream::Result;
 use millstream::error::{Error, Kind};
-use millstream::sink::{Connected, Sink, Token, console};
+use millstream::sink::console;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 
-/// Prints the first rows of the parquet files below `folder`, sorted by the columns `sort`, and how to read them all.
+/// Prints these columns of the first rows of the parquet files below `folder`, sorted by them, and how to read them all.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn show(folder: &str, sort: &'static [&'static str]) -> Result<()> {
+pub fn show(folder: &str, columns: &'static [&'static str]) -> Result<()> {
     let mut found = Vec::new();
     files(Path::new(folder), &mut found).map_err(unreadable)?;
     let mut batches = Vec::new();
     for file in found {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).map_err(unreadable)?);
-        for batch in reader.and_then(ParquetRecordBatchReaderBuilder::build).map_err(unreadable)? {
+        let reader = reader.map_err(unreadable)?;
+        let mask = ProjectionMask::columns(reader.parquet_schema(), columns.iter().copied());
+        for batch in reader.with_projection(mask).build().map_err(unreadable)? {
             batches.push(batch.map_err(unreadable)?);
         }
     }
-    let Some(first) = batches.first() else { return Ok(()) };
-    if let Connected::Delivering(mut console) = console().sort(sort).limit(5).connect(&first.schema())? {
-        console.deliver(&Token { pipeline: String::new(), sink: 0, epoch: 0 }, &batches)?;
-    }
+    print!("{}", console().sort(columns).limit(5).table(folder, &batches)?);
     println!("duckdb -c \"SELECT * FROM '{folder}/**/*.parquet' LIMIT 10\"");
     Ok(())
+}
+
+/// The column `name` of the parquet files below `folder`, which holds natural numbers.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn numbers(folder: &str, name: &str) -> Result<Vec<u64>> {
+    let (mut found, mut numbers) = (Vec::new(), Vec::new());
+    files(Path::new(folder), &mut found).map_err(unreadable)?;
+    for file in found {
+        let reader = SerializedFileReader::new(File::open(file).map_err(unreadable)?).map_err(unreadable)?;
+        for row in reader.get_row_iter(None).map_err(unreadable)? {
+            let row = row.map_err(unreadable)?;
+            numbers.extend(
+                row.get_column_iter()
+                    .filter(|(column, _)| *column == name)
+                    .filter_map(|(_, field)| if let Field::ULong(number) = field { Some(*number) } else { None }),
+            );
+        }
+    }
+    Ok(numbers)
 }
 
 fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

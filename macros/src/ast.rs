@@ -2,11 +2,11 @@
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
-use crate::diag::Diags;
+use crate::diag::{Diags, did_you_mean};
 use crate::expression::expression;
 use crate::split::ChainText;
 use crate::stage::{self, Kind, Stage};
-use crate::tokens::{Cursor, inside, is_lone, is_punct, split_commas, stream};
+use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
 use crate::words;
 
 /// A chain of stages.
@@ -26,14 +26,32 @@ fn chain(text: ChainText, diags: &mut Diags) -> Chain {
     let mut slices = text.slices;
     let mut name = None;
     if let Some(first) = slices.first_mut()
-        && let [TokenTree::Ident(word), TokenTree::Ident(given), equals, ..] = first.tokens.as_slice()
+        && let [TokenTree::Ident(word), rest @ ..] = first.tokens.as_slice()
         && word == words::LET
-        && is_punct(Some(equals), '=')
     {
-        name = Some(given.clone());
-        first.tokens.drain(..3);
+        let taken = match rest {
+            [TokenTree::Ident(given), equals, ..] if is_punct(Some(equals), '=') => {
+                name = Some(given.clone());
+                3
+            }
+            [TokenTree::Ident(given), ..] if given != words::FROM => {
+                diags.push(
+                    given,
+                    format!("no `=` after `let {given}`"),
+                    format!("write `let {given} = from SOURCE(..);`"),
+                );
+                name = Some(given.clone());
+                2
+            }
+            rest => {
+                diags.push(word, "`let` needs a name for the stream", "write `let readings = from SOURCE(..);`");
+                name = Some(Ident::new(UNNAMED, word.span()));
+                1 + usize::from(is_punct(rest.first(), '='))
+            }
+        };
+        first.tokens.drain(..taken);
     }
-    let stages = slices.into_iter().filter_map(|slice| stage::parse(slice, diags)).collect();
+    let stages = slices.into_iter().flat_map(|slice| stage::parse(slice, diags)).collect();
     Chain { name, stages }
 }
 
@@ -53,20 +71,39 @@ pub(crate) fn join(chains: Vec<Chain>, diags: &mut Diags) -> Joined {
     let mut joined = Joined::default();
     let mut named: Vec<(Ident, Vec<Stage>)> = Vec::new();
     let mut output = false;
-    for chain in chains {
+    for (index, chain) in chains.into_iter().enumerate() {
         let mut stages = chain.stages;
+        // `from x; filter y`: the chain goes on.
+        if index > 0
+            && chain.name.is_none()
+            && let Some(first) = stages.first()
+            && !first.is(words::FROM)
+            && first.is_known()
+        {
+            let word = &first.word;
+            diags.push(word, format!("`;` before `{word}` ends the pipeline"), "write `|` instead of it");
+            match named.last_mut().filter(|_| !output) {
+                Some((_, earlier)) => earlier.extend(stages),
+                None => joined.stages.extend(stages),
+            }
+            continue;
+        }
         let continued = match stages.first().map(|stage| &stage.kind) {
             Some(Kind::From(from)) => from.stream().cloned(),
             _ => None,
         };
         if let Some(name) = continued
-            && let Some(index) = named.iter().position(|(given, _)| *given == name)
+            && let Some(index) = find(&named, &name, diags)
         {
             let (_, earlier) = named.remove(index);
             stages.splice(..1, earlier);
             joined.names.push(name);
         }
         match chain.name {
+            Some(name) if joined.names.contains(&name) => {
+                diags.push(&name, format!("a second stream is named `{name}`"), "give it a name of its own");
+                joined.left.extend(stages.into_iter().map(|stage| stage.raw));
+            }
             Some(name) => {
                 joined.names.push(name.clone());
                 named.push((name, stages));
@@ -87,7 +124,7 @@ pub(crate) fn join(chains: Vec<Chain>, diags: &mut Diags) -> Joined {
             }
         }
     }
-    for (name, stages) in named {
+    for (name, stages) in named.into_iter().filter(|(name, _)| name != UNNAMED) {
         diags.push(
             &name,
             format!("stream `{name}` goes nowhere"),
@@ -98,11 +135,29 @@ pub(crate) fn join(chains: Vec<Chain>, diags: &mut Diags) -> Joined {
     joined
 }
 
+/// Where the stream is that `from NAME` goes on with. One without a name is meant by any, and a misspelt one is found, too.
+fn find(named: &[(Ident, Vec<Stage>)], name: &Ident, diags: &mut Diags) -> Option<usize> {
+    let place = |name: &str| named.iter().position(|(given, _)| given == name);
+    place(&name.to_string()).or_else(|| place(UNNAMED)).or_else(|| {
+        let names: Vec<String> = named.iter().map(|(given, _)| given.to_string()).collect();
+        let near = did_you_mean(&name.to_string(), &names.iter().map(String::as_str).collect::<Vec<_>>())?.to_owned();
+        diags.push(
+            name,
+            format!("no stream is named `{name}`; did you mean `{near}`?"),
+            format!("write `from {near}`"),
+        );
+        place(&near)
+    })
+}
+
+/// Stands for the name of a stream that has none, which has been said.
+const UNNAMED: &str = "_";
+
 /// `{ .., a, b = EXPR }`.
 #[derive(Debug)]
 pub(crate) struct Columns {
-    /// Whether it begins with `..`.
-    pub(crate) rest: bool,
+    /// The `..` it begins with.
+    pub(crate) rest: Option<TokenStream>,
     pub(crate) items: Vec<Item>,
 }
 
@@ -122,25 +177,40 @@ pub(crate) fn columns(cursor: &mut Cursor<'_>, whose: &Ident, example: &str, dia
         return None;
     }
     let Some(group) = cursor.group(Delimiter::Brace) else {
-        let at = cursor.peek().cloned().unwrap_or_else(|| TokenTree::Ident(whose.clone()));
-        diags.push(at, format!("`{whose}` needs a list of columns in braces"), format!("write `{example}`"));
+        let (at, help) = match cursor.peek() {
+            Some(TokenTree::Group(group)) => {
+                (TokenTree::Group(group.clone()), format!("{whose} {{ {} }}", text(&group.stream())))
+            }
+            Some(first @ TokenTree::Ident(_)) => {
+                (first.clone(), format!("{whose} {{ {} }}", text(&stream(cursor.rest()))))
+            }
+            other => (other.cloned().unwrap_or_else(|| TokenTree::Ident(whose.clone())), example.to_owned()),
+        };
+        diags.push(at, format!("`{whose}` needs a list of columns in braces"), format!("write `{help}`"));
         return None;
     };
     let tokens = inside(group);
-    let mut list = Columns { rest: false, items: Vec::new() };
+    let mut list = Columns { rest: None, items: Vec::new() };
     for (index, piece) in split_commas(&tokens).into_iter().enumerate() {
         let mut cursor = Cursor::new(piece);
         if cursor.dots() {
             if index > 0 {
-                diags.push(stream(piece), "`..` comes first in a list of columns", "write `{ .., a, b = EXPR }`");
+                diags.push(
+                    stream(piece.get(..2).unwrap_or_default()),
+                    "`..` comes first in a list of columns",
+                    "write `{ .., a, b = EXPR }`",
+                );
             }
             if !cursor.is_empty() {
                 diags.push(stream(cursor.rest()), "nothing follows `..` but a comma", "write `{ .., a, b = EXPR }`");
             }
-            list.rest = true;
+            list.rest = piece.get(..2).map(stream);
             continue;
         }
-        list.items.extend(item(piece, whose, diags));
+        match (piece, doubled_comma(&tokens)) {
+            ([], Some(comma)) => diags.push(comma, "nothing before this `,`", "take it away"),
+            _ => list.items.extend(item(piece, diags)),
+        }
     }
     let mut seen: Vec<&Ident> = Vec::new();
     for Item { name, .. } in &list.items {
@@ -149,18 +219,14 @@ pub(crate) fn columns(cursor: &mut Cursor<'_>, whose: &Ident, example: &str, dia
         }
         seen.push(name);
     }
-    if list.items.is_empty() && !list.rest && diags.len() == before {
+    if list.items.is_empty() && list.rest.is_none() && diags.len() == before {
         diags.push(group, format!("`{whose}` needs at least one column"), format!("write `{example}`"));
     }
     (diags.len() == before).then_some(list)
 }
 
-fn item(piece: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<Item> {
+fn item(piece: &[TokenTree], diags: &mut Diags) -> Option<Item> {
     match piece {
-        [] => {
-            diags.push(whose, format!("an item of `{whose}` is missing"), "take one of the commas away");
-            None
-        }
         [TokenTree::Ident(name)] => Some(Item { name: name.clone(), value: None }),
         [TokenTree::Ident(name), rest @ ..] if is_lone(rest.first(), rest.get(1), '=') => {
             let value = rest.get(1..).unwrap_or_default();
@@ -176,11 +242,25 @@ fn item(piece: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<Item> {
             None
         }
         _ => {
-            let text = crate::tokens::text(&stream(piece));
-            diags.push(stream(piece), "this column has no name", format!("write `NAME = {text}`"));
+            let (name, text) = (proposal(piece), text(&stream(piece)));
+            diags.push(stream(piece), "this column has no name", format!("write `{name} = {text}`"));
             None
         }
     }
+}
+
+/// A name for a column that has none: `avg_temperature` for `avg(temperature)`.
+fn proposal(tokens: &[TokenTree]) -> String {
+    let ident = |token: &TokenTree| match token {
+        TokenTree::Ident(ident) => Some(ident.to_string()),
+        TokenTree::Group(group) => group.stream().into_iter().next().and_then(|first| match first {
+            TokenTree::Ident(ident) => Some(ident.to_string()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let words: Vec<String> = tokens.iter().filter_map(ident).take(2).collect();
+    if words.is_empty() { "name".to_owned() } else { words.join("_") }
 }
 
 impl Item {

@@ -1,5 +1,7 @@
 //! Rules over several stages.
 
+use proc_macro2::Ident;
+
 use crate::diag::Diags;
 use crate::stage::Stage;
 use crate::words;
@@ -8,10 +10,8 @@ use crate::words;
 pub(crate) fn all(stages: &[Stage], diags: &mut Diags) {
     ends(stages, diags);
     order(stages, diags);
-    once(stages, words::DECODE, diags);
-    once(stages, words::WATERMARK, diags);
     groups(stages, diags);
-    closes(stages, diags);
+    crate::modes::check(stages, diags);
 }
 
 /// `filter a > 1 | sink x` and `from x | filter a > 1`.
@@ -19,6 +19,7 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     if let Some(first) = stages.first()
         && !first.is(words::FROM)
         && !first.stands_for(words::FROM)
+        && !first.is_wordless()
     {
         diags.push(
             &first.word,
@@ -37,41 +38,37 @@ fn ends(stages: &[Stage], diags: &mut Diags) {
     }
 }
 
-/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, a stage after `sink`.
+/// `.. | group_by {..} | agg {..} | decode json as T`, a second `from`, `decode` or `watermark`, a stage after `sink`.
 fn order(stages: &[Stage], diags: &mut Diags) {
-    let mut grouped = false;
+    let mut grouped: Option<&Ident> = None;
     let mut sunk = false;
     for (index, stage) in stages.iter().enumerate() {
-        let word = &stage.word;
+        let (word, earlier) = (&stage.word, stages.get(..index).unwrap_or_default());
         if stage.is(words::FROM) && index > 0 {
             diags.push(word, "`from` begins a pipeline", "put it first; `union` and `join` are not supported yet");
-        }
-        if sunk {
+        } else if sunk {
             diags.push(word, format!("`{word}` comes after `sink`"), "move it before `sink`, which ends the pipeline");
+        } else if let Some(first) = grouped.filter(|_| stage.is(words::DECODE)) {
+            diags.push(word, format!("`decode` must come before `{first}`"), "move it up, directly after `from`");
+        } else if let Some(first) = grouped.filter(|_| stage.is(words::WATERMARK)) {
+            let help = "move it up; a second `group_by` needs none";
+            diags.push(word, format!("`watermark` must come before `{first}`"), help);
+        } else if [words::DECODE, words::WATERMARK].iter().any(|once| stage.is(once))
+            && earlier.iter().any(|other| other.word == *word)
+        {
+            diags.push(word, format!("a second `{word}`"), "keep one of the two");
         }
-        if grouped && stage.is(words::DECODE) {
-            diags.push(word, "`decode` must come before `group_by`", "move it up, directly after `from`");
+        if stage.is(words::GROUP_BY) || stage.is(words::AGG) {
+            grouped = grouped.or(Some(word));
         }
-        if grouped && stage.is(words::WATERMARK) {
-            diags.push(word, "`watermark` must come before `group_by`", "move it up; a second `group_by` needs none");
-        }
-        grouped |= stage.is(words::GROUP_BY);
         sunk |= stage.is(words::SINK);
     }
 }
 
-/// `.. | watermark 10s | watermark ts 5s`.
-fn once(stages: &[Stage], word: &str, diags: &mut Diags) {
-    for stage in stages.iter().filter(|stage| stage.is(word)).skip(1) {
-        diags.push(&stage.word, format!("a second `{word}`"), "keep one of the two");
-    }
-}
-
-/// `.. | group_by {..} | filter x`, `.. | agg {..}`.
+/// `.. | group_by {..} | filter x`.
 fn groups(stages: &[Stage], diags: &mut Diags) {
     for (index, stage) in stages.iter().enumerate() {
         let next = stages.get(index + 1);
-        let before = index.checked_sub(1).and_then(|at| stages.get(at));
         let of =
             |stage: Option<&Stage>, word: &str| stage.is_some_and(|stage| stage.is(word) || stage.stands_for(word));
         if stage.is(words::GROUP_BY) && !of(next, words::AGG) {
@@ -81,24 +78,5 @@ fn groups(stages: &[Stage], diags: &mut Diags) {
                 "write `| agg { n = count() }` after it",
             );
         }
-        if stage.is(words::AGG) && !of(before, words::GROUP_BY) {
-            diags.push(
-                &stage.word,
-                "`agg` needs a `group_by` directly before it",
-                "write `| group_by { device_id, window = tumbling(1min) }` before it",
-            );
-        }
-    }
-}
-
-/// `.. | group_by { k, w = tumbling(1min) } | agg {..} | sink x` without a watermark.
-fn closes(stages: &[Stage], diags: &mut Diags) {
-    let watermark = stages.iter().any(|stage| stage.is(words::WATERMARK) || stage.stands_for(words::WATERMARK));
-    if !watermark && let Some(group) = stages.iter().find(|stage| stage.is(words::GROUP_BY)) {
-        diags.push(
-            &group.word,
-            "append mode can never emit these groups: nothing closes them",
-            "add `| watermark 10s` before it",
-        );
     }
 }

@@ -10,8 +10,9 @@ use quote::{quote, quote_spanned};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::Room;
-use crate::row::place;
-use crate::tokens::{Cursor, inside, is_lone, is_punct, split_commas, stream};
+use crate::spans::{self, place};
+use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
+use crate::{rust, words};
 
 /// A source, format or sink.
 #[derive(Debug, Clone)]
@@ -59,18 +60,20 @@ impl Connector {
         ends: &[&str],
         diags: &mut Diags,
     ) -> Option<Self> {
-        if cursor.is_empty() {
+        let ended = |word: &TokenTree| ends.iter().any(|end| matches!(word, TokenTree::Ident(word) if word == end));
+        if cursor.peek().is_none_or(ended) {
             let (what, example) = match room {
                 Room::Source => ("a source", "from kinesis(\"readings\", region = \"us-west-2\")"),
                 Room::Decode => ("a format", "decode json as Reading"),
                 Room::Agg => ("an aggregate", "n = count()"),
-                Room::Sink => ("a sink", "sink parquet(\"out\")"),
+                Room::Sink if whose == words::SINK => ("a sink", "sink parquet(\"out\")"),
+                Room::Sink => ("a sink", "dead_letter(parquet(\"out/bad\"))"),
             };
             diags.push(whose, format!("`{whose}` needs {what}"), format!("write `{example}`"));
             return None;
         }
         if let Some(value) = cursor.group(Delimiter::Brace) {
-            return Some(Self::Value(value.stream()));
+            return rust::value(value, diags).map(Self::Value);
         }
         let mut path = TokenStream::new();
         let mut segments = Vec::new();
@@ -87,10 +90,14 @@ impl Connector {
                 return expression(&path.into_iter().collect::<Vec<_>>(), whose, "", diags).map(Self::Value);
             }
             let Some(segment) = cursor.ident() else {
+                let help = match cursor.peek() {
+                    Some(TokenTree::Literal(path)) if room == Room::Source => format!("write `file({path})`"),
+                    _ => "write a name such as `memory(..)`, a path, or `{value}` for a Rust value".to_owned(),
+                };
                 diags.push(
                     cursor.peek().map_or_else(|| TokenTree::Ident(whose.clone()), TokenTree::clone),
                     format!("`{whose}` needs a name here"),
-                    "write a name such as `memory(..)`, a path, or `{value}` for a Rust value",
+                    help,
                 );
                 return None;
             };
@@ -144,7 +151,9 @@ impl Call {
     fn emit(&self) -> TokenStream {
         let import = self.room.import();
         let path = &self.path;
-        let at = place(path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()));
+        let at = spans::instead_of(
+            path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()),
+        );
         let callee = match self.single {
             Some(_) => quote_spanned! { at => ({ #import #path }) },
             None => path.clone(),
@@ -176,16 +185,22 @@ impl Call {
         let import = self.room.import();
         let path = &self.path;
         match value {
-            Value::Word(word) if self.single.is_some() => quote! { { #import #path::#word } },
+            // Blamed on the word: the call around it is the pipeline's.
+            Value::Word(word) if self.single.is_some() => {
+                let path = spans::moved(path, word.span());
+                quote_spanned! { spans::instead_of(word.span()) => { #import #path::#word } }
+            }
             Value::Word(word) => quote! { #path::#word },
             Value::WordCall(word, args) if self.single.is_some() => {
                 // The word is the connector's, or else a function in the user's scope.
-                quote! { ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
+                let path = spans::moved(path, word.span());
+                quote_spanned! { spans::instead_of(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
             }
             Value::WordCall(word, args) => quote! { #word(#args) },
             Value::Columns(columns) => {
                 let names = columns.iter().map(plain);
-                quote! { &[#(#names),*] }
+                let at = columns.first().map_or_else(proc_macro2::Span::mixed_site, |column| place(column.span()));
+                quote_spanned! { at => &[#(#names),*] }
             }
             Value::Rust(tokens) => tokens.clone(),
         }
@@ -212,27 +227,43 @@ fn arguments(tokens: &[TokenTree], room: Room, connector: &Ident, diags: &mut Di
             }
             options.push(key.clone());
             args.extend(value(cursor.rest(), key, diags).map(|value| Arg::Option(key.clone(), value)));
+        } else if let [TokenTree::Ident(key), TokenTree::Punct(colon), value @ ..] = piece
+            && colon.as_char() == ':'
+            && !is_punct(value.first(), ':')
+        {
+            let value = text(&stream(value));
+            diags.push(
+                colon,
+                format!("`{key}` and its value have `=` between them"),
+                format!("write `{key} = {value}`"),
+            );
         } else if let [TokenTree::Ident(flag)] = piece
             && room == Room::Decode
         {
             args.push(Arg::Flag(flag.clone()));
+        } else if let [TokenTree::Ident(key)] = piece
+            && !options.is_empty()
+            && spans::is_editor()
+        {
+            // Behind options a name is one that is not typed to its end.
+            args.push(Arg::Flag(key.clone()));
         } else if piece.is_empty() {
-            diags.push(connector, format!("an argument of `{connector}` is missing"), "take one of the commas away");
+            diags.push(doubled_comma(tokens), "nothing before this `,`", "take it away");
         } else {
             if !options.is_empty() {
                 diags.push(stream(piece), "positional arguments come before options", "move it to the front");
             }
-            args.extend(rust(piece, connector, diags).map(Arg::Positional));
+            args.extend(argument(piece, connector, diags).map(Arg::Positional));
         }
     }
     (diags.len() == before).then_some(args)
 }
 
-fn rust(tokens: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<TokenStream> {
+fn argument(tokens: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<TokenStream> {
     if let [TokenTree::Group(group)] = tokens
         && group.delimiter() == Delimiter::Brace
     {
-        return Some(group.stream());
+        return rust::value(group, diags);
     }
     expression(tokens, whose, "key = value", diags)
 }
@@ -251,7 +282,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             } else {
                 // Several arguments are checked one by one.
                 let parts: Option<Vec<_>> =
-                    split_commas(&args).into_iter().map(|part| rust(part, key, diags)).collect();
+                    split_commas(&args).into_iter().map(|part| argument(part, key, diags)).collect();
                 let parts = parts?;
                 quote! { #(#parts),* }
             };
@@ -261,7 +292,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             let items = inside(group);
             let mut columns: Vec<Ident> = Vec::new();
             for piece in split_commas(&items) {
-                let [TokenTree::Ident(column)] = piece else { return rust(tokens, key, diags).map(Value::Rust) };
+                let [TokenTree::Ident(column)] = piece else { return argument(tokens, key, diags).map(Value::Rust) };
                 if columns.contains(column) {
                     diags.push(column, format!("column `{column}` is named twice"), "name it once");
                 }
@@ -273,7 +304,7 @@ fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> 
             diags.push(key, format!("option `{key}` has no value"), format!("write `{key} = ..`, or take it away"));
             None
         }
-        _ => rust(tokens, key, diags).map(Value::Rust),
+        _ => argument(tokens, key, diags).map(Value::Rust),
     }
 }
 

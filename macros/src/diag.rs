@@ -3,12 +3,13 @@
 use std::fmt::Display;
 
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 /// The faults found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Diags {
     faults: Vec<Fault>,
+    warnings: Vec<(Ident, String)>,
 }
 
 #[derive(Debug)]
@@ -26,6 +27,28 @@ impl Diags {
         self.fault(start, spans.last().unwrap_or(start), message, help);
     }
 
+    /// A warning at a word: lower case, after rustc's "use of deprecated constant".
+    pub(crate) fn warn(&mut self, at: &Ident, message: impl Display) {
+        self.warnings.push((at.clone(), message.to_string()));
+    }
+
+    /// An item for each warning. rustc knows one way for a macro to warn: the use of something deprecated.
+    pub(crate) fn warnings(&self) -> TokenStream {
+        let warning = |(at, message): &(Ident, String)| {
+            // The user's own place, as nothing is warned about in a macro's.
+            let name = Ident::new("without_a_name", at.span());
+            quote! {
+                const _: () = {
+                    #[allow(non_upper_case_globals)]
+                    #[deprecated(note = #message)]
+                    const #name: () = ();
+                    #name
+                };
+            }
+        };
+        self.warnings.iter().map(warning).collect()
+    }
+
     /// A fault at a span.
     pub(crate) fn push_at(&mut self, at: Span, message: impl Display, help: impl Display) {
         self.fault(at, at, message, help);
@@ -38,6 +61,11 @@ impl Diags {
     /// The number of faults; a stage that adds to it is left out of the expansion.
     pub(crate) fn len(&self) -> usize {
         self.faults.len()
+    }
+
+    /// Takes back what was pushed since there were `len` faults.
+    pub(crate) fn back_to(&mut self, len: usize) {
+        self.faults.truncate(len);
     }
 
     /// Whether there is none.

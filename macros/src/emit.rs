@@ -1,16 +1,79 @@
 //! From stages to the expansion.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 
 use crate::ast::Joined;
 use crate::diag::Diags;
 use crate::plan::Plan;
-use crate::row::{Phase, Row};
+use crate::row::{Phase, Row, ours};
 use crate::stage::{Kind, Stage};
-use crate::{ast, check, paths, split, words};
+use crate::{ast, check, paths, spans, split, words};
 
 /// The pipeline of a text; whatever is wrong with it, an expression of type `Pipeline`.
+///
+/// ```text
+/// {
+///     #[cfg(rust_analyzer)]
+///     let pipeline = variant! { what an editor shows };
+///     #[cfg(not(rust_analyzer))]
+///     let pipeline = variant! { what is wrong, and what rustc compiles };
+///     pipeline
+/// }
+/// ```
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let shown = shown(input.clone());
+    let One { faults, code, .. } = one(input);
+    // Both are a macro's tokens, as those are not looked at where they are left out: half-typed code is none that rustc
+    // could parse, and an editor would complete a name in the first code it finds it in.
+    let (pipeline, variant) = (ours("__pipeline"), paths::variant());
+    quote! {
+        {
+            #[allow(unexpected_cfgs)]
+            let #pipeline = {
+                #[cfg(rust_analyzer)]
+                let #pipeline = #variant { #shown };
+                #[cfg(not(rust_analyzer))]
+                let #pipeline = #variant { { #faults #code } };
+                #pipeline
+            };
+            #pipeline
+        }
+    }
+}
+
+/// What an editor shows.
+pub(crate) fn shown(input: TokenStream) -> TokenStream {
+    let One { code, words, .. } = spans::for_editors(|| one(input));
+    // The words of stages are the names of modules, in which their documentation is.
+    let stage = paths::stage();
+    quote! {
+        {
+            #[allow(unused_imports)]
+            use #stage::{#(#words as _),*};
+            #code
+        }
+    }
+}
+
+/// What rustc compiles.
+#[cfg(test)]
+pub(crate) fn one_for_rustc(input: TokenStream) -> TokenStream {
+    let One { faults, code, .. } = one(input);
+    quote! { #faults #code }
+}
+
+/// One of the two expansions.
+struct One {
+    /// What is wrong.
+    faults: Option<TokenStream>,
+    /// A block of type `Pipeline`.
+    code: TokenStream,
+    /// The first words of the stages.
+    words: Vec<Ident>,
+}
+
+fn one(input: TokenStream) -> One {
     let mut diags = Diags::default();
     let everything = input.clone();
     let chains = ast::chains(split::split(input), &mut diags);
@@ -32,33 +95,36 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     for stage in &stages {
         write(stage, &mut plan, &mut diags);
     }
-    match diags.finish() {
-        None => plan.finish(),
-        Some(faults) => {
-            if stages.is_empty() {
-                plan.raw(everything);
-            }
-            plan.finish_broken(faults)
-        }
+    if !spans::is_editor() {
+        plan.item(diags.warnings());
     }
+    let faults = diags.finish();
+    let words = stages.iter().filter(|stage| !stage.is_wordless()).map(|stage| stage.word.clone()).collect();
+    if faults.is_none() {
+        return One { faults, code: plan.finish(), words };
+    }
+    if stages.is_empty() {
+        plan.raw(everything);
+    }
+    One { faults, code: plan.finish_broken(), words }
 }
 
 /// Whether there is a `decode` in its place.
 fn decodes(stages: &[Stage]) -> bool {
-    let head = stages.iter().take_while(|stage| !stage.is(words::GROUP_BY) && !stage.is(words::SINK));
-    head.into_iter().any(|stage| stage.is(words::DECODE))
+    let ends = |stage: &&Stage| ![words::GROUP_BY, words::AGG, words::SINK].iter().any(|word| stage.is(word));
+    stages.iter().take_while(ends).any(|stage| stage.is(words::DECODE))
 }
 
 /// Writes one stage. A broken one is left out; if it would have changed the row, the chain that rustc checks ends before
 /// it, and the stages after it are looked at for their own faults only.
 fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
     if plan.is_frozen() {
-        plan.raw(stage.raw.clone());
+        plan.raw(stage.rest());
     }
     if misplaced(stage, plan) {
         // It has been said; nothing is known of the rows after it.
         if !plan.is_frozen() {
-            plan.raw(stage.raw.clone());
+            plan.raw(stage.rest());
             plan.freeze();
         }
         plan.row = Row { unknown: true, ..Row::default() };
@@ -74,7 +140,7 @@ fn write(stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
     }
     let after = std::mem::replace(plan, saved);
     if !plan.is_frozen() {
-        plan.raw(stage.raw.clone());
+        plan.raw(stage.rest());
     }
     if stage.keeps_row() {
         return;
@@ -98,7 +164,7 @@ fn misplaced(stage: &Stage, plan: &Plan) -> bool {
         _ if plan.is_sunk() => true,
         Kind::From(_) => plan.is_begun(),
         Kind::Decode(_) => grouped || plan.phase != Phase::Records,
-        Kind::Agg(_) => !grouped && !plan.row.unknown,
+        Kind::Agg(_) => false,
         _ => grouped,
     }
 }

@@ -1,11 +1,13 @@
 //! Expressions of a stage: they are Rust's, and are checked to be whole before they are emitted, so that one that is not
 //! spoils nothing else. Words of other dialects get an answer of their own.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 use crate::diag::Diags;
 use crate::literal;
-use crate::tokens::{ends_operand, is_lone, is_punct, stream};
+use crate::rust::whole;
+use crate::tokens::{is_lone, is_punct, stream, text};
+use crate::{spans, sql};
 
 /// An expression that belongs to `whose`; `None` when something is wrong with it, which has been said.
 pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, diags: &mut Diags) -> Option<TokenStream> {
@@ -13,6 +15,16 @@ pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, dia
     if tokens.is_empty() {
         diags.push(whose, format!("`{whose}` needs an expression"), format!("write `{example}`"));
         return None;
+    }
+    if let [star] = tokens
+        && is_punct(Some(star), '*')
+    {
+        diags.push(star, "`*` stands for no column", "rows are counted by `count()`");
+        return None;
+    }
+    if spans::is_editor() {
+        // An editor's parser takes what is half typed, and completes it if it knows the row.
+        return Some(literal::replace(stream(tokens), &mut Diags::default()));
     }
     dialect(tokens, true, diags);
     if diags.len() == before {
@@ -22,27 +34,11 @@ pub(crate) fn expression(tokens: &[TokenTree], whose: &Ident, example: &str, dia
     (diags.len() == before).then_some(replaced)
 }
 
-/// Whether the tokens are one expression of Rust.
-fn whole(tokens: &[TokenTree], diags: &mut Diags) {
-    let Err(error) = syn::parse2::<syn::Expr>(stream(tokens)) else { return };
-    let text = error.to_string();
-    match text.strip_prefix("unexpected end of input, ") {
-        Some(expected) => diags.push(
-            tokens.last(),
-            format!("this expression is not complete: {expected} after it"),
-            "complete it, or take the operator away",
-        ),
-        None => diags.push_at(
-            error.span(),
-            format!("this is not an expression: {text}"),
-            "expressions are Rust's; bit-or and closures stand inside of `(..)`",
-        ),
-    }
-}
-
 /// Looks for words and operators of other dialects.
 fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
     let get = |index: usize| tokens.get(index);
+    // The place up to which a fault has spoken for all words.
+    let mut said = 0;
     for (index, token) in tokens.iter().enumerate() {
         let before = index.checked_sub(1).and_then(get);
         let next = get(index + 1);
@@ -50,7 +46,9 @@ fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
             TokenTree::Group(group) => {
                 // What a call or a macro gets may have `=` in it (`format!("{x}", x = 1)`), what a block holds, too.
                 let plain = group.delimiter() == Delimiter::Parenthesis && !before.is_some_and(ends_call);
-                if group.delimiter() != Delimiter::Brace {
+                if group.delimiter() == Delimiter::Brace {
+                    missing_operator(tokens, index, group, diags);
+                } else {
                     let inner: Vec<TokenTree> = group.stream().into_iter().collect();
                     dialect(&inner, top && plain, diags);
                 }
@@ -65,9 +63,25 @@ fn dialect(tokens: &[TokenTree], top: bool, diags: &mut Diags) {
                     "write `!=`",
                 );
             }
-            TokenTree::Ident(word) => word_of_dialect(tokens, index, word, diags),
+            TokenTree::Ident(word) if index >= said => said = sql::word(tokens, index, word, diags),
             _ => {}
         }
+    }
+}
+
+/// `temperature {threshold}`: what looks like a struct literal of Rust, but for the small letters.
+fn missing_operator(tokens: &[TokenTree], index: usize, braces: &Group, diags: &mut Diags) {
+    const OPEN_BLOCKS: [&str; 9] = ["if", "else", "match", "while", "for", "loop", "unsafe", "async", "move"];
+    let Some((TokenTree::Ident(name), earlier)) = tokens.get(..index).and_then(<[TokenTree]>::split_last) else {
+        return;
+    };
+    let keyword =
+        |token: &TokenTree| matches!(token, TokenTree::Ident(word) if OPEN_BLOCKS.iter().any(|open| word == open));
+    let small = name.to_string().starts_with(|letter: char| letter.is_lowercase() || letter == '_');
+    let path = earlier.last().is_some_and(|before| is_punct(Some(before), ':'));
+    if small && !path && !OPEN_BLOCKS.iter().any(|open| name == open) && !earlier.iter().any(keyword) {
+        let value = text(&TokenTree::Group(braces.clone()).into());
+        diags.push(braces, format!("no operator before `{value}`"), format!("write `{name} > {value}` or another one"));
     }
 }
 
@@ -87,58 +101,4 @@ fn equals(tokens: &[TokenTree], index: usize) -> bool {
     is_lone(tokens.get(index), tokens.get(index + 1), '=')
         && !operator(before)
         && !tokens.get(..index).is_some_and(|earlier| earlier.iter().any(is_let))
-}
-
-fn word_of_dialect(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut Diags) {
-    let get = |index: usize| tokens.get(index);
-    let text = |index: usize| get(index).map(ToString::to_string).unwrap_or_default();
-    // After an operand, Rust has no place for a word; before one, none for `not`.
-    let infix = index.checked_sub(1).and_then(get).is_some_and(ends_operand) && index + 1 < tokens.len();
-    let column = index.checked_sub(1).map(text).unwrap_or_default();
-    let lower = word.to_string().to_lowercase();
-    match lower.as_str() {
-        "and" if infix => diags.push(word, format!("`{word}` is spelt `&&` here"), "write `&&`"),
-        "or" if infix => diags.push(word, format!("`{word}` is spelt `||` here"), "write `||`"),
-        "is" if infix => {
-            let not = text(index + 1).eq_ignore_ascii_case("not");
-            let method = if not { "is_some" } else { "is_none" };
-            diags.push(word, "a column that may be null is an `Option`", format!("write `{column}.{method}()`"));
-        }
-        "like" | "ilike" if infix => diags.push(
-            word,
-            format!("`{word}` is a method here"),
-            format!("write `{column}.starts_with(\"..\")`, `.ends_with(\"..\")` or `.contains(\"..\")`"),
-        ),
-        "between" if infix => diags.push(
-            word,
-            format!("`{word}` is a range here"),
-            format!("write `({}..={}).contains(&{column})`", text(index + 1), text(index + 3)),
-        ),
-        "in" if infix
-            && !tokens.get(..index).is_some_and(|earlier| earlier.iter().any(|token| token.to_string() == "for")) =>
-        {
-            diags.push(
-                word,
-                "`in` is spelt `matches!` here",
-                format!("write `matches!({column}, \"a\" | \"b\")`, or `[\"a\", \"b\"].contains(&{column})`"),
-            );
-        }
-        "not"
-            if !index.checked_sub(1).and_then(get).is_some_and(ends_operand)
-                && matches!(get(index + 1), Some(TokenTree::Ident(_) | TokenTree::Literal(_))) =>
-        {
-            diags.push(word, format!("`{word}` is spelt `!` here"), format!("write `!{}`", text(index + 1)));
-        }
-        // After `is` it has been said.
-        "null" if !is_member(tokens, index) && !matches!(column.as_str(), "is" | "not") => {
-            diags.push(word, "there is no `null` here: what may be missing is an `Option`", "write `None`");
-        }
-        _ => {}
-    }
-}
-
-/// Whether the word is a field, a method or part of a path.
-fn is_member(tokens: &[TokenTree], index: usize) -> bool {
-    let before = index.checked_sub(1).and_then(|at| tokens.get(at));
-    is_punct(before, '.') || is_punct(before, ':') || is_punct(tokens.get(index + 1), ':')
 }

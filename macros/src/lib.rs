@@ -1,6 +1,6 @@
 //! The procedural macros of millstream.
 //!
-//! A pipeline's text goes through `split`, `ast` with the files of `stage`, `check`, `plan` and `emit`, in this order;
+//! A pipeline's text goes through `split`, `ast` with the files of `stage`, `check` with `modes`, `plan` and `emit`, in this order;
 //! `schema` is the derive. Programs use these macros through millstream, which what they write is code for.
 
 mod ast;
@@ -11,12 +11,16 @@ mod diag;
 mod emit;
 mod expression;
 mod literal;
+mod modes;
 mod paths;
 mod plan;
 mod recover;
 mod row;
+mod rust;
 mod schema;
+mod spans;
 mod split;
+mod sql;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -25,7 +29,7 @@ mod words;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct the schema of a stream, or an enum without data a column of one.
+/// Makes a struct the schema of a stream, or an enum without data or a struct around one value a column of one.
 ///
 /// The derive of `struct Reading` also declares `ReadingView<'a>`, which is what expressions see: the same fields, borrowed and
 /// `Copy`. Columns are called as the fields are, in expressions and in Arrow; `rename`, `rename_all` and `alias` are about the
@@ -43,10 +47,13 @@ use proc_macro::TokenStream;
 /// | `default` | a missing field is `Default::default()` of its type. Null is not missing |
 /// | `default = 20.0` | a missing field is this value: any expression of the field's type, evaluated once; text becomes a `String` |
 /// | `event_time` | the instant at which the event happened, which must be a `Timestamp`; one field at most |
-/// | `format = epoch_ms` | how it is written: `epoch_s`, `epoch_ms`, `epoch_us`, `rfc3339`, or an implementation of `ReadAs` |
+/// | `format = epoch_ms` | how it is written: `epoch_s`, `epoch_ms`, `epoch_us`, `rfc3339`, or an implementation of `ReadAs`; of a `Duration` `seconds`, `ms`, `us` |
 ///
 /// An enum is text on the wire and in Arrow, and is written `#[derive(StreamSchema, Clone, Copy, PartialEq, Eq, Hash)]`. It takes
 /// `rename_all`; its variants take `rename`, `alias`, and one of them `other`, for every text that is none of the others.
+///
+/// A struct around one value, `struct DeviceId(String);`, is written, kept and seen in expressions as that value is; see
+/// `millstream::schema::Newtype`.
 #[proc_macro_derive(StreamSchema, attributes(stream))]
 pub fn derive_stream_schema(input: TokenStream) -> TokenStream {
     schema::derive(input.into()).into()

@@ -1,11 +1,11 @@
 //! Durations and sizes: `10s`, `5min`, `64kib`.
 
-use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 
 use crate::diag::{Diags, did_you_mean};
-use crate::tokens::{Cursor, stream};
-use crate::{paths, words};
+use crate::tokens::{stream, text};
+use crate::{paths, rust, spans, words};
 
 /// A duration of the language.
 #[derive(Debug, Clone)]
@@ -52,17 +52,20 @@ fn unit(literal: &Literal) -> Unit {
     }
 }
 
-/// `Duration::from_secs(10)`.
+/// `Duration::from_secs(10)`, in the largest unit that fits.
 fn duration(micros: u64, span: Span) -> TokenStream {
-    let duration = paths::duration();
+    let duration = spans::moved(&paths::duration(), span);
     let (function, number) = match micros {
+        whole if whole > 0 && whole % 3_600_000_000 == 0 => ("from_hours", whole / 3_600_000_000),
+        whole if whole > 0 && whole % 60_000_000 == 0 => ("from_mins", whole / 60_000_000),
         whole if whole % 1_000_000 == 0 => ("from_secs", whole / 1_000_000),
         whole if whole % 1_000 == 0 => ("from_millis", whole / 1_000),
         other => ("from_micros", other),
     };
-    let function = proc_macro2::Ident::new(function, Span::mixed_site().located_at(span));
-    let number = Literal::u64_unsuffixed(number);
-    quote_spanned! { Span::mixed_site().located_at(span) => #duration::#function(#number) }
+    let function = Ident::new(function, spans::instead_of(span));
+    let mut number = Literal::u64_unsuffixed(number);
+    number.set_span(spans::instead_of(span));
+    quote_spanned! { spans::instead_of(span) => #duration::#function(#number) }
 }
 
 /// Replaces durations and sizes anywhere in an expression by what they are in Rust.
@@ -111,58 +114,66 @@ fn wrong(literal: &Literal, what: &str, diags: &mut Diags) {
 }
 
 /// A duration: a literal, or `{x}` for a Rust value. `example` is for the help.
-pub(crate) fn length(
-    tokens: &[TokenTree],
-    whose: &proc_macro2::Ident,
-    example: &str,
-    diags: &mut Diags,
-) -> Option<Length> {
-    let mut cursor = Cursor::new(tokens);
-    if let Some(value) = cursor.group(Delimiter::Brace)
-        && cursor.is_empty()
-    {
-        return Some(Length { micros: None, tokens: value.stream() });
-    }
-    let mut cursor = Cursor::new(tokens);
-    let literal = cursor.literal();
-    match literal {
-        Some(literal) if cursor.is_empty() => match unit(literal) {
+pub(crate) fn length(tokens: &[TokenTree], whose: &Ident, example: &str, diags: &mut Diags) -> Option<Length> {
+    match tokens {
+        [] => diags.push(whose, format!("`{whose}` needs a duration"), format!("write `{example}`")),
+        [TokenTree::Group(value)] if value.delimiter() == Delimiter::Brace => {
+            return rust::value(value, diags).map(|tokens| Length { micros: None, tokens });
+        }
+        [TokenTree::Literal(literal)] => match unit(literal) {
             Unit::Duration(micros) => {
                 return Some(Length { micros: Some(micros), tokens: duration(micros, literal.span()) });
             }
             Unit::Wrong(what) => wrong(literal, what, diags),
-            Unit::Size(_) | Unit::Rust => {
-                let text = literal.to_string();
-                let suffix = text.trim_start_matches(|char: char| char.is_ascii_digit() || char == '_');
-                let units: Vec<&str> = words::UNITS.iter().map(|(unit, _)| *unit).collect();
-                let meant = match suffix {
-                    "sec" | "secs" | "second" | "seconds" => Some("s"),
-                    "mins" | "minute" | "minutes" => Some("min"),
-                    "hour" | "hours" | "hr" => Some("h"),
-                    "day" | "days" => Some("d"),
-                    other => did_you_mean(other, &units),
-                };
-                let number = text.strip_suffix(suffix).unwrap_or(&text);
-                match meant {
-                    Some(unit) if !suffix.is_empty() => {
-                        diags.push(literal, format!("`{text}` is not a duration"), format!("write `{number}{unit}`"));
-                    }
-                    _ => diags.push(
-                        literal,
-                        format!("`{text}` is not a duration"),
-                        "durations have a unit, as in `250ms`, `10s`, `5min`, `2h`, `1d`",
-                    ),
-                }
-            }
+            Unit::Size(_) | Unit::Rust => match spelt(tokens) {
+                Some(ours) => diags.push(literal, no_duration(tokens), format!("write `{ours}`")),
+                None => diags.push(
+                    literal,
+                    no_duration(tokens),
+                    "durations have a unit, as in `250ms`, `10s`, `5min`, `2h`, `1d`",
+                ),
+            },
         },
-        _ if tokens.is_empty() => {
-            diags.push(whose, format!("`{whose}` needs a duration"), format!("write `{example}`"))
-        }
-        _ => diags.push(
-            stream(tokens),
-            format!("`{whose}` needs a duration here"),
-            "write a literal such as `10s` or `5min`, or `{delay}` for a Rust value",
-        ),
+        _ => match spelt(tokens) {
+            Some(ours) => diags.push(stream(tokens), no_duration(tokens), format!("write `{ours}`")),
+            None => diags.push(
+                stream(tokens),
+                format!("`{whose}` needs a duration here"),
+                "write a literal such as `10s` or `5min`, or `{delay}` for a Rust value",
+            ),
+        },
     }
     None
+}
+
+fn no_duration(tokens: &[TokenTree]) -> String {
+    format!("`{}` is not a duration", text(&stream(tokens)))
+}
+
+/// Whether the tokens are a duration, in our words or in those of others.
+pub(crate) fn is_length(tokens: &[TokenTree]) -> bool {
+    let ours = matches!(tokens, [TokenTree::Literal(literal)] if matches!(unit(literal), Unit::Duration(_)));
+    ours || spelt(tokens).is_some()
+}
+
+/// What `10sec`, `"10 seconds"`, `10 seconds` and `interval 10 seconds` are here.
+pub(crate) fn spelt(tokens: &[TokenTree]) -> Option<String> {
+    let text = text(&stream(tokens)).replace(['"', '\''], "").to_lowercase();
+    let text = text.strip_prefix("interval").unwrap_or(&text).trim();
+    let digits = text.find(|char: char| !char.is_ascii_digit() && char != '_').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim() {
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "mins" | "minute" | "minutes" => "min",
+        "hour" | "hours" | "hr" | "hrs" => "h",
+        "day" | "days" => "d",
+        "millis" | "millisecond" | "milliseconds" | "msec" => "ms",
+        "micros" | "microsecond" | "microseconds" => "us",
+        "" => return None,
+        other => {
+            let units: Vec<&str> = words::UNITS.iter().map(|(unit, _)| *unit).collect();
+            did_you_mean(other, &units)?
+        }
+    };
+    (!number.is_empty()).then(|| format!("{number}{unit}"))
 }

@@ -1,6 +1,6 @@
 //! The only place that spells a path into the runtime.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// The module in which a one-segment name is looked up.
@@ -25,15 +25,6 @@ impl Room {
     }
 }
 
-/// A path blamed on the user's token: rustc joins the spans of a call, and would otherwise blame the whole pipeline.
-pub(crate) fn at(path: TokenStream, span: Span) -> TokenStream {
-    let set = |mut token: TokenTree| {
-        token.set_span(Span::mixed_site().located_at(span));
-        token
-    };
-    path.into_iter().map(set).collect()
-}
-
 /// Functions that take nothing of the user's and so need no span.
 macro_rules! paths {
     ($($name:ident => [$($path:tt)*])*) => {$(
@@ -43,6 +34,7 @@ macro_rules! paths {
 
 paths! {
     from => [::millstream::pipeline::from]
+    stage => [::millstream::stage]
     predicate => [::millstream::schema::Predicate::keep]
     event_time => [::millstream::schema::EventTime::event_time]
     projection => [::millstream::schema::Projection]
@@ -52,16 +44,26 @@ paths! {
     duration => [::millstream::time::Duration]
     keyed_spec => [::millstream::operator::reduce::KeyedSpec]
     window_spec => [::millstream::operator::WindowSpec]
+    update => [::millstream::sink::Update]
+    complete => [::millstream::sink::Complete]
     row => [::millstream::row!]
     capture => [::millstream::__private::capture]
+    apply => [::millstream::__private::apply]
+    kept => [::millstream::__private::Kept]
+    cloned => [::millstream::__private::Cloned]
+    attempt => [::millstream::__private::Attempt]
+    certain => [::millstream::__private::Certain]
+    result => [::std::result::Result]
     explode => [::millstream::__private::explode]
     explode_outer => [::millstream::__private::explode_outer]
+    extended_as => [::millstream::__private::extended]
+    named_as => [::millstream::__private::named]
     fits => [::millstream::__private::fits]
     nothing => [::millstream::__private::nothing]
     window_time => [::millstream::__private::window_time]
     empty => [::millstream::__private::Empty {}]
     broken => [::millstream::__private::broken()]
-    editor => [::millstream::__private::editor!]
+    variant => [::millstream::__private::variant!]
     some => [::std::option::Option::Some]
     default => [::std::default::Default::default()]
     clone => [::std::clone::Clone::clone]

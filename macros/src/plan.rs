@@ -1,13 +1,16 @@
 //! The row at each edge of the chain, and the closures that are written along it.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+mod expansion;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 
 use crate::columns::{ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
-use crate::row::{Phase, Row, ours, ours_at, place, row_var};
-use crate::{paths, words};
+use crate::row::{Phase, Row, ours, ours_at, row_var};
+use crate::spans::place;
+use crate::{paths, spans, words};
 
 /// Where the event time of a row comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(crate) enum Time {
     Watermark,
     /// It is that of the window which `agg` has closed; the column's name.
     Window(Ident),
+    /// It is the end of the group's time to live.
+    Ttl,
 }
 
 /// A row's struct.
@@ -41,7 +46,8 @@ struct Frame {
 pub(crate) struct Pending {
     /// Keys and, where `None`, the window.
     pub(crate) columns: Vec<(Ident, Option<Ident>)>,
-    pub(crate) window: Ident,
+    /// Where the event time of a following group comes from.
+    pub(crate) time: Time,
     pub(crate) spec: TokenStream,
     /// The variable that holds the row's event time.
     pub(crate) at: String,
@@ -60,8 +66,10 @@ pub(crate) struct Plan {
     pub(crate) pending: Option<Pending>,
     /// Whether a `decode` is still to come.
     pub(crate) decodes: bool,
-    /// Whether the whole schema is used.
+    /// Whether the whole schema is used,
     pub(crate) rest: bool,
+    /// but for these fields, which are dropped or replaced.
+    pub(crate) except: Vec<String>,
     /// Whether the field marked `event_time` is used.
     pub(crate) event_time: bool,
     used: Vec<String>,
@@ -96,6 +104,7 @@ impl Plan {
             pending: None,
             decodes,
             rest: false,
+            except: Vec::new(),
             event_time: false,
             used: Vec::new(),
             rows: Vec::new(),
@@ -123,21 +132,42 @@ impl Plan {
     }
 
     /// Ends the chain.
-    pub(crate) fn sink(&mut self, sink: &TokenStream) {
-        self.chain(quote! { .sink(#sink) });
+    pub(crate) fn sink(&mut self, mode: Option<&TokenStream>, sink: &TokenStream) {
+        self.chain(match mode {
+            None => quote! { .sink(#sink) },
+            Some(mode) => quote! { .sink_in(#mode, #sink) },
+        });
         self.sunk = true;
     }
 
     /// A line of `explain`.
     pub(crate) fn line(&mut self, line: String) {
-        self.lines.push(line);
+        if !spans::is_editor() {
+            self.lines.push(line);
+        }
     }
 
-    /// Notes the name of a keyed stage; `false` if another has it.
-    pub(crate) fn name_stage(&mut self, name: String) -> bool {
-        let new = !self.stage_names.contains(&name);
-        self.stage_names.push(name);
-        new
+    /// The name of a keyed stage: the given one, or else one made of its columns. No two may have the same.
+    pub(crate) fn name_stage(
+        &mut self,
+        word: &Ident,
+        given: Option<&Literal>,
+        made: &str,
+        diags: &mut Diags,
+    ) -> TokenStream {
+        let (text, name) = match given {
+            Some(name) => (name.to_string(), quote! { #name }),
+            None => (format!("{made:?}"), quote! { #made }),
+        };
+        if self.stage_names.contains(&text) {
+            diags.push(
+                word,
+                format!("a second group is named {text}: a checkpoint could not tell their state apart"),
+                "end one of the two in a name of its own, as in `name \"per_device\"`",
+            );
+        }
+        self.stage_names.push(text);
+        name
     }
 
     /// Writes a statement of the closure.
@@ -178,13 +208,13 @@ impl Plan {
     }
 
     /// Ends the closure: `.keyed(spec, move |record, input, out| { .. })`.
-    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream) {
+    pub(crate) fn end_closure(&mut self, method: &str, before: TokenStream, at: Span) {
         let body = self.fold();
         let lines = std::mem::take(&mut self.lines);
         let clone = paths::clone();
         let clones = std::mem::take(&mut self.cloned);
         let (item, input, out) = (ours("__item"), ours("__input"), ours("__out"));
-        let method = ours(method);
+        let method = ours_at(method, at);
         self.chain.extend(quote! {
             #(.stage(#lines))*
             .#method(#before {
@@ -197,12 +227,61 @@ impl Plan {
         self.open(TokenStream::new());
     }
 
-    /// An expression over the row, its columns and values replaced.
+    /// The value of an expression over the row, its columns and values replaced. Where it is a `Result`, an `Err` gives up
+    /// the row.
     pub(crate) fn expression(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        self.attempt(None, tokens, diags)
+    }
+
+    /// As [`Self::expression`], of a column that an `Err` names.
+    pub(crate) fn expression_of(&mut self, column: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        self.attempt(Some(column), tokens, diags)
+    }
+
+    fn attempt(&mut self, whose: Option<&Ident>, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        let span = tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+        let value = self.walk(tokens, diags);
+        let attempt = spans::at(&paths::attempt(), span);
+        let (result, leave, count) = (paths::result(), self.leave(), self.uncounted());
+        let (input, name) = (ours("__input"), whose.map(plain));
+        let within = name.map(|name| quote! { .within(#name) });
+        quote_spanned! { place(span) =>
+            match #attempt(#value).__value() {
+                #result::Ok(__value) => __value,
+                #result::Err(__fault) => {
+                    #count
+                    #input.failed(__fault #within);
+                    #leave
+                }
+            }
+        }
+    }
+
+    /// Counts a record that never gets to `decode`: it is a row all the same.
+    pub(crate) fn uncounted(&self) -> Option<TokenStream> {
+        let input = ours("__input");
+        (self.phase == Phase::Records && self.decodes).then(|| quote! { #input.undecoded(); })
+    }
+
+    fn walk(&mut self, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
         let (row, phase, decoded) = (&self.row, self.phase, self.phase == Phase::Rows);
         let mut resolve = |ident: &Ident| row.resolve(ident, phase, diags);
-        let found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        let mut found = walk(tokens.clone(), &mut resolve, &mut self.next_capture);
+        if let [capture] = found.captures.as_slice()
+            && is_name(&found.tokens)
+        {
+            // The expression is a value of Rust and nothing else: it would move out of the closure.
+            let (kept, ident) = (paths::kept(), &capture.ident);
+            found.tokens = quote_spanned! { ident.span() => #kept(&#ident).__kept() };
+        }
         for capture in found.captures {
+            if capture.tokens.is_empty() && !spans::is_editor() {
+                diags.push_at(
+                    capture.ident.span(),
+                    "no value in these braces",
+                    "write `{value}`, with a value of the program",
+                );
+            }
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
         }
@@ -227,7 +306,7 @@ impl Plan {
 
     /// An expression over the row as the value of a column.
     pub(crate) fn value(&mut self, name: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
-        let value = self.expression(tokens, diags);
+        let value = self.expression_of(name, tokens, diags);
         let input = ours_at("__input", name.span());
         quote_spanned! { place(name.span()) => #input.settle(#value) }
     }
@@ -250,7 +329,8 @@ impl Plan {
         let number = self.rows.len() + 1;
         let (var, name) = (row_var(number, Span::mixed_site()), paths::row_struct(number));
         let (names, values): (Vec<Ident>, Vec<TokenStream>) = columns.into_iter().unzip();
-        self.statement(quote! { let #var = #name { #(#names: #values),* }; });
+        let again = names.iter().map(spans::again);
+        self.statement(quote! { let #var = #name { #(#again: #values),* }; });
         self.rows.push(RowStruct { names: names.clone(), written: false });
         self.row.named = names;
         self.row.number = Some(number);
@@ -263,8 +343,8 @@ impl Plan {
         let named = self.row.named.iter();
         named
             .map(|name| {
-                let var = row_var(number, name.span());
-                (name.clone(), quote! { #var.#name })
+                let (var, again) = (row_var(number, name.span()), spans::again(name));
+                (name.clone(), quote! { #var.#again })
             })
             .collect()
     }
@@ -286,7 +366,8 @@ impl Plan {
     /// Keeps the names of streams, which stand for nothing in Rust, where an editor finds them.
     pub(crate) fn streams(&mut self, names: &[Ident]) {
         if !names.is_empty() {
-            let (given, used) = (names.iter(), names.iter());
+            let names = names.iter().filter(|name| *name != "_");
+            let (given, used) = (names.clone(), names);
             self.item(quote! { { #(#[allow(unused_variables)] let #given = ();)* #(let _ = #used;)* } });
         }
     }
@@ -317,17 +398,16 @@ impl Plan {
             let mut whole = self.clone();
             whole.frozen = Some(TokenStream::new());
             if !whole.chain.is_empty() && !whole.sunk {
+                if whole.phase == Phase::Records && whole.decodes {
+                    whole.chain(quote! { .undecoded() });
+                }
                 let (out, empty) = (ours("__out"), paths::empty());
                 whole.statement(quote! { #out.emit(#empty); });
-                whole.end_closure("rows", TokenStream::new());
+                whole.end_closure("rows", TokenStream::new(), Span::mixed_site());
             }
-            let items = whole.before_chain();
-            let chain = whole.chain;
-            self.frozen = Some(if chain.is_empty() {
-                items
-            } else {
-                quote! { #items let _ = #chain; }
-            });
+            let (captures, items) = (whole.captures(), whole.items());
+            let chain = Some(whole.chain).filter(|chain| !chain.is_empty()).map(|chain| quote! { let _ = #chain; });
+            self.frozen = Some(quote! { #captures #chain #items });
         }
     }
 
@@ -344,71 +424,6 @@ impl Plan {
     pub(crate) fn is_frozen(&self) -> bool {
         self.frozen.is_some()
     }
-
-    /// What stands before the chain: rows, the projection, Rust values.
-    fn before_chain(&self) -> TokenStream {
-        let rows = self.rows.iter().enumerate().map(|(index, row)| row.emit(index + 1));
-        let (projection, used, rest, event_time) = (paths::projection(), &self.used, self.rest, self.event_time);
-        let (used_type, items) = (ours_used(), &self.items);
-        let captures = self.captures.iter().enumerate().map(|(index, (ident, value))| {
-            // A name is moved into the pipeline once, however often it stands in it.
-            let same = |(_, other): &&(Ident, TokenStream)| is_name(value) && other.to_string() == value.to_string();
-            match self.captures.iter().take(index).find(same) {
-                Some((first, _)) => {
-                    let clone = paths::clone();
-                    quote! { let #ident = #clone(&#first); }
-                }
-                None => {
-                    let capture = paths::capture();
-                    quote! { let #ident = #capture(#value); }
-                }
-            }
-        });
-        quote! {
-            #(#rows)*
-            #items
-            #[allow(dead_code)]
-            struct #used_type;
-            impl #projection for #used_type {
-                const NAMES: &'static [&'static str] = &[#(#used),*];
-                const REST: bool = #rest;
-                const EVENT_TIME: bool = #event_time;
-            }
-            #(#captures)*
-        }
-    }
-
-    /// The whole expansion without faults.
-    pub(crate) fn finish(self) -> TokenStream {
-        let items = self.before_chain();
-        let (chain, pipeline) = (&self.chain, ours("__pipeline"));
-        quote! {
-            {
-                #items
-                #[allow(unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
-                let #pipeline = #chain;
-                #pipeline
-            }
-        }
-    }
-
-    /// The expansion with faults: what is whole is type-checked, what is not is kept for editors, and the value is a
-    /// pipeline all the same.
-    pub(crate) fn finish_broken(mut self, faults: TokenStream) -> TokenStream {
-        self.freeze();
-        let (whole, raw, editor, broken) = (self.frozen, self.raw, paths::editor(), paths::broken());
-        quote! {
-            {
-                #faults
-                #[allow(unused, unexpected_cfgs, clippy::all)]
-                {
-                    #whole
-                    #(#[cfg(rust_analyzer)] #editor { #raw })*
-                }
-                #broken
-            }
-        }
-    }
 }
 
 /// Whether the tokens are one name.
@@ -420,22 +435,4 @@ fn is_name(tokens: &TokenStream) -> bool {
 /// The type that says which fields are used.
 pub(crate) fn ours_used() -> Ident {
     ours("__Used")
-}
-
-impl RowStruct {
-    fn emit(&self, number: usize) -> TokenStream {
-        let name = paths::row_struct(number);
-        let (names, row) = (&self.names, paths::row());
-        let types: Vec<Ident> = (0..names.len()).map(|index| format_ident!("C{index}")).collect();
-        let written = self.written.then(|| {
-            let builders = format_ident!("{name}Builders");
-            quote! { #row(#builders, #name { #(#names: #types),* }); }
-        });
-        quote! {
-            #[allow(dead_code)]
-            #[derive(Clone, Copy)]
-            struct #name<#(#types),*> { #(#names: #types),* }
-            #written
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! The row at an edge of the chain: which columns it has, and which tokens stand for them.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::connector::plain;
 use crate::diag::{Diags, did_you_mean, one_of};
-use crate::words;
+use crate::{spans, words};
 
 /// An identifier of ours; no identifier of the user's can be the same.
 pub(crate) fn ours(name: &str) -> Ident {
@@ -15,12 +15,18 @@ pub(crate) fn ours(name: &str) -> Ident {
 /// An identifier of ours, blamed on the user's token: rustc joins the spans of an expression, and would otherwise blame
 /// the whole pipeline.
 pub(crate) fn ours_at(name: &str, at: Span) -> Ident {
-    Ident::new(name, Span::mixed_site().located_at(at))
+    Ident::new(name, spans::place(at))
 }
 
-/// The place of our tokens that rustc may blame: at the user's token, resolved where ours are.
-pub(crate) fn place(at: Span) -> Span {
-    Span::mixed_site().located_at(at)
+/// The most parts of a tuple that the runtime knows.
+const PARTS: usize = 12;
+
+/// A tuple of any number of parts, as a value or a pattern: a long one is a tuple of tuples.
+pub(crate) fn tuple(mut parts: Vec<TokenStream>, at: Span) -> TokenStream {
+    while parts.len() > PARTS {
+        parts = parts.chunks(PARTS).map(|parts| quote_spanned! { at => (#(#parts,)*) }).collect();
+    }
+    quote_spanned! { at => (#(#parts,)*) }
 }
 
 /// What rows are at a place in the chain.
@@ -41,6 +47,8 @@ pub(crate) struct Base {
     pub(crate) var: &'static str,
     /// Whether they are a schema's, of which the unused are not read.
     pub(crate) schema: bool,
+    /// The schema's type.
+    pub(crate) of: Option<TokenStream>,
 }
 
 /// The columns at an edge: those made by stages, then those of the base.

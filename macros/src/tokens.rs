@@ -158,6 +158,14 @@ pub(crate) fn split_commas(tokens: &[TokenTree]) -> Vec<&[TokenTree]> {
     pieces
 }
 
+/// A comma with nothing before it.
+pub(crate) fn doubled_comma(tokens: &[TokenTree]) -> Option<&TokenTree> {
+    let alone = tokens.first().filter(|token| is_punct(Some(token), ','));
+    let mut pairs = tokens.windows(2);
+    alone
+        .or_else(|| pairs.find(|pair| pair.iter().all(|token| is_punct(Some(token), ','))).and_then(|pair| pair.last()))
+}
+
 /// The tokens of a group, as a list.
 pub(crate) fn inside(group: &Group) -> Vec<TokenTree> {
     group.stream().into_iter().collect()

@@ -7,24 +7,28 @@ pub use ::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 pub use ::bumpalo::Bump as Arena;
 pub use ::std;
 
+pub use crate::agg::scalar::{Ordered, Scalar};
+pub use crate::agg::state::Required;
 pub use crate::decode::{Fault, Reader};
 pub use crate::operator::key::{Key, KeyRef};
+pub use crate::schema::declared::{Shape, extended, named};
 pub use crate::schema::format::ReadAs;
 pub use crate::schema::kind::{PartitionKey, UnitEnum};
 pub use crate::schema::projection::{Inside, uses};
 pub use crate::schema::row::schema_of;
 pub use crate::schema::text::StringBuilder;
 pub use crate::schema::{
-    Builder, Cell, Column, EventTime, Projection, Row, RowBuilder, Stored, StreamSchema, Value, format,
+    Builder, Cell, Column, EventTime, Lend, Newtype, Projection, Row, RowBuilder, Stored, StreamSchema, Value, format,
 };
 pub use crate::time::Timestamp;
 
 use ::arrow::array::{StringArray, StructArray};
 
 use crate::Pipeline;
+use crate::agg::Update;
 use crate::operator::Window;
-use crate::schema::Rows;
 use crate::schema::kind::Instant;
+use crate::schema::{At, Rows};
 
 /// Reads the value of a field into its place.
 ///
@@ -139,6 +143,91 @@ pub fn canonical_text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&(text.len() as u64).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
 }
+
+/// The value of an expression: itself, or what is in its `Ok`. Which of the two its type says, as the method of a type
+/// goes before that of a trait.
+pub struct Attempt<T>(pub T);
+
+impl<T, E> Attempt<Result<T, E>> {
+    /// The `Ok`.
+    ///
+    /// # Errors
+    /// The `Err`, as a fault.
+    #[inline]
+    pub fn __value(self) -> Result<T, Fault>
+    where
+        E: Reason,
+    {
+        self.0.map_err(Fault::computed)
+    }
+}
+
+/// The value of an expression that is no `Result`.
+pub trait Certain {
+    /// What the expression gives.
+    type Value;
+    /// The value.
+    ///
+    /// # Errors
+    /// None.
+    fn __value(self) -> Result<Self::Value, Fault>;
+}
+
+impl<T> Certain for Attempt<T> {
+    type Value = T;
+    #[inline]
+    fn __value(self) -> Result<T, Fault> {
+        Ok(self.0)
+    }
+}
+
+/// Why an expression has no value.
+#[diagnostic::on_unimplemented(
+    message = "an `Err` of type `{Self}` cannot say what is wrong with a row",
+    label = "this is a `Result` with a `{Self}`",
+    note = "an `Err` sends its row to the policy of `decode`, with its text: implement `Display` for it, or take the value out, as in `.ok()` or `.unwrap_or(..)`"
+)]
+pub trait Reason: std::fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<E: std::fmt::Display> Reason for E {}
+
+/// A Rust value that a pipeline has kept and that is the whole of an expression: `x = {fallback}`. Text and lists are lent,
+/// everything else is cloned.
+pub struct Kept<'k, T>(pub &'k T);
+
+impl<'k, T: Owned> Kept<'k, T> {
+    /// The value as a column has it.
+    #[inline]
+    #[must_use]
+    pub fn __kept(self) -> <T as Lend<'k>>::View
+    where
+        T: Lend<'k>,
+    {
+        self.0.lend()
+    }
+}
+
+/// What a column has a view of. Numbers are not here: a trait would take the type from a literal that has none yet.
+pub trait Owned {}
+
+impl Owned for String {}
+impl Owned for Option<String> {}
+impl<T> Owned for Vec<T> {}
+
+/// A kept value that is cloned.
+pub trait Cloned<T> {
+    /// The clone.
+    fn __kept(self) -> T;
+}
+
+impl<T: Clone> Cloned<T> for Kept<'_, T> {
+    #[inline]
+    fn __kept(self) -> T {
+        self.0.clone()
+    }
+}
+
 /// A Rust value that a pipeline keeps: `{threshold}`.
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be kept in a pipeline",
@@ -153,6 +242,12 @@ impl<T: Clone + Send + Sync + 'static> Capture for T {}
 /// Keeps a Rust value.
 pub fn capture<T: Capture>(value: T) -> T {
     value
+}
+
+/// Adds a row to the accumulator of one aggregate. A call for each, so that rustc blames the one that is wrong.
+#[inline]
+pub fn apply<U: Update>(update: U, state: &mut U::State, at: At) {
+    update.apply(state, at);
 }
 
 /// The items of `explode`, numbered.
@@ -201,10 +296,11 @@ pub fn broken() -> Pipeline {
         .sink(crate::sink::collect())
 }
 
-/// The tokens of a stage that was left out, where an editor finds them.
+/// Code that is left out, unparsed, where its `cfg` does not hold.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __editor {
-    ($($tokens:tt)*) => { { $($tokens)* } };
+macro_rules! __variant {
+    ($($tokens:tt)*) => { $($tokens)* };
 }
-pub use crate::__editor as editor;
+pub use crate::__variant as variant;
+pub use crate::newtype;

@@ -9,6 +9,10 @@ pub mod exactly_once {}
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 
+#[cfg(all(feature = "kinesis", feature = "parquet"))]
+#[doc = include_str!("../docs/kinesis.md")]
+pub mod kinesis {}
+
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 

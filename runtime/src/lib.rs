@@ -60,8 +60,8 @@
 //! |---|---|
 //! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
 //! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage |
-//! | `kinesis` | the source `kinesis`, and a Kinesis server in the process to test against |
-//! | `gzip`, `zstd` | compressed input files |
+//! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
+//! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |
 //! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
 
@@ -71,23 +71,28 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
+#[cfg(feature = "kinesis")]
+pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
+pub mod decimal;
 pub mod decode;
+pub mod encode;
 pub mod engine;
 pub mod error;
 pub mod guide;
 pub mod observe;
 pub mod operator;
-pub mod option;
 pub mod pipeline;
 pub mod prelude;
 pub mod schema;
 pub mod secret;
+pub mod setting;
 pub mod sink;
 pub mod source;
+pub mod stage;
 pub mod state;
 pub mod store;
 pub mod testing;
@@ -95,6 +100,7 @@ pub mod time;
 
 #[cfg(feature = "cli")]
 pub use cli::cli;
+pub use decimal::Decimal;
 pub use error::{Error, Result};
 pub use millstream_macros::{StreamSchema, pipeline};
 pub use pipeline::Pipeline;

@@ -9,4 +9,4 @@ pub use millstream_macros::{StreamSchema, pipeline};
 pub use crate::engine::{Checkpoint, Query, Summary, Trigger};
 pub use crate::sink::Batch;
 pub use crate::time::{Date, Duration, Timestamp, hours, millis, mins, secs};
-pub use crate::{Pipeline, Secret};
+pub use crate::{Decimal, Pipeline, Secret};

@@ -7,6 +7,10 @@ use std::fmt;
 use std::ops::{Add, Sub};
 pub use std::time::Duration;
 
+mod duration;
+
+pub use duration::parse_duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Microseconds in a second.

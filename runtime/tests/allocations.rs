@@ -15,6 +15,8 @@ struct Reading {
     temperature: f64,
     note: Option<String>,
     tags: Vec<String>,
+    price: Decimal<18, 4>,
+    took: Duration,
 }
 
 const KEYS: u64 = 64;
@@ -29,8 +31,9 @@ fn records(minute: u64, rows: u64) -> Vec<Vec<u8>> {
         let note = if row.is_multiple_of(8) { "a \\\"quoted\\\" word" } else { "plain" };
         format!(
             "{{\"device_id\":\"device-{key:06}\",\"ts\":\"2025-01-01T00:{minute:02}:{second:02}Z\",\
-             \"temperature\":{}.5,\"note\":\"{note}\",\"tags\":[\"a\",\"b\"]}}",
+             \"temperature\":{}.5,\"note\":\"{note}\",\"tags\":[\"a\",\"b\"],\"price\":{}.25,\"took\":\"15ms\"}}",
             row % 40,
+            row % 7,
         )
     };
     (0..rows).map(|row| record(row).into_bytes()).collect()
@@ -43,8 +46,11 @@ fn pipeline() -> Pipeline {
         | filter temperature > 5.0 && tags.len() == 2 && note.is_some()
         | watermark 10s
         | group_by { device_id, window = tumbling(1min) }
-        | agg { n = count(), mean = avg(temperature) }
-        | select { device_id, start = window.start, n, mean }
+        | agg {
+            n = count(), mean = avg(temperature), total = sum(price), took = avg(took),
+            cheapest = min_by(temperature, price), prices = max(price)
+        }
+        | select { device_id, start = window.start, n, mean, total, took, cheapest, prices }
         | sink collect()
     }
 }
@@ -84,7 +90,7 @@ fn rows_go_to_a_sink_without_allocations() {
         from memory(["{}"])
         | decode json as Reading
         | filter temperature > 5.0
-        | select { device_id, ts, temperature, note, fahrenheit = temperature * 1.8 + 32.0 }
+        | select { device_id, ts, temperature, note, fahrenheit = temperature * 1.8 + 32.0, price, took }
         | sink collect()
     };
     let mut run = pipeline.test();
@@ -102,5 +108,5 @@ fn rows_go_to_a_sink_without_allocations() {
     // A batch has 8192 rows: its builders, arrays and buffers, five of each at most for every column.
     let batches = (64_000 - 16_000) / 8_192 + 1;
     println!("16000 rows: {few}, 64000 rows: {many}");
-    assert!(many - few <= batches * 25 + PER_CHUNK, "16000 rows: {few} allocations, 64000 rows: {many}");
+    assert!(many - few <= batches * 35 + PER_CHUNK, "16000 rows: {few} allocations, 64000 rows: {many}");
 }

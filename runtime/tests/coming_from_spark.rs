@@ -78,6 +78,30 @@ fn windows() -> [Pipeline; 2] {
     ]
 }
 
+fn groups() -> [Pipeline; 3] {
+    [
+        pipeline! {
+            from kinesis("readings")
+            | decode json as Reading
+            | watermark 10s
+            | group_by { device_id } ttl 1d
+            | agg { n = count() }
+            | sink console() mode = update
+        },
+        pipeline! {
+            from kinesis("readings") | decode json as Reading | agg { n = count() } | sink console() mode = complete
+        },
+        pipeline! {
+            from kinesis("readings")
+            | decode json as Reading
+            | watermark 10s
+            | group_by { country, window = tumbling(1min) } else dead_letter(parquet("out/late"))
+            | agg { n = count() }
+            | sink console()
+        },
+    ]
+}
+
 fn batches() -> Pipeline {
     pipeline! {
         from kinesis("readings")

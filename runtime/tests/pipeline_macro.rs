@@ -110,14 +110,52 @@ fn groups_of_groups() {
         from memory(NONE)
         | decode json as Reading
         | watermark 10s
-        | group_by { device_id, w = tumbling(1min) }
+        | group_by { device_id, w = tumbling(1min) } name "per minute"
         | agg { n = count(), mean = avg(temperature * {factor}) }
         | filter n > {least}
-        | group_by { device = device_id, w = tumbling(1h) }
+        | group_by { device = device_id, w = tumbling(1h) } name "per hour"
         | agg { n = sum(n), best = max(mean), of = count() }
-        | group_by { all = tumbling(w.start, 1d) }
+        | group_by { all = tumbling(w.start, 1d) } name "per day"
         | agg { n = count(), best = max(best * {factor}) }
         | select { n, best, day = all.start.date() }
+        | sink rows
+    };
+}
+
+#[test]
+fn modes_and_groups_without_a_window() {
+    let rows = millstream::sink::collect();
+    let ttl = Duration::from_secs(60);
+    let _ = pipeline! {
+        from memory(NONE) | decode json as Reading | watermark 10s
+        | group_by { device_id } ttl {ttl} else dead_letter(millstream::sink::collect()) name "per device"
+        | agg { n = count(), mean = avg(temperature) }
+        | filter n > 1
+        | sink {rows.clone()}
+    };
+    let _ = pipeline! {
+        from memory(NONE) | decode json as Reading
+        | group_by { ttl = country, never = device_id } ttl never
+        | agg { name = count(), mode = last(temperature) }
+        | sink {rows.clone()} mode = update
+    };
+    let _ = pipeline! {
+        from memory(NONE) | decode json as Reading
+        | group_by { w = tumbling(ts, 1min) }
+        | agg { n = count() }
+        | sink console() mode = complete
+    };
+    let _ = pipeline! {
+        from memory(NONE) | decode text | agg { n = count(), longest = max(line.len() as u64) } name "all lines"
+        | select { .., twice = n * 2 }
+        | sink {rows.clone()} mode = update
+    };
+    let _ = pipeline! { from memory(["a"]) | agg { n = count(), last = last(index) } | sink {rows.clone()} mode = complete };
+    // After groups with a time to live, time is where that has run out.
+    let _ = pipeline! {
+        from memory(NONE) | decode json as Reading | watermark 10s
+        | group_by { device_id } ttl 1h else fail name "visits" | agg { n = count() }
+        | group_by { w = tumbling(1d) } name "per day" | agg { visits = count(), rows = sum(n) }
         | sink rows
     };
 }

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use millstream::checkpoint::Record;
+use serde_json::{Value, json};
 
+use crate::{is_long, seed};
 use input::{Input, MOST_ROWS, Random};
 use output::{Watch, compare_elsewhere, files, read_all};
 use victim::{Start, Victim};
@@ -20,16 +22,22 @@ const LONG: Duration = Duration::from_secs(60);
 
 #[test]
 fn rows_are_there_once_however_often_the_process_is_killed() {
-    kill_often("rows", if is_long() { 600 } else { 40 }, 11);
+    kill_often("rows", if is_long() { 600 } else { 50 }, seed() + 11);
 }
 
 #[test]
 fn windows_are_there_once_however_often_the_process_is_killed() {
-    kill_often("windows", if is_long() { 400 } else { 30 }, 12);
+    kill_often("windows", if is_long() { 400 } else { 30 }, seed() + 12);
 }
 
-fn is_long() -> bool {
-    std::env::var("MILLSTREAM_LONG").is_ok_and(|long| long == "1")
+#[test]
+fn groups_with_a_ttl_are_there_once_however_often_the_process_is_killed() {
+    kill_often("ttl", if is_long() { 400 } else { 20 }, seed() + 13);
+}
+
+#[test]
+fn updates_of_a_token_are_the_same_however_often_the_process_is_killed() {
+    kill_often("update", if is_long() { 400 } else { 20 }, seed() + 14);
 }
 
 fn kill_often(mode: &'static str, asked: usize, seed: u64) {
@@ -79,7 +87,8 @@ fn kill_often(mode: &'static str, asked: usize, seed: u64) {
     );
     assert!(kills >= asked && victim.epoch() > 100);
     assert!(at_work >= kills / 4, "too few kills hit a process at work");
-    assert!(histogram.len() >= 4, "all kills hit the same place");
+    let places = if mode == "update" { 2 } else { 4 };
+    assert!(histogram.len() >= places, "all kills hit the same place");
 }
 
 /// What holds at the end.
@@ -88,28 +97,59 @@ fn check(victim: &mut Victim, input: &Input, mode: &'static str, seen: usize) {
     let Some(Record::Close(close)) = slots.last().map(|slot| &slot.record) else { panic!("the log has no clean end") };
     assert_eq!((close.published_through, &close.error), (Some(victim.epoch()), &None));
     let (rows, account) = input.expected(mode);
-    assert_eq!(seen, rows.len(), "the reader did not see as many rows as there should be");
+    // The reader looks at files; updates go to a function.
+    let files_of_rows = if mode == "update" { 0 } else { rows.len() };
+    assert_eq!(seen, files_of_rows, "the reader did not see as many rows as there should be");
     let last = victim.last.as_ref().unwrap();
     assert!(last.drained);
     for (name, figure) in &account {
         assert_eq!(last.counters.get(name), Some(figure), "the account is wrong in {name}: {:?}", last.counters);
     }
-    same("rows", &read_all(&victim.path("out")), &rows);
+    same("rows", &output(victim, mode), &rows);
     let mut bad = input.bad.clone();
     bad.sort();
-    let mut letters: Vec<String> =
-        read_all(&victim.path("bad")).iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
-    letters.sort();
-    same("dead letters", &letters, &bad);
-    for stage in ["out.stage", "bad.stage"] {
-        let owner = victim.path(stage).join("OWNER");
-        assert_eq!(files(&victim.path(stage)), [owner], "files are left in the stage");
+    let letters = |folder: &str| {
+        let mut letters: Vec<String> =
+            read_all(&victim.path(folder)).iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
+        letters.sort();
+        letters
+    };
+    same("dead letters", &letters("bad"), &bad);
+    if mode == "ttl" {
+        same("late rows", &letters("late"), &input.late());
+    }
+    let outputs: &[&str] = match mode {
+        "ttl" => &["out", "bad", "late"],
+        "update" => &["bad"],
+        _ => &["out", "bad"],
+    };
+    for output in outputs {
+        let stage = victim.path(&format!("{output}.stage"));
+        let left: Vec<_> = std::fs::read_dir(stage).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["OWNER"], "something is left in the stage");
     }
     // Nothing is left to do.
     let (code, errors) = victim.start(Start::new(mode)).end(LONG);
     assert_eq!(code, Some(0), "{errors}");
-    same("rows", &read_all(&victim.path("out")), &rows);
-    compare_elsewhere(victim.folder(), &rows, &bad);
+    same("rows", &output(victim, mode), &rows);
+    if mode != "update" {
+        compare_elsewhere(victim.folder(), &rows, &bad);
+    }
+}
+
+/// The rows that are there at the end: of updates, the last of each key.
+fn output(victim: &Victim, mode: &str) -> Vec<Value> {
+    if mode != "update" {
+        return read_all(&victim.path("out"));
+    }
+    let mut latest = BTreeMap::new();
+    for path in files(&victim.path("updates")).iter().filter(|path| path.extension().is_some()) {
+        let rows: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        latest.extend(rows.into_iter().map(|row| (json!([row[0], row[1]]).to_string(), row)));
+    }
+    let mut rows: Vec<Value> = latest.into_values().collect();
+    output::sort(&mut rows);
+    rows
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &[T], wanted: &[T]) {

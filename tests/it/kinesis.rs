@@ -1,6 +1,9 @@
 //! The main job on Kinesis, killed and resharded: every record counts once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod chain;
+mod checks;
+mod conformance;
 mod job;
 mod output;
 mod service;
@@ -14,7 +17,7 @@ use millstream::{Pipeline, Result, pipeline};
 
 use job::{STREAM, job};
 use output::{Expected, reading, rows, windows};
-use service::{LocalServer, Service};
+use service::{Independent, Service};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const CHUNKS: usize = 8;
@@ -51,9 +54,13 @@ impl Running {
 
 /// Starts a job, once the threads of the one that was killed have let go of the checkpoint.
 fn start(mode: &str, service: &Service, folder: &str) -> Running {
+    start_at(mode, &service.endpoint(), folder)
+}
+
+fn start_at(mode: &str, endpoint: &str, folder: &str) -> Running {
     let begun = Instant::now();
     loop {
-        let running = Running::start(job(mode, &service.endpoint(), folder));
+        let running = Running::start(job(mode, endpoint, folder));
         wait("a start", || running.query.is_finished() || begun.elapsed() > Duration::from_millis(200));
         if !running.query.is_finished() {
             return running;
@@ -102,11 +109,11 @@ fn killed_and_resharded(service: &Service, records: usize) {
     let total = records / CHUNKS * CHUNKS;
     let expected = Expected::of(total);
     let last = start("rows", service, path);
-    wait("every row", || rows(path).len() >= expected.rows.len());
+    wait("every row", || rows(path, "rows").len() >= expected.rows.len());
     last.query.stop();
     let summary = last.end().unwrap();
     assert!(!summary.drained);
-    assert_eq!(rows(path), expected.rows);
+    assert_eq!(rows(path, "rows"), expected.rows);
     finish_windows(service, path, &expected);
     println!("{kills} kills, {total} records, {:?}", begun.elapsed());
 }
@@ -139,8 +146,8 @@ fn the_main_job_killed_and_resharded() {
 
 #[test]
 fn the_main_job_against_an_independent_server() {
-    let Some(server) = LocalServer::start() else { return };
-    killed_and_resharded(&Service::local(server), 2_000);
+    let Some(server) = Independent::kinesis_local() else { return };
+    killed_and_resharded(&Service::there(server), 2_000);
 }
 
 struct Victim(Child);
@@ -168,12 +175,12 @@ fn processes_killed_while_the_stream_is_resharded() {
     service.create(2);
     let (kills, part) = (12, 400);
     for round in 0..kills {
-        let before = rows(path).len();
+        let before = rows(path, "rows").len();
         service.put((round * part..(round + 1) * part).map(reading));
         let mut victims = ["rows", "windows"].map(|mode| Victim::start(mode, &service.endpoint(), path));
         // Some die before their first commit, the others in the middle of their work.
         if round % 3 != 2 {
-            wait("rows", || rows(path).len() > before);
+            wait("rows", || rows(path, "rows").len() > before);
         }
         reshard(&service, round % 6);
         std::thread::sleep(Duration::from_millis(31 * round as u64 % 200));
@@ -183,10 +190,10 @@ fn processes_killed_while_the_stream_is_resharded() {
     }
     let expected = Expected::of(kills * part);
     let last = start("rows", &service, path);
-    wait("every row", || rows(path).len() >= expected.rows.len());
+    wait("every row", || rows(path, "rows").len() >= expected.rows.len());
     last.query.stop();
     last.end().unwrap();
-    assert_eq!(rows(path), expected.rows);
+    assert_eq!(rows(path, "rows"), expected.rows);
     finish_windows(&service, path, &expected);
     println!("{} kills, {} records, {:?}", 2 * kills, kills * part, begun.elapsed());
 }
@@ -210,6 +217,6 @@ fn no_credentials() {
     let error = pipeline.run_blocking().unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("there are no AWS credentials"), "{error}");
-    assert!(error.to_string().contains("AWS_ACCESS_KEY_ID"), "{error}");
+    assert!(error.to_string().contains("tried AWS_ACCESS_KEY_ID of the environment"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }

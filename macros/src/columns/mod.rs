@@ -19,10 +19,12 @@ mod scope;
 mod tests;
 mod words;
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 
 use cursor::Cursor;
 use scope::Scope;
+
+use crate::spans;
 
 /// An expression after the walk.
 pub(crate) struct Walk {
@@ -85,7 +87,7 @@ impl Walker<'_> {
     /// Replaces the escape that comes next.
     fn capture(&mut self, cursor: &mut Cursor, out: &mut TokenStream) {
         let Some(TokenTree::Group(group)) = cursor.next() else { return };
-        let span = Span::mixed_site().located_at(group.span_open());
+        let span = spans::place(group.span_open());
         let ident = Ident::new(&format!("__cap{}", self.next_capture), span);
         *self.next_capture = self.next_capture.saturating_add(1);
         self.captures.push(Capture { tokens: group.stream(), ident: ident.clone() });

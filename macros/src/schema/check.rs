@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Data, DataEnum, DataStruct, DeriveInput, Fields, Ident, LitStr, Path, Type, Visibility};
+use syn::{
+    Attribute, Data, DataEnum, DataStruct, DeriveInput, Fields, FieldsUnnamed, Ident, LitStr, Path, Type, Visibility,
+};
 
 use super::attr::{Attrs, Fallback, Place};
 use crate::diag::Diags;
@@ -14,6 +16,7 @@ use crate::diag::Diags;
 pub(crate) enum Schema {
     Struct(Struct),
     Enum(UnitEnum),
+    Newtype(Newtype),
 }
 
 /// A struct with named fields.
@@ -24,6 +27,12 @@ pub(crate) struct Struct {
     pub(crate) fields: Vec<Field>,
     /// The number of the field that is event time.
     pub(crate) event_time: Option<usize>,
+}
+
+/// A struct around one value.
+pub(crate) struct Newtype {
+    pub(crate) ident: Ident,
+    pub(crate) inner: Box<Type>,
 }
 
 /// One field.
@@ -87,6 +96,9 @@ pub(crate) fn check(diags: &mut Diags, input: DeriveInput) -> Option<Schema> {
     }
     // The faults of the fields are reported even when the whole has one.
     let schema = match input.data {
+        Data::Struct(DataStruct { fields: Fields::Unnamed(fields), .. }) if fields.unnamed.len() == 1 => {
+            newtype(diags, &input.attrs, input.ident, fields).map(Schema::Newtype)
+        }
         Data::Struct(data) => structure(diags, &input.attrs, input.ident, input.vis, data).map(Schema::Struct),
         Data::Enum(data) => enumeration(diags, &input.attrs, input.ident, data).map(Schema::Enum),
         Data::Union(data) => {
@@ -96,6 +108,15 @@ pub(crate) fn check(diags: &mut Diags, input: DeriveInput) -> Option<Schema> {
         }
     };
     schema.filter(|_| !generic)
+}
+
+fn newtype(diags: &mut Diags, attrs: &[Attribute], ident: Ident, fields: FieldsUnnamed) -> Option<Newtype> {
+    let field = fields.unnamed.into_iter().next()?;
+    for attr in attrs.iter().chain(&field.attrs).filter(|attr| attr.path().is_ident("stream")) {
+        let message = format!("`{ident}` is written as its value is, so nothing is said about it here");
+        diags.push(attr, message, "move it to the field whose type it is");
+    }
+    (!reference(diags, &field.ty)).then_some(Newtype { ident, inner: Box::new(field.ty) })
 }
 
 fn structure(
@@ -110,7 +131,11 @@ fn structure(
         Fields::Named(named) if !named.named.is_empty() => named.named,
         Fields::Unnamed(unnamed) => {
             let message = format!("the fields of `{ident}` have no names, which columns need");
-            diags.push(unnamed, message, "name them: `{ device_id: String, .. }`");
+            diags.push(
+                unnamed,
+                message,
+                "name them: `{ device_id: String, .. }`; a struct around one value needs no name",
+            );
             return None;
         }
         Fields::Named(_) | Fields::Unit => {
@@ -155,8 +180,23 @@ fn structure(
 /// Whether the type is spelt like one of Rust's own or ours that are columns. If it is another one of that name, rustc says
 /// more about it than it needs to, and no less.
 fn plain(ty: &Type) -> bool {
-    const PLAIN: [&str; 14] =
-        ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "String", "Timestamp", "Date"];
+    const PLAIN: [&str; 15] = [
+        "bool",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "f32",
+        "f64",
+        "String",
+        "Timestamp",
+        "Date",
+        "Duration",
+    ];
     matches!(ty, Type::Path(path) if PLAIN.iter().any(|plain| path.path.is_ident(plain)))
 }
 

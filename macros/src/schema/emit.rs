@@ -145,6 +145,7 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &
         impl #rt::Stored for #own #bounds {
             type View<'a> = #view<'a>;
             type Builder = #builders;
+            const SHAPE: #rt::Shape = #rt::Shape::Named(<Self as #rt::StreamSchema>::NAME);
             fn data_type() -> #rt::DataType {
                 #rt::DataType::Struct(<#own as #rt::StreamSchema>::fields())
             }
@@ -264,6 +265,7 @@ fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStr
         impl #rt::StreamSchema for #own #bounds {
             const NAME: &'static #rt::std::primitive::str = #name;
             const FIELDS: &'static [&'static #rt::std::primitive::str] = &[#(#columns),*];
+            const SHAPES: &'static [#rt::Shape] = &[#(<#types as #rt::Stored>::SHAPE),*];
             const EVENT_TIME: #rt::std::option::Option<&'static #rt::std::primitive::str> =
                 #rt::std::option::Option::#event_time;
             fn fields() -> #rt::Fields {
@@ -302,6 +304,15 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) 
             #[inline]
             fn settle(self, _: &'a #rt::Arena) -> #view<'b> {
                 self
+            }
+        }
+
+        #[automatically_derived]
+        impl<'a> #rt::Lend<'_> for #view<'a> #bounds {
+            type View = #view<'a>;
+            #[inline]
+            fn lend(&self) -> #view<'a> {
+                *self
             }
         }
 

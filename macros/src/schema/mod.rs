@@ -1,12 +1,13 @@
 //! `#[derive(StreamSchema)]`.
 //!
-//! [`attr`] reads the words of `#[stream(..)]` ([`case`] those of `rename_all`), [`check`] makes a [`check::Schema`] of the whole, [`emit`] and [`unit_enum`]
-//! write the code of a struct and of an enum.
+//! [`attr`] reads the words of `#[stream(..)]` ([`case`] those of `rename_all`), [`check`] makes a [`check::Schema`] of the whole, [`emit`], [`unit_enum`]
+//! and [`newtype`] write the code of a struct, of an enum and of a struct around one value.
 
 mod attr;
 mod case;
 mod check;
 mod emit;
+mod newtype;
 #[cfg(test)]
 mod tests;
 mod unit_enum;
@@ -22,6 +23,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         Ok(input) => match check::check(&mut diags, input) {
             Some(Schema::Struct(schema)) => emit::emit(&schema),
             Some(Schema::Enum(schema)) => unit_enum::emit(&schema),
+            Some(Schema::Newtype(schema)) => newtype::emit(&schema),
             None => TokenStream::new(),
         },
         Err(error) => error.to_compile_error(),

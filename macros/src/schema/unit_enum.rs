@@ -25,6 +25,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
         None => quote!(#rt::std::option::Option::None),
     };
     let expected = if let [only] = wire[..] { format!("`{only}`") } else { format!("one of {}", one_of(&wire)) };
+    let numbers = 0..idents.len();
     let bound = quote!(where for<'__column> #own: #rt::UnitEnum);
     quote! {
         #[allow(dead_code, deprecated, private_bounds, unreachable_patterns, clippy::all, clippy::pedantic)]
@@ -34,6 +35,12 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                     match text {
                         #(#names => #rt::std::option::Option::Some(Self::#idents),)*
                         _ => #known,
+                    }
+                }
+                /// The place among the variants as they are declared, whatever their discriminants are.
+                fn __number(self) -> #rt::std::primitive::usize {
+                    match self {
+                        #(Self::#idents => #numbers,)*
                     }
                 }
                 fn __text(self) -> &'static #rt::std::primitive::str {
@@ -47,6 +54,7 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             impl #rt::Stored for #own #bound {
                 type View<'a> = Self;
                 type Builder = #rt::StringBuilder;
+                const SHAPE: #rt::Shape = #rt::Shape::Named(#rt::std::stringify!(#own));
                 fn data_type() -> #rt::DataType {
                     #rt::DataType::Utf8
                 }
@@ -105,6 +113,15 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
+            impl #rt::Lend<'_> for #own #bound {
+                type View = Self;
+                #[inline]
+                fn lend(&self) -> Self {
+                    *self
+                }
+            }
+
+            #[automatically_derived]
             impl #rt::KeyRef for #own #bound {
                 type Owned = Self;
                 #[inline]
@@ -139,6 +156,36 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                 // The text, not the number: variants may change their order.
                 fn canonical(&self, out: &mut #rt::std::vec::Vec<#rt::std::primitive::u8>) {
                     #rt::canonical_text(self.__text(), out);
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Scalar for #own #bound {
+                type Owned = Self;
+                type Nullness = #rt::Required;
+                #[inline]
+                fn compare(self, kept: &Self) -> #rt::std::cmp::Ordering {
+                    #rt::std::cmp::Ord::cmp(&self.__number(), &kept.__number())
+                }
+                #[inline]
+                fn keep(self, place: &mut #rt::std::option::Option<Self>) {
+                    *place = #rt::std::option::Option::Some(self);
+                }
+                #[inline]
+                fn feed<H: #rt::std::hash::Hasher>(self, hasher: &mut H) {
+                    #rt::std::hash::Hash::hash(&self.__number(), hasher);
+                }
+            }
+
+            #[automatically_derived]
+            impl #rt::Ordered for #own #bound {
+                #[inline]
+                fn compare_kept(&self, other: &Self) -> #rt::std::cmp::Ordering {
+                    #rt::std::cmp::Ord::cmp(&self.__number(), &other.__number())
+                }
+                #[inline]
+                fn feed<H: #rt::std::hash::Hasher>(&self, hasher: &mut H) {
+                    #rt::std::hash::Hash::hash(&self.__number(), hasher);
                 }
             }
 

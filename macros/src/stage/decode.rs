@@ -2,17 +2,19 @@
 //!
 //! The payload is the column `data` of the row so far.
 
-use proc_macro2::{Delimiter, Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
-use super::{Stage, first_or};
+use super::Stage;
+use super::policy::{Policy, policy};
 use crate::ast::nothing_left;
 use crate::connector::Connector;
-use crate::diag::{Diags, did_you_mean, one_of};
+use crate::diag::Diags;
 use crate::paths::{self, Room};
 use crate::plan::{Plan, ours_used};
-use crate::row::{Base, Phase, Row, ours, place};
-use crate::tokens::{Cursor, stream};
+use crate::row::{Base, Phase, Row, ours};
+use crate::spans::place;
+use crate::tokens::{Cursor, stream, text};
 use crate::words;
 
 #[derive(Debug)]
@@ -20,14 +22,6 @@ pub(crate) struct Decode {
     format: Connector,
     schema: Option<TokenStream>,
     policy: Option<Policy>,
-}
-
-/// What becomes of records that cannot be decoded.
-#[derive(Debug)]
-enum Policy {
-    Fail,
-    Skip,
-    DeadLetter(Connector),
 }
 
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Decode> {
@@ -42,42 +36,19 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
         }
         schema = Some(stream(tokens));
     }
+    if schema.is_none()
+        && let Some(TokenTree::Ident(name)) = cursor.peek()
+        && name != words::ELSE
+    {
+        let rest = cursor.rest();
+        diags.push(stream(rest), "no `as` before the type", format!("write `as {}`", text(&stream(rest))));
+    }
     let policy = match cursor.word(words::ELSE) {
         Some(else_word) => Some(policy(else_word, cursor, diags)?),
         None => None,
     };
     nothing_left(cursor, word, diags);
     Some(Decode { format, schema, policy })
-}
-
-fn policy(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Policy> {
-    let at = first_or(cursor, word);
-    let name = cursor.ident().map(ToString::to_string).unwrap_or_default();
-    match name.as_str() {
-        words::FAIL => Some(Policy::Fail),
-        words::SKIP => Some(Policy::Skip),
-        words::DEAD_LETTER => {
-            let Some(group) = cursor.group(Delimiter::Parenthesis) else {
-                diags.push(at, "`dead_letter` needs a sink", "write `else dead_letter(parquet(\"out/bad\"))`");
-                return None;
-            };
-            let tokens = crate::tokens::inside(group);
-            let mut inner = Cursor::new(&tokens);
-            let dead = Ident::new(words::DEAD_LETTER, at.span());
-            let sink = Connector::parse(&mut inner, Room::Sink, &dead, &[], diags)?;
-            nothing_left(&mut inner, &dead, diags);
-            Some(Policy::DeadLetter(sink))
-        }
-        other => {
-            let near = did_you_mean(other, words::POLICIES);
-            let help = "write `else fail`, `else skip` or `else dead_letter(SINK)`";
-            match near {
-                Some(near) => diags.push(at, format!("unknown policy `{other}`; did you mean `{near}`?"), help),
-                None => diags.push(at, format!("`else` needs {}", one_of(words::POLICIES)), help),
-            }
-            None
-        }
-    }
 }
 
 impl Decode {
@@ -95,19 +66,14 @@ impl Decode {
                 quote_spanned! { at => .decode_plain(#format) }
             }
         });
-        plan.chain(match &self.policy {
-            None => TokenStream::new(),
-            Some(Policy::Fail) => quote! { .else_fail() },
-            Some(Policy::Skip) => quote! { .else_skip() },
-            Some(Policy::DeadLetter(sink)) => {
-                let sink = sink.emit();
-                quote! { .else_dead_letter(#sink) }
-            }
-        });
+        plan.chain(self.policy.as_ref().map(|policy| policy.emit("else")).unwrap_or_default());
         let (input, row, some) = (ours("__input"), ours("__row"), paths::some());
         plan.statement(quote! { #input.open(#data); });
         plan.open(quote! { while let #some(#row) = #input.next() });
         plan.phase = Phase::Rows;
-        plan.row = Row { base: Some(Base { var: "__row", schema: self.schema.is_some() }), ..Row::default() };
+        plan.row = Row {
+            base: Some(Base { var: "__row", schema: self.schema.is_some(), of: self.schema.clone() }),
+            ..Row::default()
+        };
     }
 }

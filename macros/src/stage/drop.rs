@@ -17,8 +17,8 @@ pub(crate) struct Drop {
 
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Drop> {
     let list = columns(cursor, word, "drop { a, b }", diags)?;
-    if list.rest {
-        diags.push(word, "`drop` names the columns that go", "write `drop { a, b }`");
+    if let Some(dots) = &list.rest {
+        diags.push(dots, "`drop` names the columns that go", "write `drop { a, b }`");
     }
     for item in &list.items {
         if item.value.is_some() {

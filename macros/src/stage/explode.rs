@@ -8,7 +8,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
 use crate::plan::Plan;
-use crate::row::{Phase, ours, ours_at, place};
+use crate::row::{Phase, ours, ours_at};
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, is_lone};
 use crate::words;
 
@@ -38,13 +39,13 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
 impl Explode {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.line(stage.text());
-        let list = plan.expression(&self.list, diags);
+        let list = plan.expression_of(&self.name, &self.list, diags);
         let items = if self.outer { paths::explode_outer() } else { paths::explode() };
         let number = plan.number();
         let (one, input) = (ours(&format!("__one{number}")), ours_at("__input", self.name.span()));
         let place = place(self.name.span());
-        let items = paths::at(items, stage.word.span());
-        let items = quote_spanned! { crate::row::place(stage.word.span()) => #items(#list) };
+        let items = spans::at(&items, stage.word.span());
+        let items = quote_spanned! { crate::spans::place(stage.word.span()) => #items(#list) };
         let (nth, counter) = (ours(&format!("__nth{number}")), ours("__input"));
         plan.open(quote! { for (#nth, #one) in #items });
         // Before `decode` rows are not counted yet.

@@ -8,7 +8,8 @@ use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths;
 use crate::plan::Plan;
-use crate::row::{Phase, ours, place};
+use crate::row::ours;
+use crate::spans::{self, place};
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
@@ -26,10 +27,9 @@ impl Filter {
         plan.line(stage.text());
         let condition = plan.expression(&self.condition, diags);
         let (input, leave) = (ours("__input"), plan.leave());
-        let (at, predicate) = (place(stage.word.span()), paths::at(paths::predicate(), stage.word.span()));
+        let (at, predicate) = (place(stage.word.span()), spans::at(&paths::predicate(), stage.word.span()));
         let keep = quote_spanned! { at => #predicate(#condition) };
-        // A record that never gets to `decode` is a row all the same.
-        let count = (plan.phase == Phase::Records && plan.decodes).then(|| quote! { #input.undecoded(); });
+        let count = plan.uncounted();
         plan.statement(quote! {
             if !#keep {
                 #count

@@ -10,6 +10,7 @@ use crate::diag::Diags;
 use crate::paths::{self, Room};
 use crate::plan::Plan;
 use crate::row::{Base, Row};
+use crate::spans;
 use crate::tokens::Cursor;
 
 #[derive(Debug)]
@@ -30,7 +31,10 @@ impl From {
     }
 
     pub(super) fn emit(&self, _stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
-        if let Some(name) = self.stream() {
+        // For an editor it may be a source that is not typed to its end.
+        if let Some(name) = self.stream()
+            && !spans::is_editor()
+        {
             diags.push(
                 name,
                 format!("no stream is named `{name}`"),
@@ -44,6 +48,6 @@ impl From {
             let input = crate::row::ours("__input");
             plan.statement(quote! { #input.undecoded(); });
         }
-        plan.row = Row { base: Some(Base { var: "__item", schema: false }), ..Row::default() };
+        plan.row = Row { base: Some(Base { var: "__item", schema: false, of: None }), ..Row::default() };
     }
 }

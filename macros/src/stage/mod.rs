@@ -1,22 +1,23 @@
 //! The stages: a file each, with its grammar, its rule and its code.
 
-mod agg;
+pub(crate) mod agg;
 mod decode;
 mod drop;
 mod explode;
 mod filter;
 mod from;
-mod group_by;
+pub(crate) mod group_by;
+mod policy;
 mod select;
 mod sink;
 mod watermark;
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 
 use crate::diag::{Diags, did_you_mean, one_of};
 use crate::plan::Plan;
 use crate::split::Slice;
-use crate::tokens::{Cursor, is_punct, stream, text};
+use crate::tokens::{Cursor, ends_operand, is_punct, stream, text};
 use crate::words;
 
 /// A stage of the user's.
@@ -83,15 +84,61 @@ stages! {
     SINK Sink sink;
 }
 
-/// Parses a stage; `None` if there is none, which has been said.
-pub(crate) fn parse(slice: Slice, diags: &mut Diags) -> Option<Stage> {
-    let raw = stream(&slice.tokens);
-    let mut cursor = Cursor::new(&slice.tokens);
-    let Some(word) = cursor.ident() else {
-        match (slice.tokens.first(), slice.bar) {
-            (Some(token), _) => {
-                diags.push(token, "a stage begins with its word", format!("write one of {}", one_of(words::STAGES)))
+/// Parses a slice: one stage, or none, which has been said; more where a `|` is missing between them.
+pub(crate) fn parse(slice: Slice, diags: &mut Diags) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    let Slice { bar, tokens } = slice;
+    let mut rest = tokens.as_slice();
+    if let (Some(bar), true) = (bar, is_punct(rest.first(), '>')) {
+        diags.push_at(bar, "`|>` is spelt `|` here", "write `|`");
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    loop {
+        let before = diags.len();
+        let stage = one(bar, rest, diags);
+        // A stage that is whole has no other behind it, so this is looked for in broken ones only.
+        let Some(at) = (diags.len() > before).then(|| next_stage(rest)).flatten() else {
+            stages.extend(stage);
+            return stages;
+        };
+        diags.back_to(before);
+        let (first, second) = rest.split_at(at);
+        stages.extend(one(bar, first, diags));
+        match second {
+            [TokenTree::Punct(_), TokenTree::Punct(_), after @ ..] => {
+                diags.push(stream(second.get(..2).unwrap_or_default()), "`||` does not end a stage", "write `|`");
+                rest = after;
             }
+            _ => {
+                let word = stream(second.get(..1).unwrap_or_default());
+                diags.push(&word, format!("no `|` before `{word}`"), format!("write `| {word}`"));
+                rest = second;
+            }
+        }
+    }
+}
+
+/// Where another stage begins: with its word after an operand, where Rust could not go on, or with `||` before its word.
+fn next_stage(tokens: &[TokenTree]) -> Option<usize> {
+    let word = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Ident(word)) if words::STAGES.iter().any(|stage| word == stage));
+    (1..tokens.len()).find(|at| {
+        let get = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
+        let bars = is_punct(get(0), '|') && is_punct(tokens.get(at + 1), '|') && word(tokens.get(at + 2));
+        // The second token of a stage may be a column of that name.
+        bars || (*at > 1 && word(get(0)) && get(1).is_some_and(ends_operand))
+    })
+}
+
+fn one(bar: Option<Span>, tokens: &[TokenTree], diags: &mut Diags) -> Option<Stage> {
+    let raw = stream(tokens);
+    let mut cursor = Cursor::new(tokens);
+    let Some(word) = cursor.ident() else {
+        match (tokens.first(), bar) {
+            (Some(token), _) => diags.push(
+                token,
+                "a stage begins with its word",
+                format!("write one of {}; bit-or stands inside of `(..)`", one_of(words::STAGES)),
+            ),
             (None, Some(bar)) => diags.push_at(
                 bar,
                 "no stage after this `|`",
@@ -100,8 +147,8 @@ pub(crate) fn parse(slice: Slice, diags: &mut Diags) -> Option<Stage> {
             (None, None) => {}
         }
         // Tokens without a word are kept for editors.
-        let word = Ident::new("_", slice.bar.unwrap_or_else(proc_macro2::Span::call_site));
-        return (!slice.tokens.is_empty()).then_some(Stage { word, raw, kind: Kind::Broken });
+        let word = Ident::new("_", bar.unwrap_or_else(Span::call_site));
+        return (!tokens.is_empty()).then_some(Stage { word, raw, kind: Kind::Broken });
     };
     let before = diags.len();
     let mut kind = known(word, &mut cursor, diags);
@@ -113,8 +160,18 @@ pub(crate) fn parse(slice: Slice, diags: &mut Diags) -> Option<Stage> {
 
 fn unknown(word: &Ident, text: &str, cursor: &mut Cursor<'_>, diags: &mut Diags) {
     let all = one_of(words::STAGES);
-    if let Some((_, ours)) = words::ALIASES.iter().find(|(alias, _)| text.eq_ignore_ascii_case(alias)) {
-        diags.push(word, format!("`{word}` is spelt `{ours}` here"), format!("write `{ours}`"));
+    if let Some((_, message, help)) = words::ELSEWHERE.iter().find(|(other, ..)| words::alike(text, other)) {
+        diags.push(word, message, help);
+    } else if let Some(ours) = spelt(text) {
+        if words::LATER.contains(&ours) {
+            diags.push(
+                word,
+                format!("`{word}` is spelt `{ours}` here, and is not supported yet"),
+                format!("the stages are {all}"),
+            );
+        } else {
+            diags.push(word, format!("`{word}` is spelt `{ours}` here"), format!("write `{ours}`"));
+        }
     } else if words::LATER.contains(&text) {
         diags.push(word, format!("stage `{word}` is not supported yet"), format!("the stages are {all}"));
     } else if is_punct(cursor.peek(), '|') {
@@ -129,8 +186,17 @@ fn unknown(word: &Ident, text: &str, cursor: &mut Cursor<'_>, diags: &mut Diags)
     }
 }
 
+/// What a word of another dialect, or one in capitals, is called here.
+fn spelt(word: &str) -> Option<&'static str> {
+    let own = words::STAGES.iter().chain(words::LATER).find(|ours| words::alike(word, ours) && **ours != word);
+    own.copied().or_else(|| words::ALIASES.iter().find(|(alias, _)| words::alike(word, alias)).map(|(_, ours)| *ours))
+}
+
 /// The stage that a misspelt word, or one of another dialect, stands for.
 fn meant(word: &str) -> Option<&'static str> {
+    if let Some(ours) = spelt(word) {
+        return Some(ours);
+    }
     let aliases = words::ALIASES.iter().map(|(alias, _)| *alias);
     let known: Vec<&'static str> = words::STAGES.iter().copied().chain(aliases).collect();
     let near = did_you_mean(word, &known)?;
@@ -143,9 +209,25 @@ impl Stage {
         text(&self.raw)
     }
 
+    /// Its tokens behind the word.
+    pub(crate) fn rest(&self) -> TokenStream {
+        self.raw.clone().into_iter().skip(usize::from(!self.is_wordless())).collect()
+    }
+
     /// Whether the row is the same after it, so that what follows can be checked although it is broken.
     pub(crate) fn keeps_row(&self) -> bool {
         [words::FILTER, words::WATERMARK].iter().any(|word| self.is(word) || self.stands_for(word))
+    }
+
+    /// Whether it has no word.
+    pub(crate) fn is_wordless(&self) -> bool {
+        self.word == "_"
+    }
+
+    /// Whether its word, right or wrong, is one of a stage.
+    pub(crate) fn is_known(&self) -> bool {
+        let text = self.word.to_string();
+        words::STAGES.contains(&text.as_str()) || meant(&text).is_some()
     }
 
     /// Whether `word` was probably meant.

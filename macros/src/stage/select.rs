@@ -28,7 +28,7 @@ pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) ->
     }
     let declared = declared(cursor, diags);
     nothing_left(cursor, word, diags);
-    Some(Select { rest: list.rest, items, declared })
+    Some(Select { rest: list.rest.is_some(), items, declared })
 }
 
 impl Select {

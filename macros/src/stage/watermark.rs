@@ -1,16 +1,17 @@
 //! `watermark [COL] D`: event time, and how late a row may be.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::Stage;
 use crate::diag::Diags;
 use crate::expression::expression;
-use crate::literal::{Length, length};
+use crate::literal::{Length, is_length, length};
 use crate::paths;
 use crate::plan::{Plan, Time};
-use crate::row::{Phase, ours, ours_at, place};
-use crate::tokens::Cursor;
+use crate::row::{Phase, ours, ours_at};
+use crate::spans::{self, place};
+use crate::tokens::{Cursor, stream};
 
 #[derive(Debug)]
 pub(crate) struct Watermark {
@@ -20,10 +21,27 @@ pub(crate) struct Watermark {
 
 pub(super) fn parse(word: &Ident, cursor: &mut Cursor<'_>, diags: &mut Diags) -> Option<Watermark> {
     let tokens = cursor.rest();
-    let (column, delay) = tokens.split_at(tokens.len().saturating_sub(1));
+    let (column, delay) = parts(tokens);
+    if let ([TokenTree::Literal(_)], [TokenTree::Ident(name)]) = (column, delay)
+        && is_length(column)
+    {
+        let (column, name) = (stream(column), name.to_string());
+        diags.push(delay.first(), "the column comes before the duration", format!("write `watermark {name} {column}`"));
+        return None;
+    }
     let delay = length(delay, word, "watermark 10s", diags)?;
     let column = if column.is_empty() { None } else { Some(expression(column, word, "watermark ts 10s", diags)?) };
     Some(Watermark { column, delay })
+}
+
+/// The column and the duration: the last token is one, or the last two are one in the words of others, `10 seconds`.
+fn parts(tokens: &[TokenTree]) -> (&[TokenTree], &[TokenTree]) {
+    let last = tokens.len().saturating_sub(1);
+    let two = tokens.len().saturating_sub(2);
+    let spelt = tokens.len() > 1
+        && matches!(tokens.get(last), Some(TokenTree::Ident(_)))
+        && tokens.get(two..).is_some_and(is_length);
+    tokens.split_at(if spelt { two } else { last })
 }
 
 impl Watermark {
@@ -34,12 +52,13 @@ impl Watermark {
             None => match &plan.row.base {
                 Some(base) => {
                     let (event_time, row) =
-                        (paths::at(paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
+                        (spans::at(&paths::event_time(), stage.word.span()), ours_at(base.var, stage.word.span()));
                     plan.event_time = true;
                     let at = place(stage.word.span());
                     quote_spanned! { at => #event_time(&#row) }
                 }
-                None if plan.row.unknown => TokenStream::new(),
+                // Behind a group it has been said that it comes too late.
+                None if plan.row.unknown || plan.phase == Phase::Groups => TokenStream::new(),
                 None => {
                     let after = &plan.row.after;
                     diags.push(

@@ -1,11 +1,14 @@
 //! Tests on tokens only: what a text expands to, and what is said about it.
 
 mod errors;
+mod expand;
+mod spans;
 mod truncate;
 
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::emit::expand;
+use crate::words;
 
 /// Pipelines that use every stage.
 const EXAMPLES: &[&str] = &[
@@ -23,7 +26,65 @@ const EXAMPLES: &[&str] = &[
     r#"from {source} | select { data, index } | decode bytes | watermark ts {delay}
     | group_by { k = if a { b } else { c }, w = sliding(ts, 10min, every = 1min) } | agg { n = count_if(x > 1) }
     | group_by { w = tumbling(1h) } | agg { n = sum(n) } | filter matches!(n, 1 | 2) | sink {rows}"#,
+    r#"from memory(x) | decode json as T | watermark 1s
+    | group_by { ttl, name = never } ttl 1h else dead_letter(parquet("out/late")) name "per ttl" | agg { update = last(complete) }
+    | sink s mode = update"#,
+    r#"from memory(x) | decode json as T | agg { n = count() } name "all" | sink s mode = complete"#,
 ];
+
+/// The pipelines in the example programs, each with the file's name.
+fn programs() -> Vec<(String, TokenStream)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        pipelines(tokens(&std::fs::read_to_string(file).unwrap()), &mut |text| found.push((name.clone(), text)));
+    }
+    assert!(found.len() >= 6, "the examples are not where they were");
+    found
+}
+
+/// Every `pipeline! { .. }`, in all depths.
+fn pipelines(tokens: TokenStream, found: &mut impl FnMut(TokenStream)) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    for (index, token) in tokens.iter().enumerate() {
+        let TokenTree::Group(group) = token else { continue };
+        let before = |back: usize| index.checked_sub(back).map(|at| tokens[at].to_string()).unwrap_or_default();
+        if before(1) == "!" && before(2) == "pipeline" {
+            found(group.stream());
+        } else {
+            pipelines(group.stream(), found);
+        }
+    }
+}
+
+/// All texts that the tests take apart.
+fn texts() -> Vec<TokenStream> {
+    EXAMPLES.iter().map(|text| tokens(text)).chain(programs().into_iter().map(|(_, text)| text)).collect()
+}
+
+/// Words of the language, which need not come back.
+fn is_ours(word: &str) -> bool {
+    let ours = [
+        words::AS,
+        words::ELSE,
+        words::LET,
+        words::NAME,
+        words::MODE,
+        words::TTL,
+        words::NEVER,
+        words::OUTER,
+        words::EVERY,
+        words::RECORD,
+    ];
+    words::STAGES.contains(&word)
+        || words::WINDOWS.contains(&word)
+        || words::POLICIES.contains(&word)
+        || words::MODES.contains(&word)
+        || ours.contains(&word)
+}
 
 fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap_or_default()

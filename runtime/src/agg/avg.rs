@@ -1,45 +1,52 @@
 //! `avg(column)`.
 
-use super::number::{FloatSum, Number, Total};
-use super::state::{Add, Nullness, accumulator};
+use bumpalo::Bump;
+
+use super::number::{Number, Total};
+use super::state::{Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
 use crate::schema::At;
 
-/// The arithmetic mean as `f64`; null when all values were.
-pub fn avg<T: Number>(value: T) -> Add<f64, Avg<T::Nullness>> {
-    Add::new(value.to_f64())
+/// The arithmetic mean, as `f64`, of durations a duration (rounded down to microseconds); null when all values were. The
+/// sum it is of is kept exactly but for floats.
+pub fn avg<T>(value: T) -> MeanOf<T> {
+    MeanOf(value)
 }
+
+/// The update of [`avg`].
+#[derive(Debug, Clone, Copy)]
+pub struct MeanOf<T>(T);
 
 accumulator! {
     /// The accumulator of [`avg`].
-    Avg<N: Nullness> {
+    Avg<T: Total, N: Nullness> {
         /// The sum of the values.
-        sum: FloatSum,
+        total: T,
         /// Their number.
         count: u64,
     }
 }
 
-impl<N: Nullness> Update for Add<f64, Avg<N>> {
-    type State = Avg<N>;
+impl<T: Number> Update for MeanOf<T> {
+    type State = Avg<T::Sum, T::Nullness>;
     #[inline]
-    fn apply(self, state: &mut Avg<N>, _at: At) {
-        if let Some(value) = self.value {
-            state.sum.add(value);
+    fn apply(self, state: &mut Self::State, _at: At) {
+        if let Some(value) = self.0.addend() {
+            state.total.add(value);
             state.count += 1;
         }
     }
 }
 
-impl<N: Nullness> Finish for Avg<N> {
-    type Out<'a> = N::Of<f64>;
-    fn finish(&self) -> Result<Self::Out<'_>> {
-        let mean = (self.count > 0).then(|| self.sum.total().map(|sum| sum / self.count as f64)).flatten();
-        N::wrap(mean)
+impl<T: Total, N: Nullness> Finish for Avg<T, N> {
+    const NAME: &'static str = "avg";
+    type Out<'a> = N::Of<T::Mean>;
+    fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Self::Out<'a>> {
+        N::wrap(if self.count > 0 { self.total.mean(self.count) } else { None })
     }
     fn merge(&mut self, other: Self) {
-        self.sum.join(&other.sum);
+        self.total.join(&other.total);
         self.count += other.count;
     }
 }

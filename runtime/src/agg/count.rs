@@ -1,20 +1,26 @@
 //! `count()` and `count_if(condition)`.
 
-use super::state::{Add, accumulator};
+use bumpalo::Bump;
+
+use super::state::accumulator;
 use super::{Finish, Update};
 use crate::Result;
 use crate::schema::At;
 use crate::schema::Predicate;
 
 /// The number of rows, as `i64`.
-pub fn count() -> Add<(), Count> {
-    Add::new(Some(()))
+pub fn count() -> CountIf<bool> {
+    CountIf(true)
 }
 
 /// The number of rows for which the condition holds, as `i64`; null does not hold.
-pub fn count_if<P: Predicate>(condition: P) -> Add<(), Count> {
-    Add::new(condition.keep().then_some(()))
+pub fn count_if<P>(condition: P) -> CountIf<P> {
+    CountIf(condition)
 }
+
+/// The update of [`count`] and [`count_if`].
+#[derive(Debug, Clone, Copy)]
+pub struct CountIf<P>(P);
 
 accumulator! {
     /// The accumulator of [`count`].
@@ -24,17 +30,18 @@ accumulator! {
     }
 }
 
-impl Update for Add<(), Count> {
+impl<P: Predicate> Update for CountIf<P> {
     type State = Count;
     #[inline]
     fn apply(self, state: &mut Count, _at: At) {
-        state.count += i64::from(self.value.is_some());
+        state.count += i64::from(self.0.keep());
     }
 }
 
 impl Finish for Count {
+    const NAME: &'static str = "count";
     type Out<'a> = i64;
-    fn finish(&self) -> Result<i64> {
+    fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<i64> {
         Ok(self.count)
     }
     fn merge(&mut self, other: Self) {

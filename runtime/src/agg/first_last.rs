@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use super::extreme::{Largest, Ordered, Scalar, Side, Smallest};
+use bumpalo::Bump;
+
+use super::scalar::{Largest, Ordered, Scalar, Side, Smallest};
 use super::state::{Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
@@ -10,13 +12,13 @@ use crate::schema::At;
 
 /// The value of the row with the earliest event time; among equal times that of the first partition and record. Nulls are
 /// skipped.
-pub fn first<T: Scalar>(value: T) -> Edge<T, Smallest> {
+pub fn first<T>(value: T) -> Edge<T, Smallest> {
     Edge { value, side: PhantomData }
 }
 
 /// The value of the row with the latest event time; among equal times that of the last partition and record. Nulls are
 /// skipped.
-pub fn last<T: Scalar>(value: T) -> Edge<T, Largest> {
+pub fn last<T>(value: T) -> Edge<T, Largest> {
     Edge { value, side: PhantomData }
 }
 
@@ -42,8 +44,10 @@ accumulator! {
 }
 
 impl<T: Ordered, N: Nullness, S: Side> AtEdge<T, N, S> {
+    /// Whether a later row of this place takes the value's: several rows of one record come in their order.
     fn beaten_by(&self, time: i64, partition: u32, record: u64) -> bool {
-        self.value.is_none() || (time, partition, record).cmp(&(self.time, self.partition, self.record)) == S::BETTER
+        let order = (time, partition, record).cmp(&(self.time, self.partition, self.record));
+        self.value.is_none() || order == S::BETTER || (order.is_eq() && S::BETTER.is_gt())
     }
 }
 
@@ -59,9 +63,10 @@ impl<T: Scalar, S: Side> Update for Edge<T, S> {
 }
 
 impl<T: Ordered, N: Nullness, S: Side> Finish for AtEdge<T, N, S> {
+    const NAME: &'static str = if S::IS_LEAST { "first" } else { "last" };
     type Out<'a> = N::Of<T::View<'a>>;
-    fn finish(&self) -> Result<Self::Out<'_>> {
-        N::wrap(self.value.as_ref().map(T::borrow))
+    fn finish<'a>(&'a self, arena: &'a Bump) -> Result<Self::Out<'a>> {
+        N::wrap(self.value.as_ref().map(|value| value.view(arena)))
     }
     fn merge(&mut self, other: Self) {
         if other.value.is_some() && self.beaten_by(other.time, other.partition, other.record) {

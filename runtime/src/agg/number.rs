@@ -1,9 +1,11 @@
 //! Which columns can be added up.
 
 use super::state::{Nullable, Nullness, Required};
+use crate::decimal::Decimal;
 use crate::schema::Stored;
+use crate::time::{Duration, micros};
 
-/// A number, or an option of one.
+/// A number, a duration, or an option of one.
 #[diagnostic::on_unimplemented(
     message = "this aggregate needs numbers, the column is a `{Self}`",
     label = "this is a `{Self}`",
@@ -14,51 +16,66 @@ pub trait Number: Copy {
     type Nullness: Nullness;
     /// The accumulator of its sum.
     type Sum: Total;
-    /// Its value for averages; `None` when null.
+    /// Its value as a float, a duration's in seconds; `None` when null.
     fn to_f64(self) -> Option<f64>;
-    /// Its value for sums.
+    /// Its value for sums and averages.
     fn addend(self) -> Option<<Self::Sum as Total>::Addend>;
 }
 
-/// How a sum is kept: integers in 128 bits, floats with Neumaier's compensation.
+/// How a sum is kept: integers, decimals and durations exactly, floats with Neumaier's compensation.
 pub trait Total: Stored + Default + Clone + std::fmt::Debug {
     /// What is added.
     type Addend: Copy;
     /// The sum's type.
     type Out: Copy;
+    /// The type of the mean.
+    type Mean: Copy;
+    /// What a sum out of range does not fit into, for a message.
+    const RANGE: &'static str;
     /// Adds a value.
     fn add(&mut self, value: Self::Addend);
     /// Adds another sum.
     fn join(&mut self, other: &Self);
     /// The sum; `None` when it does not fit its type.
     fn total(&self) -> Option<Self::Out>;
+    /// The mean of `count` values, which is not zero; `None` when it does not fit its type.
+    fn mean(&self, count: u64) -> Option<Self::Mean>;
 }
 
 macro_rules! number {
-    ($($type:ty => $sum:ty, $wide:ty;)*) => {$(
-        impl Number for $type {
+    ($([$($param:tt)*] $type:ty => $sum:ty, |$value:ident| $addend:expr, $float:expr;)*) => {$(
+        impl<$($param)*> Number for $type {
             type Nullness = Required;
             type Sum = $sum;
             #[inline]
-            fn to_f64(self) -> Option<f64> { Some(self as f64) }
+            fn to_f64(self) -> Option<f64> { let $value = self; Some($float) }
             #[inline]
-            fn addend(self) -> Option<<$sum as Total>::Addend> { Some(self as $wide) }
+            fn addend(self) -> Option<<$sum as Total>::Addend> { let $value = self; Some($addend) }
         }
-        impl Number for Option<$type> {
+        impl<$($param)*> Number for Option<$type> {
             type Nullness = Nullable;
             type Sum = $sum;
             #[inline]
-            fn to_f64(self) -> Option<f64> { self.map(|value| value as f64) }
+            fn to_f64(self) -> Option<f64> { self.and_then(Number::to_f64) }
             #[inline]
-            fn addend(self) -> Option<<$sum as Total>::Addend> { self.map(|value| value as $wide) }
+            fn addend(self) -> Option<<$sum as Total>::Addend> { self.and_then(Number::addend) }
         }
     )*};
 }
 
 number! {
-    i8 => SignedSum, i64; i16 => SignedSum, i64; i32 => SignedSum, i64; i64 => SignedSum, i64;
-    u8 => UnsignedSum, u64; u16 => UnsignedSum, u64; u32 => UnsignedSum, u64; u64 => UnsignedSum, u64;
-    f32 => FloatSum, f64; f64 => FloatSum, f64;
+    [] i8 => SignedSum, |x| x.into(), x.into();
+    [] i16 => SignedSum, |x| x.into(), x.into();
+    [] i32 => SignedSum, |x| x.into(), x.into();
+    [] i64 => SignedSum, |x| x, x as f64;
+    [] u8 => UnsignedSum, |x| x.into(), x.into();
+    [] u16 => UnsignedSum, |x| x.into(), x.into();
+    [] u32 => UnsignedSum, |x| x.into(), x.into();
+    [] u64 => UnsignedSum, |x| x, x as f64;
+    [] f32 => FloatSum, |x| x.into(), x.into();
+    [] f64 => FloatSum, |x| x, x;
+    [] Duration => DurationSum, |x| x, x.as_secs_f64();
+    [const P: u8, const S: u8] Decimal<P, S> => DecimalSum<Decimal<P, S>>, |x| x.units(), x.to_f64();
 }
 
 /// 128 bits in two columns, as Arrow has no integer that wide.
@@ -75,7 +92,8 @@ macro_rules! integer_sum {
         }
 
         impl $name {
-            fn get(&self) -> $wide {
+            /// The sum in 128 bits.
+            pub(super) fn get(&self) -> $wide {
                 ((i128::from(self.high) << 64) | i128::from(self.low)) as $wide
             }
             fn set(&mut self, value: $wide) {
@@ -87,6 +105,8 @@ macro_rules! integer_sum {
         impl Total for $name {
             type Addend = $narrow;
             type Out = $narrow;
+            type Mean = f64;
+            const RANGE: &'static str = "64 bits";
             #[inline]
             fn add(&mut self, value: $narrow) {
                 // 2^64 rows of the largest value fit.
@@ -97,6 +117,9 @@ macro_rules! integer_sum {
             }
             fn total(&self) -> Option<$narrow> {
                 <$narrow>::try_from(self.get()).ok()
+            }
+            fn mean(&self, count: u64) -> Option<f64> {
+                Some(self.get() as f64 / count as f64)
             }
         }
     };
@@ -119,6 +142,8 @@ super::state::accumulator! {
 impl Total for FloatSum {
     type Addend = f64;
     type Out = f64;
+    type Mean = f64;
+    const RANGE: &'static str = "f64";
     #[inline]
     fn add(&mut self, value: f64) {
         let sum = self.sum + value;
@@ -134,5 +159,110 @@ impl Total for FloatSum {
     }
     fn total(&self) -> Option<f64> {
         Some(self.sum + self.lost)
+    }
+    fn mean(&self, count: u64) -> Option<f64> {
+        Some((self.sum + self.lost) / count as f64)
+    }
+}
+
+super::state::accumulator! {
+    /// The sum of durations, of their microseconds.
+    DurationSum<> {
+        /// Microseconds.
+        micros: UnsignedSum,
+    }
+}
+
+/// A number of microseconds that a column can hold.
+fn duration(micros: u128) -> Option<Duration> {
+    i64::try_from(micros).ok().map(|micros| Duration::from_micros(micros.unsigned_abs()))
+}
+
+impl Total for DurationSum {
+    type Addend = Duration;
+    type Out = Duration;
+    type Mean = Duration;
+    const RANGE: &'static str = "a duration";
+    #[inline]
+    fn add(&mut self, value: Duration) {
+        self.micros.add(micros(value).unsigned_abs());
+    }
+    fn join(&mut self, other: &Self) {
+        self.micros.join(&other.micros);
+    }
+    fn total(&self) -> Option<Duration> {
+        duration(self.micros.get())
+    }
+    fn mean(&self, count: u64) -> Option<Duration> {
+        duration(self.micros.get() / u128::from(count))
+    }
+}
+
+/// The type of a column of decimals.
+pub trait FixedPoint: Stored + Clone + std::fmt::Debug {
+    /// The type of its sums, with as many places.
+    type Sum: Copy;
+    /// A sum of so many units.
+    fn sum(units: i128) -> Option<Self::Sum>;
+    /// Units as a number.
+    fn float(units: f64) -> f64;
+}
+
+impl<const P: u8, const S: u8> FixedPoint for Decimal<P, S> {
+    type Sum = Decimal<38, S>;
+    fn sum(units: i128) -> Option<Self::Sum> {
+        Decimal::from_units(units)
+    }
+    fn float(units: f64) -> f64 {
+        units / 10f64.powi(i32::from(S))
+    }
+}
+
+super::state::accumulator! {
+    /// The sum of decimals, exactly: two of them may be beyond 128 bits and the sum of all not, so the halves are summed
+    /// apart.
+    DecimalSum<T: FixedPoint> {
+        /// The sum of the upper halves, which have the sign.
+        high: SignedSum,
+        /// The sum of the lower halves.
+        low: UnsignedSum,
+    }
+}
+
+impl<T: FixedPoint> DecimalSum<T> {
+    /// The units, as the part above the lowest 64 bits and these.
+    fn units(&self) -> (i128, u64) {
+        let low = self.low.get();
+        // 2^64 rows of the largest value fit.
+        (self.high.get().wrapping_add((low >> 64) as i128), low as u64)
+    }
+}
+
+impl<T: FixedPoint> Total for DecimalSum<T> {
+    /// Units of the last place.
+    type Addend = i128;
+    type Out = T::Sum;
+    type Mean = f64;
+    const RANGE: &'static str = "38 digits";
+    #[inline]
+    fn add(&mut self, value: i128) {
+        self.high.add((value >> 64) as i64);
+        self.low.add(value as u64);
+    }
+    fn join(&mut self, other: &Self) {
+        self.high.join(&other.high);
+        self.low.join(&other.low);
+    }
+    fn total(&self) -> Option<T::Sum> {
+        let (high, low) = self.units();
+        i64::try_from(high).ok().and_then(|high| T::sum((i128::from(high) << 64) | i128::from(low)))
+    }
+    fn mean(&self, count: u64) -> Option<f64> {
+        let (high, low) = self.units();
+        let units = match i64::try_from(high) {
+            Ok(high) => ((i128::from(high) << 64) | i128::from(low)) as f64,
+            Err(_) => high as f64 * 2f64.powi(64) + low as f64,
+        };
+        Some(T::float(units / count as f64))
     }
 }

@@ -93,6 +93,8 @@ pub(crate) use accumulator;
 pub trait Nullness: Send + Sync + Clone + std::fmt::Debug + 'static {
     /// The result of type `T`, or an option of it.
     type Of<T: Copy>: Copy;
+    /// That of two inputs: null when one of them is.
+    type Or<N: Nullness>: Nullness;
     /// Gives the result.
     ///
     /// # Errors
@@ -110,6 +112,7 @@ pub struct Nullable;
 
 impl Nullness for Required {
     type Of<T: Copy> = T;
+    type Or<N: Nullness> = N;
     fn wrap<T: Copy>(value: Option<T>) -> Result<T> {
         value.ok_or_else(|| {
             Error::new(Kind::Internal, "an aggregate has no value though its input is never null")
@@ -120,20 +123,8 @@ impl Nullness for Required {
 
 impl Nullness for Nullable {
     type Of<T: Copy> = Option<T>;
+    type Or<N: Nullness> = Nullable;
     fn wrap<T: Copy>(value: Option<T>) -> Result<Option<T>> {
         Ok(value)
-    }
-}
-
-/// The update of an accumulator of the type `S` by a value that may be absent.
-#[derive(Debug, Clone, Copy)]
-pub struct Add<V, S> {
-    pub(crate) value: Option<V>,
-    pub(crate) state: std::marker::PhantomData<fn() -> S>,
-}
-
-impl<V, S> Add<V, S> {
-    pub(crate) fn new(value: Option<V>) -> Self {
-        Self { value, state: std::marker::PhantomData }
     }
 }

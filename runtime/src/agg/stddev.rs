@@ -1,19 +1,26 @@
 //! `stddev(column)`.
 
+use bumpalo::Bump;
+
 use super::number::Number;
-use super::state::{Add, Nullable, accumulator};
+use super::state::accumulator;
 use super::{Finish, Update};
 use crate::Result;
 use crate::schema::At;
 
-/// The sample standard deviation (divided by n - 1) as `Option<f64>`: null for fewer than two values.
+/// The sample standard deviation (divided by n - 1) as `Option<f64>`, of durations in seconds: null for fewer than two
+/// values.
 ///
 /// By B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products" (1962), merged by
 /// T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"
 /// (1979).
-pub fn stddev<T: Number>(value: T) -> Add<f64, Stddev> {
-    Add::new(value.to_f64())
+pub fn stddev<T>(value: T) -> DeviationOf<T> {
+    DeviationOf(value)
 }
+
+/// The update of [`stddev`].
+#[derive(Debug, Clone, Copy)]
+pub struct DeviationOf<T>(T);
 
 accumulator! {
     /// The accumulator of [`stddev`].
@@ -27,11 +34,11 @@ accumulator! {
     }
 }
 
-impl Update for Add<f64, Stddev> {
+impl<T: Number> Update for DeviationOf<T> {
     type State = Stddev;
     #[inline]
     fn apply(self, state: &mut Stddev, _at: At) {
-        if let Some(value) = self.value {
+        if let Some(value) = self.0.to_f64() {
             state.count += 1;
             let delta = value - state.mean;
             state.mean += delta / state.count as f64;
@@ -41,8 +48,9 @@ impl Update for Add<f64, Stddev> {
 }
 
 impl Finish for Stddev {
-    type Out<'a> = <Nullable as super::state::Nullness>::Of<f64>;
-    fn finish(&self) -> Result<Option<f64>> {
+    const NAME: &'static str = "stddev";
+    type Out<'a> = Option<f64>;
+    fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Option<f64>> {
         Ok((self.count > 1).then(|| (self.squares / (self.count - 1) as f64).sqrt()))
     }
     fn merge(&mut self, other: Self) {
@@ -76,6 +84,6 @@ mod tests {
         let mut merged = Stddev::default();
         merged.merge(some.clone());
         merged.merge(Stddev::default());
-        assert_eq!((merged.finish().ok(), merged.mean), (Some(Some(0.0)), some.mean));
+        assert_eq!((merged.finish(&Bump::new()).ok(), merged.mean), (Some(Some(0.0)), some.mean));
     }
 }

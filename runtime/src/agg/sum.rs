@@ -1,20 +1,24 @@
 //! `sum(column)`.
 
+use bumpalo::Bump;
+
 use super::number::{Number, Total};
-use super::state::{Add, Nullness, accumulator};
+use super::state::{Nullness, accumulator};
 use super::{Finish, Update};
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::schema::At;
 
-/// The sum: `i64` of signed integers, `u64` of unsigned ones, `f64` of floats; null when all values were. An integer sum
-/// out of range is an error, never a wrapped number; a sum of floats depends on the order by no more than the last bits.
-pub fn sum<T: Number>(value: T) -> AddTo<T> {
-    Add::new(value.addend())
+/// The sum: `i64` of signed integers, `u64` of unsigned ones, `f64` of floats, [`Decimal<38, S>`](crate::Decimal) of
+/// decimals with `S` places, a duration of durations; null when all values were. A sum out of range is an error, never a
+/// wrapped number, and only the end result counts; a sum of floats depends on the order by no more than the last bits.
+pub fn sum<T>(value: T) -> SumOf<T> {
+    SumOf(value)
 }
 
-/// The update of [`sum`] by a column of type `T`.
-pub type AddTo<T> = Add<<<T as Number>::Sum as Total>::Addend, Sum<<T as Number>::Sum, <T as Number>::Nullness>>;
+/// The update of [`sum`].
+#[derive(Debug, Clone, Copy)]
+pub struct SumOf<T>(T);
 
 accumulator! {
     /// The accumulator of [`sum`].
@@ -26,11 +30,11 @@ accumulator! {
     }
 }
 
-impl<T: Total, N: Nullness> Update for Add<T::Addend, Sum<T, N>> {
-    type State = Sum<T, N>;
+impl<T: Number> Update for SumOf<T> {
+    type State = Sum<T::Sum, T::Nullness>;
     #[inline]
-    fn apply(self, state: &mut Sum<T, N>, _at: At) {
-        if let Some(value) = self.value {
+    fn apply(self, state: &mut Self::State, _at: At) {
+        if let Some(value) = self.0.addend() {
             state.total.add(value);
             state.some = true;
         }
@@ -38,14 +42,15 @@ impl<T: Total, N: Nullness> Update for Add<T::Addend, Sum<T, N>> {
 }
 
 impl<T: Total, N: Nullness> Finish for Sum<T, N> {
+    const NAME: &'static str = "sum";
     type Out<'a> = N::Of<T::Out>;
-    fn finish(&self) -> Result<Self::Out<'_>> {
+    fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Self::Out<'a>> {
         let total = match self.total.total() {
             _ if !self.some => None,
             Some(total) => Some(total),
             None => {
-                return Err(Error::new(Kind::Data, "a sum of integers is out of the range of 64 bits")
-                    .help("sum a float instead: `sum(x as f64)`"));
+                return Err(Error::new(Kind::Data, format!("a sum is out of the range of {}", T::RANGE))
+                    .help("sum a float instead: `sum(x as f64)`, or `sum(x.to_f64())` of a decimal"));
             }
         };
         N::wrap(total)

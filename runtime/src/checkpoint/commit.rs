@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::record::{Close, Commit, Record, Start, StateFile};
-use super::{Checkpoint, Head, Published, fence, lock, publish, retain};
+use super::{Checkpoint, Head, Published, fence, lock, publish, retain, stage};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Store, parent};
 
@@ -113,6 +113,8 @@ impl Checkpoint {
                 format!("epoch {epoch} is to be published before the checkpoint is closed"),
             ));
         }
+        // Nothing is staged any more, so an empty folder is all that this generation may have left.
+        self.sinks.values().try_for_each(|sink| stage::remove_empty(sink, self.generation()))?;
         self.end(None)
     }
 

@@ -49,7 +49,7 @@ pub use collect::Collected;
 pub use identity::{Identity, Instance, KEY_GROUPS};
 pub use log::Log;
 pub use open::last_descriptor;
-pub use options::{OpenOptions, Retention};
+pub use options::{OpenOptions, Retention, check_filesystem, check_places};
 pub use publish::Published;
 pub use record::{
     Close, Commit, Open, OperatorFiles, OutboxFile, OutputFile, PartitionPosition, PartitionState, Record,

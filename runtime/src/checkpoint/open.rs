@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::history::History;
 use super::identity::{Identity, PLAN, read_plan, write_plan};
 use super::log::{Author, Claimed, FLOOR, LOG, Log, Tail};
+use super::options::{check_filesystem, check_places};
 use super::record::{Close, Open, Record, Writer};
 use super::{Checkpoint, Head, OpenOptions, Opened, Progress, Published, STATE, fence, publish, stage};
 use crate::error::{Error, Kind, Result};
@@ -32,7 +33,10 @@ impl Checkpoint {
     /// * [`Kind::CrashLoop`]: the last starts of this build ended without a commit.
     /// * [`Kind::Io`]: a slot is corrupt, a committed file is gone, or a call failed.
     pub fn open(options: OpenOptions, compare: impl Fn(&Value, &Value) -> Result<()>) -> Result<Opened> {
-        options.check_places()?;
+        check_places(Some(&options.root), &options.sinks)?;
+        if !options.allow_network_filesystem {
+            check_filesystem(&options.root)?;
+        }
         let store = options.open_root()?;
         let held = super::lock::take(store.as_ref(), &options.instance)?;
         store.probe("")?;

@@ -1,14 +1,14 @@
 //! What a checkpoint is opened with.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::identity::{Instance, KEY_GROUPS};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Durability, Place, Store};
+use crate::store::{Durability, Place, Store, network_filesystem};
 
 /// What a checkpoint is opened with.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct OpenOptions {
     pub key_groups: u16,
     /// Start even if the last starts ended without a commit.
     pub ignore_crash_loop: bool,
+    /// Take a checkpoint on a network file system all the same.
+    pub allow_network_filesystem: bool,
     /// How much of the log is kept.
     pub retention: Retention,
 }
@@ -50,6 +52,7 @@ impl OpenOptions {
             instance,
             key_groups: KEY_GROUPS,
             ignore_crash_loop: false,
+            allow_network_filesystem: false,
             retention: Retention::default(),
         }
     }
@@ -64,44 +67,64 @@ impl OpenOptions {
     pub(super) fn open_root(&self) -> Result<Arc<dyn Store>> {
         self.root.open(self.durability)
     }
+}
 
-    /// Refuses folders that would get into each other's way. Touches nothing.
-    pub(super) fn check_places(&self) -> Result<()> {
-        let refuse = |what: String, help: &str| Err(Error::new(Kind::Config, what).help(help));
-        let own = |help| format!("give {help} a folder of its own");
-        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        for (id, place) in &self.sinks {
-            let name = place.name()?;
-            if let Some(other) = seen.insert(name.clone(), id) {
-                return refuse(
-                    format!("the sinks `{other}` and `{id}` write to one folder `{name}`"),
-                    &own("each sink"),
-                );
-            }
-            let lies_in = |inner: &str, outer: &str| {
-                let inner = std::path::Path::new(inner);
-                inner.starts_with(outer) || inner.starts_with(format!("{outer}.stage"))
-            };
-            let nested = |other: &&String| **other != name && (lies_in(other, &name) || lies_in(&name, other));
-            if let Some(other) = seen.keys().find(nested) {
-                return refuse(
-                    // A reader of the one would find rows, and unfinished files, of the other.
-                    format!("the outputs `{other}` and `{name}` lie in each other"),
-                    &own("each sink"),
-                );
-            }
-            let root = self.root.name()?;
-            let inside = |inner: &str, outer: &str| std::path::Path::new(inner).starts_with(outer);
-            if inside(&root, &name) || inside(&name, &root) || inside(&root, &format!("{name}.stage")) {
-                return refuse(
-                    format!("the checkpoint `{root}` and the output `{name}` of sink `{id}` lie in each other"),
-                    // A reader of the output would find state files, and read them as rows.
-                    &own("the checkpoint"),
-                );
-            }
+/// Refuses a folder for a checkpoint that is on a network file system. Touches nothing.
+///
+/// # Errors
+///
+/// [`Kind::Config`], with the folder.
+pub fn check_filesystem(root: &Place) -> Result<()> {
+    let Place::Local(path) = root else { return Ok(()) };
+    let Some(kind) = network_filesystem(path)? else { return Ok(()) };
+    Err(Error::new(
+        Kind::Config,
+        format!(
+            "the checkpoint `{}` is on a network file system ({kind}), where a lock, a link or a sync may not hold what a \
+             commit needs",
+            path.display()
+        ),
+    )
+    .help(
+        "put it, and the outputs, on a local disk; or add `.allow_network_filesystem()` if this one is known to lock, \
+         link and sync as a local disk does",
+    ))
+}
+
+/// Refuses folders that would get into each other's way: `root` is that of the checkpoint, if there is one. Touches
+/// nothing.
+///
+/// # Errors
+///
+/// [`Kind::Config`], with the folders.
+pub fn check_places(root: Option<&Place>, sinks: &BTreeMap<String, Place>) -> Result<()> {
+    let refuse =
+        |what: String, help: &str| Err(Error::new(Kind::Config, what).help(format!("give {help} a folder of its own")));
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (id, place) in sinks {
+        let name = place.name()?;
+        if let Some(other) = seen.insert(name.clone(), id) {
+            return refuse(format!("the sinks `{other}` and `{id}` write to one folder `{name}`"), "each sink");
         }
-        Ok(())
+        let lies_in = |inner: &str, outer: &str| {
+            let inner = Path::new(inner);
+            inner.starts_with(outer) || inner.starts_with(format!("{outer}.stage"))
+        };
+        let nested = |other: &&String| **other != name && (lies_in(other, &name) || lies_in(&name, other));
+        if let Some(other) = seen.keys().find(nested) {
+            // A reader of the one would find rows, and unfinished files, of the other.
+            return refuse(format!("the outputs `{other}` and `{name}` lie in each other"), "each sink");
+        }
+        let Some(root) = root.map(Place::name).transpose()? else { continue };
+        if lies_in(&root, &name) || Path::new(&name).starts_with(&root) {
+            // A reader of the output would find state files, and read them as rows.
+            return refuse(
+                format!("the checkpoint `{root}` and the output `{name}` of sink `{id}` lie in each other"),
+                "the checkpoint",
+            );
+        }
     }
+    Ok(())
 }
 
 /// How much of the log is kept for people and for late readers.

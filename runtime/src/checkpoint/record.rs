@@ -142,8 +142,8 @@ pub struct SourcePositions {
 /// How far one partition was read.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PartitionPosition {
-    /// Where the epoch began.
-    #[serde(default)]
+    /// Where the epoch began; absent for a partition that had ended before.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub from: Value,
     /// Where it ended, and the next begins.
     #[serde(default)]
@@ -167,7 +167,7 @@ pub struct PartitionPosition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms_behind: Option<u64>,
     /// It does not hold back the watermark.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub idle: bool,
 }
 

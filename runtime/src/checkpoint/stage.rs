@@ -110,6 +110,11 @@ pub(super) fn clean(sink: &SinkRoot, generation: u64) -> Result<()> {
     clean_temporary(store, &stage)
 }
 
+/// Removes the folder of a generation that has ended, unless there is something in it.
+pub(super) fn remove_empty(sink: &SinkRoot, generation: u64) -> Result<()> {
+    sink.store().remove_empty_dir(&sink.stage_path(&format!("g{generation}"))).map(drop)
+}
+
 /// Deletes what a process left that died while it made a small file.
 pub(super) fn clean_temporary(store: &dyn Store, dir: &str) -> Result<()> {
     for entry in store.list(dir)?.iter().filter(|entry| !entry.is_dir && entry.name.starts_with(".tmp-")) {

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # use millstream::prelude::*;
-//! # fn pipeline() -> Pipeline { unimplemented!() }
+//! # fn pipeline() -> Pipeline { pipeline! { from rate(10) | sink console() } }
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::process::ExitCode {
 //!     millstream::cli(pipeline()).await
@@ -22,10 +22,10 @@
 //! |---|---|---|
 //! | 0 | the input has ended, or the pipeline was asked to stop | |
 //! | 64 | the command line is wrong | no |
-//! | 65 | a record cannot be decoded or computed | no, mend it or choose a policy |
+//! | 65 | a record cannot be decoded or computed, or a row is late, and the policy is `fail` | no, mend it or choose a policy |
 //! | 69 | a service could not be reached in time | yes |
 //! | 70 | data was lost before it was read, or a bug | no |
-//! | 71 | state has grown over its budget | no |
+//! | 71 | kept for a budget of state, which is not there yet | no |
 //! | 73 | the output cannot be written | no |
 //! | 74 | a disk failed, or a file is corrupt | no |
 //! | 75 | another instance is running | yes, later |
@@ -161,7 +161,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
         }
         Command::Preview { records, rows } => {
             pipeline.plan.sink = std::sync::Arc::new(sink::console().limit(rows));
-            pipeline.plan.dead_letters = pipeline.plan.dead_letters.map(|_| std::sync::Arc::new(sink::collect()) as _);
+            for letters in [&mut pipeline.plan.dead_letters, &mut pipeline.plan.late_letters].into_iter().flatten() {
+                *letters = std::sync::Arc::new(sink::collect());
+            }
             let preview = pipeline.checkpoint(Checkpoint::none()).trigger(Trigger::Once).max_rows_per_epoch(records);
             let summary = preview.progress_line(false).run().await?;
             eprintln!("{summary}");

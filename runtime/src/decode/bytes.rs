@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 
-use super::{Decoder, Fault, PlainFormat};
+use super::{Decoder, Fault, PlainFormat, once};
 
 /// Records stay the bytes they are; the row has one column, `data`.
 #[must_use]
@@ -20,6 +20,8 @@ pub struct Data<'a> {
     /// The payload.
     pub data: &'a [u8],
 }
+
+crate::row!(DataBuilders, Data<'_> { data: Vec<u8> });
 
 impl PlainFormat for Bytes {
     type Decoder = Self;
@@ -43,10 +45,6 @@ impl Decoder for Bytes {
         _arena: &'a Bump,
         (): &mut (),
     ) -> Result<Option<Data<'a>>, Fault> {
-        if *at > 0 {
-            return Ok(None);
-        }
-        *at = payload.len() + 1;
-        Ok(Some(Data { data: payload }))
+        once(payload, at, |data| Ok(Data { data }))
     }
 }

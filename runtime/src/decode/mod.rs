@@ -6,6 +6,8 @@
 
 pub mod bytes;
 pub mod json;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+mod packed;
 pub mod text;
 
 pub use bumpalo::Bump as Arena;
@@ -20,21 +22,89 @@ use crate::source::Chunk;
 
 /// Turns payloads into rows.
 ///
-/// The engine calls [`Self::prepare`] once per chunk and [`Self::next`] for each payload until it gives no more rows.
+/// A format with rows of its own is a function, a [`PlainFormat`], its row and its decoder:
+///
+/// ```
+/// use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat, once};
+///
+/// /// `decode pair`: a record is `NAME=VALUE`.
+/// pub fn pair() -> Pair {
+///     Pair
+/// }
+///
+/// pub struct Pair;
+///
+/// #[derive(Clone, Copy)]
+/// pub struct NameAndValue<'a> {
+///     pub name: &'a str,
+///     pub value: f64,
+/// }
+/// millstream::row!(PairBuilders, NameAndValue<'_> { name: String, value: f64 });
+///
+/// impl PlainFormat for Pair {
+///     type Decoder = Self;
+///     fn decoder(self) -> Self {
+///         self
+///     }
+///     fn describe(&self) -> String {
+///         "pair".to_owned()
+///     }
+/// }
+///
+/// impl Decoder for Pair {
+///     type Row<'a> = NameAndValue<'a>;
+///     type Scratch = ();
+///     fn next<'a>(
+///         &self,
+///         payload: &'a [u8],
+///         at: &mut usize,
+///         _arena: &'a Arena,
+///         (): &mut (),
+///     ) -> Result<Option<NameAndValue<'a>>, Fault> {
+///         once(payload, at, |payload| {
+///             let text = std::str::from_utf8(payload).ok();
+///             let pair = text.and_then(|text| text.split_once('='));
+///             let row = pair.and_then(|(name, value)| Some(NameAndValue { name, value: value.parse().ok()? }));
+///             row.ok_or_else(|| Fault::new("PAIR", 0, "NAME=VALUE", Found::Type("something else")))
+///         })
+///     }
+/// }
+/// # use millstream::prelude::*;
+/// let pipeline = pipeline! { from memory(["a=1"]) | decode pair | filter value > 0.0 | sink collect() };
+/// assert_eq!(pipeline.run_blocking()?.rows.rows, 1);
+/// # Ok::<(), millstream::Error>(())
+/// ```
+///
+/// The engine calls [`Self::prepare`] once per chunk, [`Self::unpack`] for each payload, and [`Self::next`] until it gives no
+/// more rows.
 pub trait Decoder: Send + Sync + 'static {
     /// The row.
     type Row<'a>: Copy;
     /// What is kept between records and chunks, such as an index of the chunk.
     type Scratch: Default + Send;
+    /// Whether a payload goes on behind a fault: `at` is then behind what is given up, and only that is a dead letter.
+    /// Otherwise the whole payload is.
+    const RESUMES: bool = false;
 
     /// Looks at a whole chunk before its records are decoded.
     fn prepare(&self, _chunk: &Chunk, _scratch: &mut Self::Scratch) {}
+
+    /// Makes of a record's payload what [`Self::next`] is to read, such as by unpacking it; by default the payload itself.
+    /// What it makes lives in the arena.
+    ///
+    /// # Errors
+    /// The payload is not what the format says.
+    #[inline]
+    fn unpack<'a>(&self, payload: &'a [u8], _arena: &'a Bump, _scratch: &mut Self::Scratch) -> Result<&'a [u8], Fault> {
+        Ok(payload)
+    }
 
     /// The next row of `payload`, which starts at byte `at` and is moved behind it; `None` after the last one. What
     /// cannot point into the payload lives in the arena.
     ///
     /// # Errors
-    /// The payload is not what the format or the schema says. The rest of it is given up.
+    /// The payload is not what the format or the schema says. The rest of it is given up, unless the format
+    /// [resumes](Self::RESUMES).
     fn next<'a>(
         &self,
         payload: &'a [u8],
@@ -42,6 +112,24 @@ pub trait Decoder: Send + Sync + 'static {
         arena: &'a Bump,
         scratch: &mut Self::Scratch,
     ) -> Result<Option<Self::Row<'a>>, Fault>;
+}
+
+/// The row of a payload that is one: what `row` makes of it, and then nothing more.
+///
+/// # Errors
+/// Those of `row`.
+#[inline]
+pub fn once<'a, R>(
+    payload: &'a [u8],
+    at: &mut usize,
+    row: impl FnOnce(&'a [u8]) -> Result<R, Fault>,
+) -> Result<Option<R>, Fault> {
+    if *at > 0 {
+        return Ok(None);
+    }
+    // A payload may be empty, and is one row all the same.
+    *at = payload.len() + 1;
+    row(payload).map(Some)
 }
 
 /// A format whose rows are of a schema: `decode json as Reading`.

@@ -2,7 +2,7 @@
 
 use bumpalo::Bump;
 
-use super::{Decoder, Fault, Found, PlainFormat};
+use super::{Decoder, Fault, Found, PlainFormat, once};
 
 /// Records are UTF-8 text; the row has one column, `line`.
 #[must_use]
@@ -20,6 +20,8 @@ pub struct Line<'a> {
     /// The record without its line break.
     pub line: &'a str,
 }
+
+crate::row!(LineBuilders, Line<'_> { line: String });
 
 impl PlainFormat for Text {
     type Decoder = Self;
@@ -43,18 +45,13 @@ impl Decoder for Text {
         _arena: &'a Bump,
         (): &mut (),
     ) -> Result<Option<Line<'a>>, Fault> {
-        if *at > 0 {
-            return Ok(None);
-        }
-        // A payload may be empty, and is one row all the same.
-        *at = payload.len() + 1;
-        match std::str::from_utf8(payload) {
-            Ok(line) => Ok(Some(Line { line })),
+        once(payload, at, |payload| match std::str::from_utf8(payload) {
+            Ok(line) => Ok(Line { line }),
             Err(error) => {
                 let at = error.valid_up_to();
                 let byte = payload.get(at).copied().unwrap_or_default();
                 Err(Fault::new("UTF8", at, "UTF-8 text", Found::Byte(byte)))
             }
-        }
+        })
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 use serde_json::Value;
 
-use super::commit::EpochWork;
-use super::ledger::Slot;
+use super::commit::{EpochWork, Found};
+use super::ledger::{Slot, sink_id};
 use super::worker::StateBatch;
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
@@ -41,25 +41,8 @@ pub(super) struct Book {
     outbox: BTreeMap<String, Vec<String>>,
 }
 
-/// What the log says about where to go on.
-pub(super) struct Found {
-    pub resume: Resume,
-    pub partitions: Vec<(String, Option<Timestamp>, bool)>,
-    pub watermark: Option<Timestamp>,
-    pub last_epoch: Option<u64>,
-    pub drained: bool,
-    /// By keyed stage, in the order in which it is to be put back.
-    pub state: Vec<Vec<StateBatch>>,
-    /// Whether snapshots are kept by stripe.
-    pub striped: bool,
-    /// Rows that were committed and may not have been delivered: the sink's number and the rows.
-    pub undelivered: Vec<(usize, Vec<RecordBatch>)>,
-}
-
-/// The name of a sink in records.
-fn sink_id(number: usize) -> &'static str {
-    if number == 0 { "sink" } else { "dead_letters" }
-}
+/// Rows that were committed and may not have been delivered: the sink's number and the rows.
+pub(super) type Undelivered = Vec<(usize, Vec<RecordBatch>)>;
 
 impl Book {
     /// Opens the log in `root`; `sinks` are the output folders of the sinks that stage.
@@ -68,58 +51,68 @@ impl Book {
         plan: &Plan,
         options: &Options,
         sinks: Vec<(usize, Place)>,
-    ) -> Result<(Self, Found)> {
+    ) -> Result<(Self, Found, Undelivered)> {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
-        if let Some(name) =
-            keyed.iter().enumerate().find_map(|(at, name)| keyed.iter().take(at).find(|own| *own == name))
-        {
-            return Err(Error::new(
-                Kind::Config,
-                format!("two keyed stages are named `{name}`: their state could not be told apart"),
-            )
-            .help("end one of the two `group_by` in `name \"..\"`"));
-        }
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
         let mut open = OpenOptions::new("", fingerprint, descriptor, Instance::here(build()));
         open.root = root;
         open.durability = options.durability;
         open.ignore_crash_loop = options.ignore_crash_loop;
+        open.allow_network_filesystem = options.allow_network_filesystem;
         open.sinks.extend(sinks.into_iter().map(|(number, place)| (sink_id(number).to_owned(), place)));
         let opened = Checkpoint::open(open, compare)?;
         let last = opened.last.unwrap_or_default();
-        let sources = last.sources.get(SOURCE).cloned().unwrap_or_default();
         let book = Self {
             checkpoint: opened.checkpoint,
             keyed,
-            sources,
-            operators: last.operators,
-            counters: last.counters,
+            sources: last.sources.get(SOURCE).cloned().unwrap_or_default(),
+            operators: last.operators.clone(),
+            counters: last.counters.clone(),
             outbox: paths(&last.outbox),
         };
-        book.clean_outbox()?;
-        if book.checkpoint.key_groups() != KEY_GROUPS {
+        match book.clean_outbox().and_then(|()| book.find(&last, opened.starts, plan)) {
+            Ok((found, undelivered)) => Ok((book, found, undelivered)),
+            // So that a later start can say what went wrong.
+            Err(error) => {
+                book.close(Some(&error)).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads what the last commit names.
+    fn find(&self, last: &Commit, starts: Option<Value>, plan: &Plan) -> Result<(Found, Undelivered)> {
+        if self.checkpoint.key_groups() != KEY_GROUPS {
             return Err(Error::new(
                 Kind::Config,
                 format!(
                     "the checkpoint has {} key groups, this version of millstream {KEY_GROUPS}",
-                    book.checkpoint.key_groups()
+                    self.checkpoint.key_groups()
                 ),
             )
             .help("start it with the version that made it"));
         }
-        let state = book.keyed.iter().map(|name| book.read_state(name)).collect::<Result<Vec<_>>>()?;
+        let state = self.keyed.iter().map(|name| self.read_state(name)).collect::<Result<Vec<_>>>()?;
         let mut undelivered = Vec::new();
-        for (number, files) in last.outbox.iter().map(|(id, files)| (usize::from(id != sink_id(0)), files)) {
+        for (id, files) in &last.outbox {
+            let number = (0..2).find(|number| sink_id(*number) == id).unwrap_or(2);
             // A file is removed when its rows are delivered.
-            let left = files.iter().filter(|file| book.checkpoint.store().exists(&file.path).unwrap_or(true));
-            let batches = left.map(|file| book.read(&outbox_file(file))).collect::<Result<Vec<_>>>()?.concat();
+            let left = files.iter().filter(|file| self.checkpoint.store().exists(&file.path).unwrap_or(true));
+            let left: Vec<_> = left.collect();
+            let mut batches =
+                left.iter().map(|file| self.read(&outbox_file(file))).collect::<Result<Vec<_>>>()?.concat();
+            if batches.is_empty() && !left.is_empty() && number == 0 {
+                // In mode complete a table may be empty.
+                batches.push(RecordBatch::new_empty(plan.schema.clone()));
+            }
             if !batches.is_empty() {
                 undelivered.push((number, batches));
             }
         }
         let found = Found {
             resume: Resume {
-                partitions: book
+                pipeline: None,
+                partitions: self
                     .sources
                     .partitions
                     .iter()
@@ -129,10 +122,10 @@ impl Book {
                         (id.clone(), source::PartitionState { to: position.to.clone(), drained, parents })
                     })
                     .collect(),
-                identity: (!book.sources.identity.is_null()).then(|| book.sources.identity.clone()),
-                starts: opened.starts.and_then(|starts| starts.get(SOURCE).cloned()).filter(|starts| !starts.is_null()),
+                identity: (!self.sources.identity.is_null()).then(|| self.sources.identity.clone()),
+                starts: starts.and_then(|starts| starts.get(SOURCE).cloned()).filter(|starts| !starts.is_null()),
             },
-            partitions: book
+            partitions: self
                 .sources
                 .partitions
                 .iter()
@@ -145,10 +138,9 @@ impl Book {
             last_epoch: (last.epoch > 0).then_some(last.epoch),
             drained: last.drained,
             state,
-            striped: book.operators.values().any(|files| files.snapshots.len() > 1),
-            undelivered,
+            striped: self.operators.values().any(|files| files.snapshots.len() > 1),
         };
-        Ok((book, found))
+        Ok((found, undelivered))
     }
 
     pub(super) fn pipeline_id(&self) -> &str {
@@ -195,6 +187,10 @@ impl Book {
         sources.finished = work.drained;
         for id in &work.forgotten {
             sources.partitions.remove(id);
+        }
+        // Every commit names those that have ended, for ever: only what a start reads of them.
+        for position in sources.partitions.values_mut().filter(|position| position.state == PartitionState::Drained) {
+            (position.from, position.ms_behind) = (Value::Null, None);
         }
         for (max_event_time, partition) in &work.positions {
             let position = PartitionPosition {

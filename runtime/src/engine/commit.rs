@@ -18,7 +18,7 @@ use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::sink::StageWriter;
-use crate::source::{PartitionProgress, Resume};
+use crate::source::{Metrics, PartitionProgress, Resume};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -30,10 +30,11 @@ pub(crate) struct EpochWork {
     pub positions: Vec<(Option<Timestamp>, PartitionProgress)>,
     #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
     pub forgotten: Vec<String>,
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
     /// By worker.
     pub finished: Vec<Finished>,
     pub dead_letters: Vec<DeadLetter>,
+    pub late_letters: Vec<DeadLetter>,
     pub counts: Counts,
     /// What came late for each keyed stage: rows for the first, groups for the others.
     pub late: Vec<u64>,
@@ -56,7 +57,7 @@ pub(crate) struct Committed {
     pub state: Vec<StateFigures>,
     pub from: Value,
     pub to: Value,
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }
@@ -69,8 +70,9 @@ pub(crate) struct StateFigures {
     pub bytes: u64,
 }
 
-/// What was found in the checkpoint, and what was made ready.
-pub(crate) struct Recovered {
+/// What the checkpoint says about where to go on; nothing at a first start, and without a checkpoint.
+#[derive(Default)]
+pub(crate) struct Found {
     pub resume: Resume,
     /// Each partition's latest event time and whether it was drained.
     pub partitions: Vec<(String, Option<Timestamp>, bool)>,
@@ -81,6 +83,11 @@ pub(crate) struct Recovered {
     pub state: Vec<Vec<StateBatch>>,
     /// Whether snapshots are kept by stripe.
     pub striped: bool,
+}
+
+/// What was found, and what was made ready.
+pub(crate) struct Recovered {
+    pub found: Found,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
     /// Whether keyed stages must remember their changes.
@@ -120,7 +127,7 @@ impl Committer {
         let (plan, options) = (plan.clone(), options.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
-            .spawn(move || match Ledger::open(&plan, &options) {
+            .spawn(move || match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
                 Ok((ledger, recovered)) => {
                     if ready.send(Ok(recovered)).is_ok() {
                         work(ledger, &inbox);
@@ -198,7 +205,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         for (figures, of) in state.iter_mut().zip(&finished.state) {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
-            figures.updated += of.changes.iter().map(|batch| batch.num_rows() as u64).sum::<u64>();
+            figures.updated += of.updated;
         }
     }
     let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {
@@ -207,7 +214,8 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
     };
     let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
     let mut slots = vec![Slot::main(&mut work)];
-    slots.extend(ledger.dead_letters(&work)?);
+    slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
+    slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
     ledger.commit(&work, &slots)?;
     work.timings.committed = clock::monotonic();
     ledger.publish(work.plan.epoch, slots)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use tokio::sync::{mpsc, watch};
 
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
@@ -10,6 +11,7 @@ use super::fetch::{self, Fetch};
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
 use super::summary::Summary;
+use super::tick::next_tick;
 use super::watermark::Partitions;
 use super::worker::{self, Command, Finished, Reply, Sealed, StateBatch, Worker};
 use crate::error::{Error, Kind};
@@ -19,7 +21,8 @@ use crate::operator::chain::{EpochPlan, Part};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Options, Trigger};
-use crate::source::{Feed, Fetched, Limits};
+use crate::sink::Mode;
+use crate::source::{Feed, Fetched, Limits, Metrics};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -44,7 +47,8 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
     options.workers = options.workers.clamp(1, STRIPES);
     let (committer, mut recovered) = Committer::start(&plan, &options).await?;
-    let resume = std::mem::take(&mut recovered.resume);
+    let mut resume = std::mem::take(&mut recovered.found.resume);
+    resume.pipeline = options.name.clone();
     let ended = match plan.source.open(resume).await {
         Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
         Err(error) => Err(error),
@@ -75,6 +79,8 @@ struct Driver {
     snapshots: Option<Snapshots>,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
+    /// What fetches counted that led to no commit.
+    counted: Metrics,
 }
 
 /// An epoch whose map side is done.
@@ -101,14 +107,15 @@ impl Driver {
             let log = recovered.log_changes;
             workers.push(worker::start(number, move || chain(), writer, log, answers.clone())?);
         }
+        let found = recovered.found;
         let mut partitions = Partitions::default();
-        for (id, max_event_time, drained) in &recovered.partitions {
+        for (id, max_event_time, drained) in &found.partitions {
             partitions.restore(id, *max_event_time, *drained);
         }
         let summary = Summary {
-            last_epoch: recovered.last_epoch,
-            watermark: recovered.watermark,
-            drained: recovered.drained,
+            last_epoch: found.last_epoch,
+            watermark: found.watermark,
+            drained: found.drained,
             ..Summary::default()
         };
         let mut driver = Self {
@@ -116,19 +123,20 @@ impl Driver {
             workers,
             replies,
             partitions,
-            watermark: recovered.watermark,
-            epoch: recovered.last_epoch.map_or(1, |epoch| epoch + 1),
-            was_drained: recovered.drained,
+            watermark: found.watermark,
+            epoch: found.last_epoch.map_or(1, |epoch| epoch + 1),
+            was_drained: found.drained,
             staging: recovered.staging,
             summary,
             line: Line::new(options.progress),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots { striped: recovered.striped, bytes: 0 }),
+            snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
+            counted: Metrics::default(),
             plan,
             options,
         };
-        driver.restore(recovered.state).await?;
+        driver.restore(found.state).await?;
         let ended = driver.turn(feed, committer).await;
         driver.line.end();
         driver.end_workers();
@@ -144,11 +152,18 @@ impl Driver {
         }
         let watermark = self.watermark;
         self.all(|| Command::Restored { watermark })?;
-        let keys = self.answers(|reply| match reply {
-            Reply::Restored { keys } => Some(keys),
+        let restored = self.answers(|reply| match reply {
+            Reply::Restored { keys, bytes } => Some((keys, bytes)),
             _ => None,
         });
-        self.summary.open_keys = keys.await?.into_iter().sum();
+        for (keys, bytes) in restored.await? {
+            if self.plan.mode == Mode::Append {
+                self.summary.open_keys += keys;
+            }
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.bytes += bytes;
+            }
+        }
         Ok(())
     }
 
@@ -190,7 +205,10 @@ impl Driver {
             }
             match next {
                 Ok(next) => fetch = next,
-                Err(_) => return Ok(()),
+                Err(mut feed) => {
+                    feed.close().await;
+                    return Ok(());
+                }
             }
         }
     }
@@ -203,6 +221,8 @@ impl Driver {
                 self.tick = next_tick(self.tick, interval, now);
                 self.tick.saturating_duration_since(now)
             }
+            // These end when all that was there is read, so there is nobody to keep waiting.
+            Trigger::AvailableNow | Trigger::Once => FILE_INTERVAL,
             _ if self.staging => FILE_INTERVAL,
             _ => DELIVER_INTERVAL,
         };
@@ -276,14 +296,16 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { sealed, fetched, mut timings } = mapped;
+        self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
-        let (mut exchange, mut dead_letters) = (Vec::new(), Vec::new());
+        let (mut exchange, mut dead_letters, mut late_letters) = (Vec::new(), Vec::new(), Vec::new());
         let mut future = 0;
         for sealed in sealed {
             counts += sealed.counts;
             future += sealed.future;
             dead_letters.extend(sealed.dead_letters);
+            late_letters.extend(sealed.late_letters);
             exchange.push(sealed.parts);
             for (partition, time) in sealed.event_times {
                 self.partitions.observe(partition, time);
@@ -303,7 +325,7 @@ impl Driver {
             return Ok(None);
         }
         // What is late for a later stage are groups, which are not in the account of rows.
-        let mut late = vec![counts.late];
+        let mut late = vec![counts.late + late_letters.len() as u64];
         for stage in 0..self.plan.keyed.len() {
             let (parts, late_for_next) = self.exchange(stage, exchange, plan, closing).await?;
             late.push(late_for_next);
@@ -312,13 +334,19 @@ impl Driver {
         let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
         let epoch = plan.epoch;
         self.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
-        let finished: Vec<Finished> = self
+        let mut finished: Vec<Finished> = self
             .answers(|reply| match reply {
                 Reply::Finished(finished) => Some(*finished),
                 _ => None,
             })
             .await?;
         timings.reduced();
+        // In mode complete no rows say that there are none any more.
+        let empty = finished.iter().all(|finished| finished.batches.is_empty());
+        if self.plan.mode == Mode::Complete && !self.staging && empty {
+            let table = RecordBatch::new_empty(Arc::clone(&self.plan.schema));
+            finished.iter_mut().take(1).for_each(|finished| finished.batches.push(table.clone()));
+        }
         let work = EpochWork {
             plan: *plan,
             watermark: if drain { Some(Timestamp::MAX) } else { self.watermark },
@@ -328,9 +356,10 @@ impl Driver {
                 .map(|partition| (self.partitions.max_event_time(&partition.id), partition))
                 .collect(),
             forgotten: fetched.forgotten,
-            metrics: fetched.metrics,
+            metrics: std::mem::take(&mut self.counted),
             finished,
             dead_letters,
+            late_letters,
             counts,
             late,
             future,
@@ -388,7 +417,7 @@ impl Driver {
         summary.rows += committed.counts;
         summary.rows_out += committed.rows_out;
         summary.watermark = committed.watermark;
-        summary.open_keys = committed.keys;
+        summary.open_keys = if self.plan.mode == Mode::Append { committed.keys } else { 0 };
         summary.drained = committed.drained;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.bytes = committed.state.iter().map(|state| state.bytes).sum();
@@ -443,12 +472,6 @@ impl Driver {
     }
 }
 
-/// When the next epoch of [`Trigger::Every`] ends: an epoch that ended before its tick, at a limit, leaves the tick where
-/// it is, or a backlog would push it far into the future. Missed ticks are made up for by one.
-fn next_tick(tick: Instant, interval: Duration, now: Instant) -> Instant {
-    if tick > now { tick } else { (tick + interval).max(now) }
-}
-
 /// The epoch that is on its way, once it is committed; never if there is none.
 async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
     match pending {
@@ -460,24 +483,4 @@ async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
 fn gone() -> Error {
     Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
         .help("this is a bug in millstream, please report it")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_that_end_early_do_not_push_the_tick_away() {
-        let (start, interval) = (clock::monotonic(), Duration::from_secs(10));
-        let mut tick = next_tick(start, interval, start);
-        assert_eq!(tick, start + interval);
-        for early in 1..9 {
-            tick = next_tick(tick, interval, start + Duration::from_secs(early));
-        }
-        assert_eq!(tick, start + interval);
-        assert_eq!(next_tick(tick, interval, start + interval), start + interval * 2);
-        // One for all that were missed.
-        let late = start + interval * 5;
-        assert_eq!(next_tick(tick, interval, late), late);
-    }
 }

@@ -35,13 +35,17 @@ impl Drop for Fetch {
 }
 
 /// Begins to fetch an epoch for so many workers.
-pub(super) fn begin(mut feed: Box<dyn Feed>, limits: Limits, workers: usize, stop: watch::Receiver<Stop>) -> Fetch {
+pub(super) fn begin(mut feed: Box<dyn Feed>, mut limits: Limits, workers: usize, stop: watch::Receiver<Stop>) -> Fetch {
+    let started = clock::monotonic();
+    if let Some(longest) = feed.longest() {
+        limits.until = limits.until.min(started + longest);
+    }
     let (mut sender, chunks) = ChunkSender::bounded(limits.bytes.min(AHEAD * (workers + 1)));
     let task = tokio::spawn(async move {
         let result = in_slices(feed.as_mut(), limits, &mut sender, &stop).await;
         (feed, result)
     });
-    Fetch { chunks, task, started: clock::monotonic() }
+    Fetch { chunks, task, started }
 }
 
 /// Asks until a limit is reached, the time is up, the source has ended, or the run is to stop.
@@ -91,5 +95,5 @@ fn join(whole: &mut Fetched, later: Fetched) {
     whole.forgotten.extend(later.forgotten);
     whole.exhausted = later.exhausted;
     whole.full = later.full;
-    whole.metrics = later.metrics;
+    whole.metrics.add(later.metrics);
 }

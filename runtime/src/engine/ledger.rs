@@ -1,6 +1,6 @@
 //! Where epochs are written down, and how their output becomes visible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 #[cfg(feature = "parquet")]
 use super::book::Book;
-use super::commit::{EpochWork, Recovered};
-use crate::checkpoint::remove_tree;
+use super::commit::{EpochWork, Found, Recovered};
+use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
+use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
-use crate::pipeline::options::Options;
+use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
-use crate::source::Resume;
 use crate::store::{Move, Place, Renamed, SinkRoot, join, parent};
 use crate::{Result, clock};
 
 /// An epoch's output for one sink.
 pub(crate) struct Slot {
-    /// The sink: 0 for the pipeline's own, 1 for the dead letters.
+    /// The sink: 0 for the pipeline's own, 1 for records that cannot be decoded, 2 for those that are late.
     pub sink: usize,
     pub files: Vec<StagedFile>,
     pub batches: Vec<RecordBatch>,
@@ -41,8 +41,19 @@ impl Slot {
     }
 }
 
+/// The name of a sink in records and messages.
+pub(crate) fn sink_id(number: usize) -> &'static str {
+    match number {
+        0 => "sink",
+        1 => "dead_letters",
+        _ => "late",
+    }
+}
+
 /// A sink that is ready.
 struct Target {
+    /// Its number in slots and tokens.
+    number: usize,
     staging: Option<Arc<dyn Staging>>,
     delivering: Option<Box<dyn Delivering>>,
     /// The writer of dead letters; those of the pipeline's own sink are with the workers.
@@ -50,12 +61,24 @@ struct Target {
 }
 
 impl Target {
-    fn connect(sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
+    /// Connects the pipeline's own sink, and those of its dead letters.
+    fn all(plan: &Plan) -> Result<Vec<Self>> {
+        let letters = dead_letters::Builders::schema();
+        let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema)?];
+        for (number, sink) in [(1, &plan.dead_letters), (2, &plan.late_letters)] {
+            if let Some(sink) = sink {
+                targets.push(Self::connect(number, sink.as_ref(), &letters)?);
+            }
+        }
+        Ok(targets)
+    }
+
+    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
         let (staging, delivering) = match sink.connect(schema)? {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),
         };
-        Ok(Self { staging, delivering, writer: None })
+        Ok(Self { number, staging, delivering, writer: None })
     }
 
     fn place(&self) -> Option<Place> {
@@ -69,13 +92,30 @@ impl Target {
     }
 }
 
+/// Refuses outputs that get into each other's way, or into that of the checkpoint.
+fn check_folders(checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
+    let outputs = targets.iter().filter_map(|of| Some((sink_id(of.number).to_owned(), of.place()?)));
+    check_places(checkpoint.and_then(Checkpoint::place).as_ref(), &outputs.collect())
+}
+
 /// Where epochs are written down.
 enum Log {
     /// Nowhere: output becomes visible at once, and a restart begins anew.
-    None { id: String, generation: u64, roots: Vec<Option<SinkRoot>> },
+    None { id: String, generation: u64, roots: BTreeMap<usize, SinkRoot> },
     /// In a commit log.
     #[cfg(feature = "parquet")]
     Book(Box<Book>),
+}
+
+impl Log {
+    /// Where a sink writes, if it stages.
+    fn root(&self, sink: usize) -> Option<&SinkRoot> {
+        match self {
+            Self::None { roots, .. } => roots.get(&sink),
+            #[cfg(feature = "parquet")]
+            Self::Book(book) => book.sink(sink),
+        }
+    }
 }
 
 /// The commit log, if there is one, and the sinks.
@@ -87,10 +127,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = vec![Target::connect(plan.sink.as_ref(), &plan.schema)?];
-        if let Some(sink) = &plan.dead_letters {
-            targets.push(Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?);
-        }
+        let mut targets = Target::all(plan)?;
+        check_folders(options.checkpoint.as_ref(), &targets)?;
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
             Some(checkpoint) => match checkpoint.place() {
@@ -102,28 +140,19 @@ impl Ledger {
         };
         let mut ledger = Self { log, targets };
         let generation = ledger.generation();
-        let roots: Vec<Option<SinkRoot>> =
-            (0..ledger.targets.len()).map(|number| ledger.root(number).cloned()).collect();
-        for (number, (target, root)) in ledger.targets.iter_mut().zip(roots).enumerate() {
-            let writer = |worker| target.writer(worker, root.as_ref()?, generation);
-            if number == 0 {
+        let Self { log, targets } = &mut ledger;
+        for target in targets {
+            let root = log.root(target.number);
+            let writer = |worker| target.writer(worker, root?, generation);
+            if target.number == 0 {
                 recovered.staging = target.staging.is_some();
                 recovered.writers = (0..options.workers).map(writer).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                target.writer = writer(crate::operator::keyed::STRIPES);
+                target.writer = writer(crate::operator::keyed::STRIPES + target.number - 1);
             }
         }
         Ok((ledger, recovered))
-    }
-
-    /// Where a sink writes, if it stages.
-    fn root(&self, sink: usize) -> Option<&SinkRoot> {
-        match &self.log {
-            Log::None { roots, .. } => roots.get(sink)?.as_ref(),
-            #[cfg(feature = "parquet")]
-            Log::Book(book) => book.sink(sink),
-        }
     }
 
     fn generation(&self) -> u64 {
@@ -152,19 +181,24 @@ impl Ledger {
         }
     }
 
-    /// The dead letters of an epoch, written.
-    pub(crate) fn dead_letters(&mut self, work: &EpochWork) -> Result<Option<Slot>> {
-        let Some(target) = self.targets.get_mut(1) else { return Ok(None) };
-        let batches = dead_letters::rows(&work.dead_letters, work.plan.batch_time)?;
+    /// The dead letters of an epoch for sink `sink`, written.
+    pub(crate) fn dead_letters(
+        &mut self,
+        sink: usize,
+        letters: &[DeadLetter],
+        plan: &EpochPlan,
+    ) -> Result<Option<Slot>> {
+        let Some(target) = self.targets.iter_mut().find(|target| target.number == sink) else { return Ok(None) };
+        let batches = dead_letters::rows(letters, plan.batch_time)?;
         if batches.is_empty() {
             return Ok(None);
         }
-        let mut slot = Slot { sink: 1, files: Vec::new(), batches };
+        let mut slot = Slot { sink, files: Vec::new(), batches };
         if let Some(writer) = &mut target.writer {
             for batch in std::mem::take(&mut slot.batches) {
-                writer.write(work.plan.epoch, &batch)?;
+                writer.write(plan.epoch, &batch)?;
             }
-            slot.files = writer.seal(work.plan.epoch)?;
+            slot.files = writer.seal(plan.epoch)?;
         }
         Ok(Some(slot))
     }
@@ -184,8 +218,7 @@ impl Ledger {
         match &mut self.log {
             Log::None { generation, roots, .. } => {
                 for slot in &slots {
-                    let root = roots.get(slot.sink).and_then(Option::as_ref);
-                    root.map_or(Ok(()), |root| move_files(root, *generation, &slot.files))?;
+                    roots.get(&slot.sink).map_or(Ok(()), |root| move_files(root, *generation, &slot.files))?;
                 }
             }
             #[cfg(feature = "parquet")]
@@ -199,9 +232,7 @@ impl Ledger {
 
     fn deliver(&mut self, epoch: u64, sink: usize, batches: &[RecordBatch]) -> Result<()> {
         let token = Token { pipeline: self.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = self.targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
-            return Ok(());
-        };
+        let Some(delivering) = delivering(&mut self.targets, sink) else { return Ok(()) };
         if batches.is_empty() {
             return Ok(());
         }
@@ -219,7 +250,7 @@ impl Ledger {
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
         let ended: Result<()> = match self.log {
             Log::None { generation, roots, .. } => {
-                for root in roots.iter().flatten() {
+                for root in roots.values() {
                     // What is left of it does no harm.
                     remove_tree(root.store().as_ref(), &root.stage_path(&format!("g{generation}"))).ok();
                     root.store().remove_empty_dir(&root.stage_path("")).ok();
@@ -240,38 +271,31 @@ impl Ledger {
 
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, checkpoint: Option<&super::Checkpoint>) -> Result<()> {
-    Target::connect(plan.sink.as_ref(), &plan.schema)?;
-    if let Some(sink) = &plan.dead_letters {
-        Target::connect(sink.as_ref(), &dead_letters::Builders::schema())?;
+pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
+    plan.check()?;
+    check_folders(checkpoint, &Target::all(plan)?)?;
+    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
+    if !options.allow_network_filesystem {
+        crate::checkpoint::check_filesystem(&place)?;
     }
-    let Some(place) = checkpoint.and_then(super::Checkpoint::place) else { return Ok(()) };
     let Some(old) = crate::checkpoint::last_descriptor(&place)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)
 }
 
-fn recovered_anew(run_id: String) -> Recovered {
-    Recovered {
-        resume: Resume::default(),
-        partitions: Vec::new(),
-        watermark: None,
-        last_epoch: None,
-        drained: false,
-        state: Vec::new(),
-        striped: false,
-        writers: Vec::new(),
-        log_changes: false,
-        staging: false,
-        run_id,
-    }
-}
-
 fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
-    let open = |target: &Target| target.place().map(|place| place.open_sink(options.durability)).transpose();
-    let roots = targets.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut roots = BTreeMap::new();
+    for target in targets {
+        if let Some(place) = target.place() {
+            roots.insert(target.number, place.open_sink(options.durability)?);
+        }
+    }
     let (id, generation) = (new_id(), clock::now().micros().unsigned_abs());
-    Ok((Log::None { id: id.clone(), generation, roots }, recovered_anew(id)))
+    let log = Log::None { id: id.clone(), generation, roots };
+    Ok((
+        log,
+        Recovered { found: Found::default(), writers: Vec::new(), log_changes: false, staging: false, run_id: id },
+    ))
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -285,12 +309,12 @@ fn open_book(place: Place, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(L
 
 #[cfg(feature = "parquet")]
 fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
-    let sinks = targets.iter().enumerate().filter_map(|(number, target)| Some((number, target.place()?))).collect();
-    let (book, found) = Book::open(place, plan, options, sinks)?;
-    for (sink, batches) in found.undelivered {
+    let sinks = targets.iter().filter_map(|target| Some((target.number, target.place()?))).collect();
+    let (book, found, undelivered) = Book::open(place, plan, options, sinks)?;
+    for (sink, batches) in undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
-        let Some(delivering) = targets.get_mut(sink).and_then(|target| target.delivering.as_mut()) else {
+        let Some(delivering) = delivering(targets, sink) else {
             let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let error = Error::new(
                 Kind::Config,
@@ -301,21 +325,19 @@ fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target
             .help("start the build with that sink once and stop it in good order, then remove the sink");
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
-        delivering.deliver(&token, &batches)?;
-        book.delivered(sink)?;
+        let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(sink));
+        if let Err(error) = delivered {
+            book.close(Some(&error)).ok();
+            return Err(error);
+        }
     }
-    let recovered = Recovered {
-        resume: found.resume,
-        partitions: found.partitions,
-        watermark: found.watermark,
-        last_epoch: found.last_epoch,
-        drained: found.drained,
-        state: found.state,
-        striped: found.striped,
-        log_changes: true,
-        ..recovered_anew(new_id())
-    };
+    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, run_id: new_id() };
     Ok((Log::Book(Box::new(book)), recovered))
+}
+
+/// The sink of this number, if it delivers.
+fn delivering(targets: &mut [Target], sink: usize) -> Option<&mut Box<dyn Delivering>> {
+    targets.iter_mut().find(|target| target.number == sink)?.delivering.as_mut()
 }
 
 fn needs_checkpoint(plan: &Plan) -> Error {

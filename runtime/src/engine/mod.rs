@@ -16,6 +16,7 @@ mod run;
 pub(crate) mod shutdown;
 mod snapshots;
 pub mod summary;
+mod tick;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 
@@ -29,7 +30,8 @@ pub use query::Query;
 #[cfg(feature = "cli")]
 pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<()> {
     // A checkpoint may be far away.
-    let checked = tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, checkpoint.as_ref()));
+    let checked =
+        tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));
     checked.await.map_err(|error| {
         crate::Error::new(crate::error::Kind::Internal, "the check panicked").caused_by(error).help("please report it")
     })?

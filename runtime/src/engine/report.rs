@@ -11,6 +11,7 @@ use crate::observe::progress::{Account, Progress, StateOperator};
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
+use crate::time::Timestamp;
 
 fn account(counts: Counts, future: u64) -> Account {
     let Counts { rows, filtered, late, skipped, dead } = counts;
@@ -48,6 +49,12 @@ impl Timings {
     }
 }
 
+/// A watermark in words. After the input has ended and all windows were closed it is at the end of time, which is no date
+/// that anybody wants to read.
+fn shown(watermark: Timestamp) -> String {
+    if watermark == Timestamp::MAX { "end of input".to_owned() } else { watermark.to_string() }
+}
+
 /// The document of a committed epoch.
 pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Committed) -> Progress {
     let timings = &committed.timings;
@@ -56,6 +63,8 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
     let rate = |rows: u64, millis: u64| rows as f64 * 1_000.0 / millis.max(1) as f64;
     let computing = Timings::between(timings.fetched, timings.reduced);
     let rows = committed.counts.rows;
+    let partitions: BTreeMap<_, _> =
+        committed.metrics.partitions.iter().map(|(id, metrics)| (id, metrics.to_json())).collect();
     Progress {
         id: committed.pipeline_id.clone(),
         run_id: run_id.to_owned(),
@@ -73,7 +82,7 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
             ("commitBatch", Timings::between(timings.committed, timings.published)),
             ("triggerExecution", all),
         ]),
-        event_time: committed.watermark.map(|watermark| ("watermark", watermark.to_string())).into_iter().collect(),
+        event_time: committed.watermark.map(|watermark| ("watermark", shown(watermark))).into_iter().collect(),
         state_operators: plan
             .keyed
             .iter()
@@ -94,7 +103,8 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
             "numInputRows": rows,
             "inputRowsPerSecond": rate(rows, all),
             "processedRowsPerSecond": rate(rows, computing.max(1)),
-            "metrics": committed.metrics,
+            "metrics": committed.metrics.to_json(),
+            "partitions": partitions,
         })],
         sink: json!({
             "description": format!("{}({})", sink.kind, sink.target),

@@ -38,7 +38,8 @@ impl Pipeline {
         self
     }
 
-    /// The greatest number of rows in an epoch, shared equally among the partitions of the source; none by default.
+    /// The greatest number of rows in an epoch, shared equally among the partitions of the source; none by default. A share
+    /// is rounded up to whole rows, so an epoch may have up to one row more for each partition.
     pub fn max_rows_per_epoch(mut self, rows: u64) -> Self {
         self.options.max_rows_per_epoch = Some(rows.max(1));
         self
@@ -65,6 +66,13 @@ impl Pipeline {
     /// Starts even if the last five starts ended without a commit, once their cause is removed.
     pub fn ignore_crash_loop(mut self) -> Self {
         self.options.ignore_crash_loop = true;
+        self
+    }
+
+    /// Takes a checkpoint on a file system that is known not to be a local disk (NFS, SMB, FUSE and others), which is refused
+    /// otherwise: commits rely on locks, links and syncs that mean what they do on a local disk.
+    pub fn allow_network_filesystem(mut self) -> Self {
+        self.options.allow_network_filesystem = true;
         self
     }
 

@@ -19,7 +19,7 @@ pub struct Summary {
     pub rows_out: u64,
     /// Where the watermark stands; `None` before the first event.
     pub watermark: Option<Timestamp>,
-    /// Keys of windows that are still open, and so not in the output yet.
+    /// Keys of groups that are still open, and so not in the output yet; 0 in modes update and complete, which show them.
     pub open_keys: u64,
     /// Whether the input has ended and every window was closed.
     pub drained: bool,

@@ -35,7 +35,8 @@ impl Partitions {
             let known = self.known.entry(partition.id.clone()).or_default();
             moved |= partition.from != partition.to || partition.drained != known.drained;
             known.drained = partition.drained;
-            known.idle = partition.idle;
+            // What came in this epoch moves the watermark, also if the partition has been read to its end by now.
+            known.idle = partition.idle && partition.from == partition.to;
         }
         moved
     }

@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Chunk(Chunk, OwnedSemaphorePermit, EpochPlan),
     /// All chunks of the epoch are there: give what the map side has.
     Seal { workers: usize },
-    /// Add parts to the state of keyed stage `stage`, and close what ends by `watermark`.
+    /// Add parts to the state of keyed stage `stage`, give on what is due and end what ends by `watermark`.
     Reduce { stage: usize, parts: Vec<Part>, plan: EpochPlan, watermark: Option<Timestamp>, workers: usize },
     /// End the epoch; take snapshots of these ranges of key groups, those that are this worker's.
     Finish { epoch: u64, snapshots: Vec<(u16, u16)> },
@@ -49,9 +49,10 @@ pub(crate) enum Reply {
         late: u64,
     },
     Finished(Box<Finished>),
-    /// State is back; once all is, with the number of its keys.
+    /// State is back; once all is, with the number of its keys and an estimate of its bytes.
     Restored {
         keys: u64,
+        bytes: u64,
     },
     Failed(Error),
 }
@@ -65,6 +66,7 @@ pub(crate) struct Sealed {
     /// The latest event time of each partition.
     pub event_times: Vec<(u32, Timestamp)>,
     pub dead_letters: Vec<DeadLetter>,
+    pub late_letters: Vec<DeadLetter>,
 }
 
 /// A worker's share of an epoch.
@@ -83,6 +85,7 @@ pub(crate) struct StageState {
     pub changes: Vec<RecordBatch>,
     pub snapshots: Vec<((u16, u16), Vec<RecordBatch>)>,
     pub keys: u64,
+    pub updated: u64,
     pub bytes: u64,
 }
 
@@ -178,6 +181,7 @@ impl State {
                 self.sealed.counts += report.counts;
                 self.sealed.future += report.future;
                 self.sealed.dead_letters.extend(report.dead_letters);
+                self.sealed.late_letters.extend(report.late_letters);
                 if let Some(time) = report.max_event_time {
                     match self.sealed.event_times.iter_mut().find(|(partition, _)| *partition == chunk.partition) {
                         Some((_, latest)) => *latest = time.max(*latest),
@@ -215,6 +219,7 @@ impl State {
                     let mut state = StageState {
                         changes: keyed.changes()?,
                         keys: keyed.keys(),
+                        updated: keyed.updated(),
                         bytes: keyed.bytes(),
                         ..StageState::default()
                     };
@@ -232,15 +237,16 @@ impl State {
                     let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
                     keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
                 }
-                Ok(Some(Reply::Restored { keys: 0 }))
+                Ok(Some(Reply::Restored { keys: 0, bytes: 0 }))
             }
             Command::Restored { watermark } => {
-                let mut keys = 0;
+                let (mut keys, mut bytes) = (0, 0);
                 for keyed in &mut self.chain.keyed {
                     keyed.restored(watermark);
                     keys += keyed.keys();
+                    bytes += keyed.bytes();
                 }
-                Ok(Some(Reply::Restored { keys }))
+                Ok(Some(Reply::Restored { keys, bytes }))
             }
         }
     }

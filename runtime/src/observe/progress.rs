@@ -31,7 +31,7 @@ pub struct Progress {
     pub processed_rows_per_second: f64,
     /// Where the time went, in milliseconds.
     pub duration_ms: BTreeMap<&'static str, u64>,
-    /// Event times, RFC 3339: `watermark`.
+    /// Event times, RFC 3339: `watermark`, or `end of input` once the input has ended and every window was closed.
     pub event_time: BTreeMap<&'static str, String>,
     /// One for each keyed stage.
     pub state_operators: Vec<StateOperator>,
@@ -53,7 +53,7 @@ pub struct StateOperator {
     pub num_rows_total: u64,
     /// Keys that changed in the epoch.
     pub num_rows_updated: u64,
-    /// Rows that came too late; groups, when the stage is not the first.
+    /// Rows that came too late, whatever became of them; groups, when the stage is not the first.
     pub num_rows_dropped_by_watermark: u64,
     /// An estimate of the bytes held.
     pub memory_used_bytes: u64,
@@ -69,11 +69,11 @@ pub struct Account {
     pub used: u64,
     /// Rows that a filter left out.
     pub filtered: u64,
-    /// Rows that came too late.
+    /// Rows that came too late and were left out.
     pub late: u64,
-    /// Records that could not be decoded and were skipped.
+    /// Records that could not be decoded, and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that went to the dead letters.
+    /// Records that could not be decoded, rows that could not be computed, and late rows, that went to the dead letters.
     pub dead_letters: u64,
     /// Rows whose event time was too far in the future to move the watermark.
     pub future: u64,

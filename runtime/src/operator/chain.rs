@@ -4,8 +4,9 @@ use std::any::Any;
 
 use arrow::array::RecordBatch;
 
-use super::input::Counts;
+use super::input::{Counts, Policy};
 use crate::Result;
+use crate::sink::Mode;
 use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
 
@@ -22,7 +23,23 @@ pub struct EpochPlan {
     pub horizon: Timestamp,
 }
 
-/// A record that could not be decoded.
+/// What operators know of the pipeline they are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Which groups reach the sink, and when.
+    pub mode: Mode,
+    /// What becomes of late rows of the first keyed stage.
+    pub late: Policy,
+}
+
+impl Default for Settings {
+    /// Append; late rows are counted.
+    fn default() -> Self {
+        Self { mode: Mode::Append, late: Policy::Skip }
+    }
+}
+
+/// A record that could not be decoded, or that came too late.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The payload.
@@ -48,6 +65,8 @@ pub struct Report {
     pub future: u64,
     /// Records that could not be decoded and go to the dead letters.
     pub dead_letters: Vec<DeadLetter>,
+    /// Records with a row that came too late, once for each such row.
+    pub late_letters: Vec<DeadLetter>,
 }
 
 /// What a stage group gives on.
@@ -66,7 +85,7 @@ pub trait MapSide: Send {
     /// Works through a chunk.
     ///
     /// # Errors
-    /// A record could not be decoded and the policy is `fail`.
+    /// A record could not be decoded, or a row was late, and the policy is `fail`.
     fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report>;
 
     /// Takes the rows that are ready for the sink; empty when a keyed stage follows.
@@ -75,7 +94,7 @@ pub trait MapSide: Send {
     /// A row builder disagrees with its own schema.
     fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>>;
 
-    /// Ends the epoch: gives what is left, split for `workers` workers, and counts what came late.
+    /// Ends the epoch: gives what is left, split for `workers` workers, and counts what came late and was left out.
     ///
     /// # Errors
     /// As [`Self::rows`].
@@ -84,19 +103,20 @@ pub trait MapSide: Send {
 
 /// A keyed stage: owns the state of some key groups. One per worker and stage.
 pub trait KeyedSide: Send {
-    /// Adds partial aggregates to the state. Windows that end at or before `closing` need not be logged.
+    /// Adds partial aggregates to the state. Groups that end at or before `closing` need not be logged.
     ///
     /// # Errors
     /// The part is of another type: a bug.
     fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()>;
 
-    /// Closes the windows that end at or before `watermark` and gives their rows on.
+    /// Gives the groups on that are due by the output mode, and forgets those that end at or before `watermark`.
     ///
     /// # Errors
     /// An aggregate's result cannot be represented.
     fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)>;
 
-    /// Takes the changes of the epoch: rows of key group, pane, keys and accumulators.
+    /// Takes the changes of the epoch: rows of key group, pane (or the event time of the last row, where there are no
+    /// windows), keys and accumulators.
     ///
     /// # Errors
     /// A builder disagrees with its own schema.
@@ -116,7 +136,7 @@ pub trait KeyedSide: Send {
     /// The batch has other columns than this stage.
     fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()>;
 
-    /// After the last [`Self::restore`]: drops the windows that had closed by then.
+    /// After the last [`Self::restore`]: forgets the groups that had ended by then.
     fn restored(&mut self, watermark: Option<Timestamp>);
 
     /// The number of keys, over all windows.
@@ -124,6 +144,9 @@ pub trait KeyedSide: Send {
 
     /// An estimate of the bytes held.
     fn bytes(&self) -> u64;
+
+    /// How many keys were added or changed since the last call, those of windows that have closed included.
+    fn updated(&mut self) -> u64;
 
     /// Whether changes are to be remembered for [`Self::changes`]; off without a checkpoint.
     fn log_changes(&mut self, on: bool);

@@ -27,15 +27,14 @@ crate::row!(
 
 /// The builders of dead letters.
 pub(crate) type Builders =
-    LetterBuilders<String, String, String, String, String, String, String, Option<Timestamp>, Date>;
+    LetterBuilders<Vec<u8>, String, String, String, String, String, String, Option<Timestamp>, Date>;
 
 /// The rows of an epoch's dead letters; `date` is that of the epoch, so that they can be partitioned by it.
 pub(crate) fn rows(letters: &[DeadLetter], batch_time: Timestamp) -> Result<Vec<RecordBatch>> {
     let mut rows = Rows::<Builders>::default();
     for letter in letters {
-        let raw = String::from_utf8_lossy(&letter.raw);
         rows.emit(Letter {
-            raw: &*raw,
+            raw: letter.raw.as_slice(),
             error: letter.error.as_str(),
             code: letter.code,
             column: letter.column.as_str(),

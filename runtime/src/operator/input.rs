@@ -8,7 +8,7 @@ use crate::schema::Value;
 use crate::schema::kind::Instant;
 use crate::time::Timestamp;
 
-/// What becomes of a record that cannot be decoded.
+/// What becomes of a record that cannot be decoded, of a row that cannot be computed, or of one that comes too late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
     /// The run stops and says where it is.
@@ -28,11 +28,11 @@ pub struct Counts {
     pub rows: u64,
     /// Rows that a filter left out.
     pub filtered: u64,
-    /// Rows that came after all of their windows had closed.
+    /// Rows that came after their groups had ended, and were left out.
     pub late: u64,
-    /// Records that could not be decoded and were skipped.
+    /// Records that could not be decoded and rows that could not be computed, and were skipped.
     pub skipped: u64,
-    /// Records that could not be decoded and went to the dead letters.
+    /// Records that could not be decoded, rows that could not be computed, and late rows, that went to the dead letters.
     pub dead: u64,
 }
 
@@ -51,7 +51,10 @@ pub struct Input<'a, D: Decoder> {
     arena: &'a Bump,
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
-    payload: &'a [u8],
+    /// What is left to decode; `None` when it could not be unpacked.
+    payload: Option<&'a [u8]>,
+    /// Where in it the present row begins, and where the next one does.
+    began: usize,
     next: usize,
     at: At,
     /// Event times after this one do not move the watermark.
@@ -59,8 +62,9 @@ pub struct Input<'a, D: Decoder> {
     pub(super) max_event_time: Option<Timestamp>,
     pub(super) future: u64,
     pub(super) counts: Counts,
-    /// The fault of the current record; the caller decides by the policy.
-    pub(super) fault: Option<(Fault, &'a [u8])>,
+    /// The faults of the current record; the caller decides by the policy. Each with the part of the payload that is given
+    /// up for it, where that is not the whole.
+    pub(super) faults: Vec<(Fault, Option<&'a [u8]>)>,
 }
 
 impl<'a, D: Decoder> Input<'a, D> {
@@ -75,44 +79,59 @@ impl<'a, D: Decoder> Input<'a, D> {
             arena,
             decoder,
             scratch,
-            payload: &[],
+            payload: None,
+            began: 0,
             next: 0,
             at: At { partition, ..At::default() },
             horizon,
             max_event_time: None,
             future: 0,
             counts: Counts::default(),
-            fault: None,
+            faults: Vec::new(),
         }
     }
 
     #[inline]
     pub(super) fn begin(&mut self, record: u64) {
         self.at.record = record;
+        self.payload = None;
     }
 
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
-        self.payload = payload;
+        self.began = 0;
         self.next = 0;
+        self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
+            Ok(payload) => Some(payload),
+            Err(fault) => {
+                self.counts.rows += 1;
+                self.faults.push((fault, None));
+                None
+            }
+        };
     }
 
-    /// The next row of the payload. A payload that cannot be decoded ends here, and what becomes of it is the policy's
-    /// business.
+    /// The next row of the payload. What becomes of what cannot be decoded is the policy's business.
     #[inline]
     #[allow(clippy::should_implement_trait)] // Not an iterator: the rows borrow from the chunk, and the closure owns the loop.
     pub fn next(&mut self) -> Option<D::Row<'a>> {
-        match self.decoder.next(self.payload, &mut self.next, self.arena, self.scratch) {
-            Ok(Some(row)) => {
-                self.counts.rows += 1;
-                Some(row)
-            }
-            Ok(None) => None,
-            Err(fault) => {
-                self.counts.rows += 1;
-                self.fault = Some((fault, self.payload));
-                None
+        let payload = self.payload?;
+        loop {
+            self.began = self.next;
+            match self.decoder.next(payload, &mut self.next, self.arena, self.scratch) {
+                Ok(Some(row)) => {
+                    self.counts.rows += 1;
+                    return Some(row);
+                }
+                Ok(None) => return None,
+                Err(fault) => {
+                    self.counts.rows += 1;
+                    self.failed(fault);
+                    if !self.goes_on() {
+                        return None;
+                    }
+                }
             }
         }
     }
@@ -120,6 +139,7 @@ impl<'a, D: Decoder> Input<'a, D> {
     /// Counts a row that is the record itself, in a chain without `decode`.
     #[inline]
     pub fn undecoded(&mut self) {
+        self.payload = None;
         self.counts.rows += 1;
     }
 
@@ -127,6 +147,23 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn exploded(&mut self, number: usize) {
         self.counts.rows += u64::from(number > 0);
+    }
+
+    /// Gives up the present row, which cannot be decoded or over which an expression came to an `Err`; what becomes of it
+    /// is the policy's business.
+    #[cold]
+    pub fn failed(&mut self, fault: Fault) {
+        let among_others = D::RESUMES && (self.began > 0 || self.goes_on());
+        let part = self.payload.filter(|_| among_others).and_then(|payload| {
+            let end = self.next.min(payload.len());
+            payload.get(self.began..end).map(<[u8]>::trim_ascii)
+        });
+        self.faults.push((fault, part));
+    }
+
+    /// Whether there is more of the payload behind the present row.
+    fn goes_on(&self) -> bool {
+        D::RESUMES && self.payload.is_some_and(|payload| (self.began + 1..payload.len()).contains(&self.next))
     }
 
     /// Counts a row that a filter left out.
@@ -152,6 +189,13 @@ impl<'a, D: Decoder> Input<'a, D> {
     #[inline]
     pub fn time<T: Instant>(&mut self, time: T) -> At {
         At { time: time.instant(), ..self.at }
+    }
+
+    /// The place of a row without an event time: `first` and `last` go by the order of partitions and records then.
+    #[inline]
+    #[must_use]
+    pub fn untimed(&self) -> At {
+        At { time: Timestamp::MIN, ..self.at }
     }
 
     /// Gives the value of an expression as a column's view.

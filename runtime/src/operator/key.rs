@@ -2,8 +2,9 @@
 
 use std::hash::{Hash, Hasher};
 
+use crate::decimal::Decimal;
 use crate::schema::Stored;
-use crate::time::{Date, Timestamp};
+use crate::time::{Date, Duration, Timestamp, micros};
 
 /// The number of key groups unless a checkpoint says otherwise: the grain in which state is moved between workers.
 pub const KEY_GROUPS: u16 = 128;
@@ -51,8 +52,8 @@ pub fn key_group(canonical: &[u8], groups: u16) -> u16 {
 }
 
 macro_rules! plain_key {
-    ($($type:ty, |$value:ident, $out:ident| $canonical:expr;)*) => {$(
-        impl KeyRef for $type {
+    ($([$($param:tt)*] $type:ty, |$value:ident, $out:ident| $canonical:expr;)*) => {$(
+        impl<$($param)*> KeyRef for $type {
             type Owned = $type;
             #[inline]
             fn to_key(self) -> $type { self }
@@ -61,7 +62,7 @@ macro_rules! plain_key {
             #[inline]
             fn feed<H: Hasher>(self, hasher: &mut H) { self.hash(hasher); }
         }
-        impl Key for $type {
+        impl<$($param)*> Key for $type {
             type Ref<'a> = $type;
             #[inline]
             fn key_ref(&self) -> $type { *self }
@@ -78,17 +79,19 @@ macro_rules! plain_key {
 }
 
 plain_key! {
-    bool, |value, out| [u8::from(value)];
-    i8, |value, out| value.to_le_bytes();
-    i16, |value, out| value.to_le_bytes();
-    i32, |value, out| value.to_le_bytes();
-    i64, |value, out| value.to_le_bytes();
-    u8, |value, out| value.to_le_bytes();
-    u16, |value, out| value.to_le_bytes();
-    u32, |value, out| value.to_le_bytes();
-    u64, |value, out| value.to_le_bytes();
-    Timestamp, |value, out| value.micros().to_le_bytes();
-    Date, |value, out| value.days().to_le_bytes();
+    [] bool, |value, out| [u8::from(value)];
+    [] i8, |value, out| value.to_le_bytes();
+    [] i16, |value, out| value.to_le_bytes();
+    [] i32, |value, out| value.to_le_bytes();
+    [] i64, |value, out| value.to_le_bytes();
+    [] u8, |value, out| value.to_le_bytes();
+    [] u16, |value, out| value.to_le_bytes();
+    [] u32, |value, out| value.to_le_bytes();
+    [] u64, |value, out| value.to_le_bytes();
+    [] Timestamp, |value, out| value.micros().to_le_bytes();
+    [] Date, |value, out| value.days().to_le_bytes();
+    [] Duration, |value, out| micros(value).to_le_bytes();
+    [const P: u8, const S: u8] Decimal<P, S>, |value, out| value.units().to_le_bytes();
 }
 
 impl KeyRef for &str {

@@ -1,39 +1,44 @@
 //! `group_by` and `agg`: windows of keys and their accumulators.
 //!
-//! State is pane start -> table of keys, so that closing a window drops a table and nothing is scanned. The window is not
-//! part of the key. The same [`Keyed`] serves both sides: before the shuffle it gathers the partial aggregates of an
-//! epoch, after it it holds the state.
+//! [`Keyed`] is the side before the shuffle: it gathers the partial aggregates of an epoch, pane by pane. The window is not
+//! part of the key. The side after it is [`reduce`](super::reduce).
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
 
-use super::chain::{EpochPlan, Part};
-use super::input::At;
+use super::chain::{EpochPlan, Part, Settings};
+use super::input::{At, Policy};
 use super::key::{Key, KeyRef, key_group};
-use super::window::{Window, WindowSpec};
+use super::window::{ALL_OF_TIME, Window, WindowSpec};
 use crate::agg::{Finish, Update};
+use crate::sink::Mode;
 use crate::time::Timestamp;
 
 /// A key and its accumulator.
-pub(super) struct Entry<K, A> {
-    pub(super) hash: u64,
-    pub(super) key: K,
-    pub(super) state: A,
+struct Entry<K, A> {
+    hash: u64,
+    key: K,
+    state: A,
+    /// The latest event time of its rows.
+    last: i64,
 }
 
 /// The keys of one pane.
-pub(super) type Table<K, A> = HashTable<Entry<K, A>>;
+type Table<K, A> = HashTable<Entry<K, A>>;
 
 /// One group, as the stages after `agg` see it.
 #[derive(Clone, Copy)]
 pub struct Group<'a, K: Key, A: Finish> {
     /// The key, as its columns were before.
     pub key: K::Ref<'a>,
-    /// The window; all of time when there is none.
+    /// The window. Of a group without one: from its last row to the end of its time to live; all of time when it has none.
     pub window: Window,
     /// The results of the aggregates.
     pub values: A::Out<'a>,
+    /// A number that is the same for the group in every run, whatever the workers: its place among groups of the same time.
+    pub number: u64,
 }
 
 /// Gathers rows into groups.
@@ -46,8 +51,11 @@ pub struct Keyed<K, A> {
     current: usize,
     /// Tables emptied by a seal, kept for their memory.
     spare: Vec<Table<K, A>>,
+    settings: Settings,
     watermark: Option<Timestamp>,
     late: u64,
+    /// The event times of late rows that are not only counted.
+    late_rows: VecDeque<Timestamp>,
 }
 
 /// The keys of one pane and its bounds, so that most rows need no division.
@@ -65,26 +73,29 @@ pub(super) struct Partial<K, A> {
     pub(super) panes: Vec<(i64, Grouped<K, A>)>,
 }
 
-/// Keys with their key groups and accumulators.
-type Grouped<K, A> = Vec<(u16, K, A)>;
+/// Keys with their key groups, the latest event times of their rows, and accumulators.
+type Grouped<K, A> = Vec<(u16, i64, K, A)>;
 
 impl<K: Key, A: Finish> Keyed<K, A> {
-    pub(crate) fn new(window: WindowSpec) -> Self {
+    pub(crate) fn new(window: WindowSpec, settings: Settings) -> Self {
         Self {
             window,
+            settings,
             hasher: foldhash::fast::RandomState::default(),
             panes: Vec::new(),
             current: NONE,
             spare: Vec::new(),
             watermark: None,
             late: 0,
+            late_rows: VecDeque::new(),
         }
     }
 
-    /// Rows whose windows end at or before this are late from now on.
+    /// Rows whose groups have ended by the plan's watermark are late from now on; in mode complete none is.
     pub(super) fn begin(&mut self, plan: &EpochPlan) {
-        if self.watermark != plan.watermark {
-            self.watermark = plan.watermark;
+        let watermark = plan.watermark.filter(|_| self.settings.mode != Mode::Complete);
+        if self.watermark != watermark {
+            self.watermark = watermark;
             // The pane at hand may have closed.
             self.current = NONE;
         }
@@ -92,43 +103,54 @@ impl<K: Key, A: Finish> Keyed<K, A> {
 
     /// Adds a row: `key` is a tuple of columns, `updates` a tuple of aggregates.
     ///
-    /// A row all of whose windows have closed by the epoch's watermark is counted as late and left out.
+    /// A row all of whose windows have closed by the epoch's watermark is late: it is left out, and counted or kept for
+    /// the policy. Without windows a row is late when its own time to live has run out.
     #[inline]
     pub fn update<Q, U>(&mut self, key: Q, at: At, updates: U)
     where
         Q: KeyRef<Owned = K>,
         U: Update<State = A>,
     {
+        if let Some(state) = self.group(key, at) {
+            updates.apply(state, at);
+        }
+    }
+
+    /// The accumulator of a row's group; `None` when the row is late, see [`Self::update`].
+    #[inline]
+    pub fn group<Q: KeyRef<Owned = K>>(&mut self, key: Q, at: At) -> Option<&mut A> {
         let micros = at.time.micros();
         if !self.panes.get(self.current).is_some_and(|pane| (pane.start..pane.end).contains(&micros)) {
             self.turn_to(at.time);
+            if self.current == NONE {
+                self.leave_out(at.time);
+            }
         }
-        let Some(Pane { table, .. }) = self.panes.get_mut(self.current) else {
-            self.late += 1;
-            return;
-        };
+        let Pane { table, .. } = self.panes.get_mut(self.current)?;
         let mut hasher = self.hasher.build_hasher();
         key.feed(&mut hasher);
         let hash = hasher.finish();
-        match table.find_mut(hash, |entry| entry.hash == hash && key.same(&entry.key)) {
-            Some(entry) => updates.apply(&mut entry.state, at),
-            None => {
-                let mut state = A::default();
-                updates.apply(&mut state, at);
-                table.insert_unique(hash, Entry { hash, key: key.to_key(), state }, |entry| entry.hash);
-            }
-        }
+        let same = |entry: &Entry<K, A>| entry.hash == hash && key.same(&entry.key);
+        let entry = table.entry(hash, same, |entry| entry.hash);
+        let new = || Entry { hash, key: key.to_key(), state: A::default(), last: micros };
+        let entry = entry.or_insert_with(new).into_mut();
+        entry.last = entry.last.max(micros);
+        Some(&mut entry.state)
     }
 
     /// Makes the pane of `at` the current one, or none if it is closed. Rows out of order switch often between panes that
     /// are there.
     #[inline(never)]
     fn turn_to(&mut self, at: Timestamp) {
+        if !self.window.is_windowed() {
+            self.turn_to_all(at);
+            return;
+        }
         let after = self.panes.partition_point(|pane| pane.start <= at.micros());
         let before = after.wrapping_sub(1);
         let known = self.panes.get(before).filter(|pane| at.micros() < pane.end).map(|pane| pane.start);
         let start = known.unwrap_or_else(|| self.window.pane_of(at));
-        if self.watermark.is_some_and(|watermark| self.window.closes(start) <= watermark) {
+        if self.window.has_ended(start, at.micros(), self.watermark) {
             self.current = NONE;
             return;
         }
@@ -140,6 +162,34 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         let (end, table) = (start.saturating_add(self.window.pane()), self.spare.pop().unwrap_or_default());
         self.panes.insert(after, Pane { start, end, table });
         self.current = after;
+    }
+
+    /// As [`Self::turn_to`], without windows: the one pane begins where rows are not late.
+    fn turn_to_all(&mut self, at: Timestamp) {
+        self.current = NONE;
+        if self.window.has_ended(ALL_OF_TIME, at.micros(), self.watermark) {
+            return;
+        }
+        if self.panes.is_empty() {
+            let limit = self.watermark.filter(|_| self.window.has_ttl()).map(Timestamp::micros);
+            let start = limit.map_or(i64::MIN, |limit| limit.saturating_sub(self.window.size()).saturating_add(1));
+            self.panes.push(Pane { start, end: i64::MAX, table: self.spare.pop().unwrap_or_default() });
+        }
+        self.current = 0;
+    }
+
+    #[cold]
+    fn leave_out(&mut self, at: Timestamp) {
+        match self.settings.late {
+            Policy::Skip => self.late += 1,
+            Policy::Fail | Policy::DeadLetter => self.late_rows.push_back(at),
+        }
+    }
+
+    /// The event time of a row that was late and is not only counted; each is given once.
+    #[inline]
+    pub(super) fn take_late_row(&mut self) -> Option<Timestamp> {
+        self.late_rows.pop_front()
     }
 
     /// Rows that came late since the last call.
@@ -154,6 +204,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
         let mut canonical = Vec::new();
         for Pane { start, mut table, .. } in self.panes.drain(..) {
+            let start = if self.window.is_windowed() { start } else { ALL_OF_TIME };
             let mut split: Vec<Grouped<K, A>> =
                 (0..workers).map(|_| Vec::with_capacity(table.len() / workers + 1)).collect();
             for entry in table.drain() {
@@ -161,7 +212,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
                 entry.key.canonical(&mut canonical);
                 let group = key_group(&canonical, super::key::KEY_GROUPS);
                 if let Some(part) = split.get_mut(owner(group, workers)) {
-                    part.push((group, entry.key, entry.state));
+                    part.push((group, entry.last, entry.key, entry.state));
                 }
             }
             self.spare.push(table);
@@ -172,12 +223,6 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             }
         }
         parts.into_iter().map(|part| Box::new(part) as Part).collect()
-    }
-
-    pub(super) fn hash_key(&self, key: &K) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        key.feed_key(&mut hasher);
-        hasher.finish()
     }
 }
 

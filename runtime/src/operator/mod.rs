@@ -5,10 +5,12 @@
 
 pub mod chain;
 pub(crate) mod dead_letters;
+mod held;
 pub mod input;
 pub mod key;
 pub mod keyed;
 pub mod reduce;
+mod state_rows;
 pub mod stateless;
 pub mod tuple;
 pub mod window;

@@ -1,20 +1,18 @@
-//! The side of `group_by` after the shuffle: holds the state of some key groups and closes windows.
+//! The side of `group_by` after the shuffle: holds the state of some key groups, gives groups on and ends them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StructArray, UInt16Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::RecordBatch;
 use bumpalo::Bump;
 
 use super::chain::{EpochPlan, KeyedSide, Output, Part};
+use super::held::{Groups, Held};
 use super::key::Key;
-use super::keyed::{Entry, Group, Keyed, Partial, Table};
-use super::window::{Window, WindowSpec};
+use super::keyed::{Group, Partial};
+use super::state_rows::{StateRows, broken, read};
+use super::window::{ALL_OF_TIME, Window, WindowSpec};
 use crate::Result;
 use crate::agg::Finish;
-use crate::error::{Error, Kind};
-use crate::schema::{Builder, Stored};
+use crate::error::Error;
+use crate::sink::Mode;
 use crate::time::Timestamp;
 
 /// The names and the window of a keyed stage.
@@ -22,19 +20,19 @@ use crate::time::Timestamp;
 pub struct KeyedSpec {
     /// The stage's identity in checkpoints.
     pub name: String,
-    /// The names of the key columns, without the window.
+    /// The names of the key columns, without the window. None for one group of all rows.
     pub keys: &'static [&'static str],
-    /// The name of the window's column.
+    /// The name of the window's column; empty when there are no windows.
     pub window_name: &'static str,
     /// The names of the aggregates.
     pub values: &'static [&'static str],
-    /// The window.
+    /// When groups end.
     pub window: WindowSpec,
 }
 
 /// What comes after a keyed stage: takes its groups and gives rows or the next stage's partial aggregates.
 pub trait Emit<K: Key, A: Finish>: Send {
-    /// Takes a group whose window has closed.
+    /// Takes a group.
     fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump);
     /// What was gathered, and how many rows were late for a following keyed stage.
     ///
@@ -48,124 +46,175 @@ pub trait Emit<K: Key, A: Finish>: Send {
 /// The state of some key groups.
 pub struct Reduce<K: Key, A: Finish, E> {
     spec: KeyedSpec,
-    /// Used for its hasher only.
-    hashing: Keyed<K, A>,
-    panes: BTreeMap<i64, Table<K, (u16, A)>>,
+    mode: Mode,
+    groups: Groups<K, A>,
     emit: E,
     arena: Bump,
     log: bool,
-    changes: Changes<K, A>,
+    changes: StateRows<K, A>,
+    /// Keys added or changed since they were last asked for.
+    updated: u64,
 }
 
-/// Rows of state under construction.
-struct Changes<K: Stored, A: Stored> {
-    groups: Vec<u16>,
-    panes: Vec<i64>,
-    keys: K::Builder,
-    states: A::Builder,
-}
-
-impl<K: Stored, A: Stored> Default for Changes<K, A> {
-    fn default() -> Self {
-        Self { groups: Vec::new(), panes: Vec::new(), keys: K::Builder::default(), states: A::Builder::default() }
-    }
-}
-
-/// The columns that every state file begins with.
-const GROUP: &str = "key_group";
-const PANE: &str = "pane";
-
-impl<K: Stored, A: Stored> Changes<K, A> {
-    fn push(&mut self, group: u16, pane: i64, key: &K, state: &A) {
-        self.groups.push(group);
-        self.panes.push(pane);
-        key.push_owned(&mut self.keys);
-        state.push_owned(&mut self.states);
-    }
-
-    fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt16Array::from(std::mem::take(&mut self.groups))),
-            Arc::new(Int64Array::from(std::mem::take(&mut self.panes))),
-        ];
-        let mut fields = vec![Field::new(GROUP, DataType::UInt16, false), Field::new(PANE, DataType::Int64, false)];
-        for (part, names) in [(self.keys.finish(None), spec.keys), (self.states.finish(None), spec.values)] {
-            let part = part.as_any().downcast_ref::<StructArray>().ok_or_else(|| broken(spec))?;
-            for (column, name) in part.columns().iter().zip(names) {
-                fields.push(Field::new(*name, column.data_type().clone(), true));
-                columns.push(Arc::clone(column));
-            }
-        }
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(schema, columns).map_err(|error| broken(spec).caused_by(error))?;
-        Ok(vec![batch])
-    }
-}
-
-fn broken(spec: &KeyedSpec) -> Error {
-    Error::new(Kind::Internal, format!("the state of `{}` does not have the columns it should have", spec.name))
-        .help("this is a bug in millstream, please report it")
+/// Which groups of a window are given on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Changed,
 }
 
 impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
     /// A stage without state.
-    pub fn new(spec: KeyedSpec, emit: E) -> Self {
+    pub fn new(spec: KeyedSpec, mode: Mode, emit: E) -> Self {
         Self {
-            hashing: Keyed::new(spec.window),
+            groups: Groups::new(spec.window, mode == Mode::Update),
             spec,
-            panes: BTreeMap::new(),
+            mode,
             emit,
             arena: Bump::new(),
             log: false,
-            changes: Changes::default(),
+            changes: StateRows::default(),
+            updated: 0,
         }
     }
 
-    /// The panes from which no window is open any more once `watermark` is reached.
-    fn is_closed(&self, pane: i64, watermark: Option<Timestamp>) -> bool {
-        watermark.is_some_and(|watermark| self.spec.window.closes(pane) <= watermark)
+    /// Where a group is in state files: its pane or, where there are no windows, its last row.
+    fn place(&self, pane: i64, held: &Held<K, A>) -> i64 {
+        if self.spec.window.is_windowed() { pane } else { held.last }
     }
 
-    /// The windows that end in `(before, watermark]` and cover a pane that has rows, in the order of their ends.
-    fn closing_windows(&self, before: Option<Timestamp>, watermark: Timestamp) -> Vec<Window> {
-        let (size, every, pane_len) = (self.spec.window.size(), self.spec.window.every(), self.spec.window.pane());
-        let mut starts: Vec<i64> = Vec::new();
-        for &pane in self.panes.keys() {
-            let last = pane.saturating_sub(pane.rem_euclid(every));
-            let mut start = last;
-            while start.saturating_add(size) >= pane.saturating_add(pane_len) {
-                starts.push(start);
-                let Some(earlier) = start.checked_sub(every) else { break };
-                start = earlier;
+    /// Whether a group has ended; in mode complete none does.
+    fn has_ended(&self, pane: i64, last: i64, watermark: Option<Timestamp>) -> bool {
+        self.mode != Mode::Complete && self.spec.window.has_ended(pane, last, watermark)
+    }
+
+    /// Gives the groups of a window on.
+    fn give(&mut self, window: Window, which: Which) -> Result<()> {
+        let panes = self.groups.panes_of(window);
+        if self.groups.count(panes.clone()) < 2 {
+            // One pane is the whole window: nothing to merge.
+            return match which {
+                Which::All => give_each(&self.spec, window, self.groups.within(panes), &mut self.emit, &self.arena),
+                Which::Changed => {
+                    let changed = self.groups.changed_within(panes).filter(|held| held.has_changed());
+                    give_each(&self.spec, window, changed, &mut self.emit, &self.arena)
+                }
+            };
+        }
+        let merged = match which {
+            Which::All => merge(self.groups.within(panes)),
+            Which::Changed => merge(self.groups.changed_within(panes)),
+        };
+        let mut canonical = Vec::new();
+        for Merged { key, state, changed } in merged.values().flatten() {
+            if which == Which::Changed && !changed {
+                continue;
             }
+            let values = state.finish(&self.arena).map_err(|error| at_group(&self.spec, window, error))?;
+            let number = number(*key, window, &mut canonical);
+            self.emit.group(Group { key: key.key_ref(), window, values, number }, &self.arena);
         }
-        starts.sort_unstable();
-        starts.dedup();
-        let windows = starts.into_iter().map(|start| Window {
-            start: Timestamp::from_micros(start),
-            end: Timestamp::from_micros(start.saturating_add(size)),
-        });
-        windows.filter(|window| window.end <= watermark && before.is_none_or(|before| window.end > before)).collect()
+        Ok(())
     }
+
+    /// Mode append with windows: those that end in `(before, watermark]`.
+    fn give_closing(&mut self, before: Option<Timestamp>, watermark: Timestamp) -> Result<()> {
+        self.groups.windows(before, watermark).into_iter().try_for_each(|window| self.give(window, Which::All))
+    }
+
+    /// Mode update: the groups that have changed, of windows that were open.
+    fn give_changed(&mut self, before: Option<Timestamp>) -> Result<()> {
+        if !self.spec.window.is_windowed() {
+            return self.give(EVER, Which::Changed);
+        }
+        self.groups.changed_windows(before).into_iter().try_for_each(|window| self.give(window, Which::Changed))
+    }
+
+    /// Mode complete: all groups.
+    fn give_all(&mut self) -> Result<()> {
+        if !self.spec.window.is_windowed() {
+            return self.give(EVER, Which::All);
+        }
+        self.groups.windows(None, Timestamp::MAX).into_iter().try_for_each(|window| self.give(window, Which::All))
+    }
+
+    /// Forgets the groups that have ended; in mode append those without a window are given on, since they are final now.
+    fn end_groups(&mut self, watermark: Option<Timestamp>, give: bool) -> Result<()> {
+        let Some(watermark) = watermark.filter(|_| self.mode != Mode::Complete) else { return Ok(()) };
+        if self.spec.window.is_windowed() {
+            self.groups.drop_panes(watermark);
+            return Ok(());
+        }
+        let ended = if self.spec.window.has_ttl() { self.groups.take_ended(watermark) } else { Vec::new() };
+        if !give || self.mode != Mode::Append {
+            return Ok(());
+        }
+        for held in &ended {
+            let end = self.spec.window.ends(ALL_OF_TIME, held.last).unwrap_or(Timestamp::MAX);
+            let window = Window { start: Timestamp::from_micros(held.last), end };
+            give_each(&self.spec, window, std::iter::once(held), &mut self.emit, &self.arena)?;
+        }
+        Ok(())
+    }
+}
+
+/// The window of groups that have none.
+const EVER: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
+
+/// A group of several panes.
+struct Merged<'g, K, A> {
+    key: &'g K,
+    state: A,
+    changed: bool,
+}
+
+/// Puts the panes' parts of each group together, by the hash of its key.
+fn merge<'g, K: Key, A: Finish>(
+    parts: impl Iterator<Item = &'g Held<K, A>>,
+) -> std::collections::HashMap<u64, Vec<Merged<'g, K, A>>> {
+    let mut merged = std::collections::HashMap::<u64, Vec<Merged<'g, K, A>>>::new();
+    for held in parts {
+        let same = merged.entry(held.hash()).or_default();
+        match same.iter_mut().find(|merged| merged.key.equals(&held.key)) {
+            Some(merged) => {
+                merged.state.merge(held.state.clone());
+                merged.changed |= held.has_changed();
+            }
+            None => same.push(Merged { key: &held.key, state: held.state.clone(), changed: held.has_changed() }),
+        }
+    }
+    merged
+}
+
+fn give_each<'g, K: Key, A: Finish>(
+    spec: &KeyedSpec,
+    window: Window,
+    groups: impl Iterator<Item = &'g Held<K, A>>,
+    emit: &mut impl Emit<K, A>,
+    arena: &Bump,
+) -> Result<()> {
+    let mut canonical = Vec::new();
+    for held in groups {
+        let values = held.state.finish(arena).map_err(|error| at_group(spec, window, error))?;
+        let number = number(&held.key, window, &mut canonical);
+        emit.group(Group { key: held.key.key_ref(), window, values, number }, arena);
+    }
+    Ok(())
 }
 
 impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()> {
         let part = part.downcast::<Partial<K, A>>().map_err(|_| broken(&self.spec))?;
+        let windowed = self.spec.window.is_windowed();
         for (pane, entries) in part.panes {
-            let log = self.log && !self.is_closed(pane, closing);
-            let table = self.panes.entry(pane).or_default();
-            // Keys arrive in the order of another table's hashes; without room for all, they would crowd together.
-            table.reserve(entries.len().saturating_sub(table.capacity() - table.len()), |entry| entry.hash);
-            for (group, key, state) in entries {
-                let hash = self.hashing.hash_key(&key);
-                let entry = table
-                    .entry(hash, |entry| entry.hash == hash && entry.key.equals(&key), |entry| entry.hash)
-                    .or_insert_with(|| Entry { hash, key, state: (group, A::default()) })
-                    .into_mut();
-                entry.state.1.merge(state);
-                if log {
-                    self.changes.push(group, pane, &entry.key, &entry.state.1);
+            self.updated += entries.len() as u64;
+            self.groups.reserve(pane, entries.len());
+            let closes = windowed && self.has_ended(pane, 0, closing);
+            for (key_group, last, key, state) in entries {
+                let held = self.groups.add(pane, key_group, last, key, A::default, |own| own.merge(state));
+                if self.log && !closes {
+                    let place = if windowed { pane } else { held.last };
+                    self.changes.push(key_group, place, &held.key, &held.state);
                 }
             }
         }
@@ -174,105 +223,57 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
 
     fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)> {
         self.emit.begin(plan);
-        let Some(reached) = watermark else { return self.emit.take(plan, workers) };
-        for window in self.closing_windows(plan.watermark, reached) {
-            let (start, end) = (window.start.micros(), window.end.micros());
-            let mut panes = self.panes.range(start..end);
-            let first = panes.next();
-            if panes.next().is_none() {
-                // One pane is the whole window: nothing to merge.
-                for entry in first.into_iter().flat_map(|(_, table)| table.iter()) {
-                    let values = entry.state.1.finish().map_err(|error| at_group(&self.spec, window, error))?;
-                    self.emit.group(Group { key: entry.key.key_ref(), window, values }, &self.arena);
-                }
-            } else {
-                let mut merged: HashMap<u64, Vec<(&K, A)>> = HashMap::new();
-                for (_, table) in self.panes.range(start..end) {
-                    for entry in table {
-                        let same = merged.entry(entry.hash).or_default();
-                        match same.iter_mut().find(|(key, _)| key.equals(&entry.key)) {
-                            Some((_, state)) => state.merge(entry.state.1.clone()),
-                            None => same.push((&entry.key, entry.state.1.clone())),
-                        }
-                    }
-                }
-                for (key, state) in merged.values().flatten() {
-                    let values = state.finish().map_err(|error| at_group(&self.spec, window, error))?;
-                    self.emit.group(Group { key: key.key_ref(), window, values }, &self.arena);
-                }
+        match (self.mode, watermark) {
+            (Mode::Append, Some(reached)) if self.spec.window.is_windowed() => {
+                self.give_closing(plan.watermark, reached)?;
             }
+            // Without windows, groups are given on when they end.
+            (Mode::Append, _) => {}
+            (Mode::Update, _) => self.give_changed(plan.watermark)?,
+            (Mode::Complete, _) => self.give_all()?,
         }
+        self.groups.settle();
+        self.end_groups(watermark, true)?;
         self.arena.reset();
-        let window = self.spec.window;
-        self.panes.retain(|&pane, _| window.closes(pane) > reached);
         self.emit.take(plan, workers)
     }
 
     fn changes(&mut self) -> Result<Vec<RecordBatch>> {
-        if self.changes.groups.is_empty() { Ok(Vec::new()) } else { self.changes.finish(&self.spec) }
+        if self.changes.is_empty() { Ok(Vec::new()) } else { self.changes.finish(&self.spec) }
     }
 
     fn snapshot(&self, low: u16, high: u16) -> Result<Vec<RecordBatch>> {
-        let mut rows = Changes::<K, A>::default();
-        for (&pane, table) in &self.panes {
-            for entry in table {
-                if (low..high).contains(&entry.state.0) {
-                    rows.push(entry.state.0, pane, &entry.key, &entry.state.1);
-                }
-            }
+        let mut rows = StateRows::<K, A>::default();
+        for (pane, held) in self.groups.all().filter(|(_, held)| (low..high).contains(&held.key_group)) {
+            rows.push(held.key_group, self.place(pane, held), &held.key, &held.state);
         }
         rows.finish(&self.spec)
     }
 
     fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        let column = |name: &str| batch.column_by_name(name).ok_or_else(|| unreadable(&self.spec, name));
-        let groups = column(GROUP)?;
-        let panes = column(PANE)?;
-        let gather = |names: &[&str]| -> Result<StructArray> {
-            if names.is_empty() {
-                return Ok(StructArray::new_empty_fields(batch.num_rows(), None));
-            }
-            let columns = names.iter().map(|name| column(name).map(Arc::clone)).collect::<Result<Vec<_>>>()?;
-            let fields = names.iter().zip(&columns).map(|(name, of)| Field::new(*name, of.data_type().clone(), true));
-            StructArray::try_new(fields.collect(), columns, None).map_err(|error| broken(&self.spec).caused_by(error))
-        };
-        let (keys, states) = (gather(self.spec.keys)?, gather(self.spec.values)?);
-        for row in 0..batch.num_rows() {
-            let group = u16::load(groups, row).ok_or_else(|| unreadable(&self.spec, GROUP))?;
-            if !owns(group) {
-                continue;
-            }
-            let pane = i64::load(panes, row).ok_or_else(|| unreadable(&self.spec, PANE))?;
-            let key = K::load(&keys, row).ok_or_else(|| unreadable(&self.spec, &self.spec.keys.join("`, `")))?;
-            let state = A::load(&states, row).ok_or_else(|| unreadable(&self.spec, &self.spec.values.join("`, `")))?;
-            let hash = self.hashing.hash_key(&key);
-            let table = self.panes.entry(pane).or_default();
-            match table.entry(hash, |entry| entry.hash == hash && entry.key.equals(&key), |entry| entry.hash) {
-                hashbrown::hash_table::Entry::Occupied(mut entry) => entry.get_mut().state = (group, state),
-                hashbrown::hash_table::Entry::Vacant(place) => {
-                    place.insert(Entry { hash, key, state: (group, state) });
-                }
-            }
-        }
-        Ok(())
+        let (windowed, groups) = (self.spec.window.is_windowed(), &mut self.groups);
+        read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
+            let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
+            groups.add(pane, key_group, last, key, A::default, |own| *own = state);
+        })
     }
 
     fn restored(&mut self, watermark: Option<Timestamp>) {
-        let window = self.spec.window;
-        self.panes.retain(|&pane, _| watermark.is_none_or(|watermark| window.closes(pane) > watermark));
+        self.groups.settle();
+        // Nothing is given on, so nothing can fail.
+        self.end_groups(watermark, false).ok();
     }
 
     fn keys(&self) -> u64 {
-        self.panes.values().map(|table| table.len() as u64).sum()
+        self.groups.size().0
     }
 
     fn bytes(&self) -> u64 {
-        // What text and lists hold besides is not counted.
-        let entry = size_of::<Entry<K, (u16, A)>>() as u64 + 1;
-        self.panes.values().map(|table| table.capacity() as u64 * entry).sum()
+        self.groups.size().1
+    }
+
+    fn updated(&mut self) -> u64 {
+        std::mem::take(&mut self.updated)
     }
 
     fn log_changes(&mut self, on: bool) {
@@ -280,23 +281,21 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     }
 }
 
+/// The number of a group.
+fn number<K: Key>(key: &K, window: Window, canonical: &mut Vec<u8>) -> u64 {
+    canonical.clear();
+    canonical.extend_from_slice(&window.start.micros().to_le_bytes());
+    key.canonical(canonical);
+    xxhash_rust::xxh3::xxh3_64(canonical)
+}
+
 fn at_group(spec: &KeyedSpec, window: Window, error: Error) -> Error {
-    let place = format!("in `{}`, window from {} to {}: {}", spec.name, window.start, window.end, error.message());
+    let windows = spec.window.is_windowed();
+    let place = if windows { format!(", window from {} to {}", window.start, window.end) } else { String::new() };
     let advice = error.advice().map(str::to_owned);
-    let error = Error::new(error.kind(), place);
+    let error = Error::new(error.kind(), format!("in `{}`{place}: {}", spec.name, error.message()));
     match advice {
         Some(advice) => error.help(advice),
         None => error,
     }
-}
-
-fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
-    Error::new(
-        Kind::Config,
-        format!(
-            "the state of `{}` in the checkpoint has no column `{column}` of the type this pipeline needs",
-            spec.name
-        ),
-    )
-    .help("the pipeline was changed since; start it with a fresh checkpoint, or with the one it was changed from")
 }

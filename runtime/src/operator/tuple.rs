@@ -1,4 +1,5 @@
-//! Tuples: of keys, of aggregates, of columns.
+//! Tuples: of keys, of aggregates, of columns. A tuple has at most twelve parts; a longer list is a tuple of tuples, and its
+//! columns are those of all its parts one after the other.
 
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -49,6 +50,10 @@ macro_rules! tuple {
                 }
                 Arc::new(StructArray::new(Fields::from(fields), arrays, nulls))
             }
+            fn columns(&mut self, _out: &mut Vec<ArrayRef>) {
+                self.len = 0;
+                $(self.parts.$index.columns(_out);)*
+            }
         }
 
         impl<$($name: Stored),*> Stored for ($($name,)*) {
@@ -80,6 +85,9 @@ macro_rules! tuple {
             fn load(array: &dyn Array, _row: usize) -> Option<Self> {
                 let _array = array.as_any().downcast_ref::<StructArray>()?;
                 Some(($($name::load(_array.columns().get($index)?.as_ref(), _row)?,)*))
+            }
+            fn load_columns(_columns: &mut std::slice::Iter<'_, ArrayRef>, _row: usize) -> Option<Self> {
+                Some(($($name::load_columns(_columns, _row)?,)*))
             }
         }
 
@@ -131,11 +139,14 @@ macro_rules! tuple {
         impl<$($name: Finish),*> Finish for ($($name,)*) {
             type Out<'a> = ($($name::Out<'a>,)*);
             #[allow(clippy::unused_unit)]
-            fn finish(&self) -> Result<Self::Out<'_>> {
-                Ok(($(self.$index.finish()?,)*))
+            fn finish<'a>(&'a self, _arena: &'a Bump) -> Result<Self::Out<'a>> {
+                Ok(($(self.$index.finish(_arena)?,)*))
             }
             fn merge(&mut self, _other: Self) {
                 $(self.$index.merge(_other.$index);)*
+            }
+            fn names(_out: &mut Vec<&'static str>) {
+                $($name::names(_out);)*
             }
         }
     };

@@ -4,20 +4,21 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use bumpalo::Bump;
 
 use super::{AnySource, KeyedPlan, Pipeline, Plan};
 use crate::agg::Finish;
 use crate::decode::{Decoder, Fault, Format, PlainFormat};
-use crate::operator::chain::{Chain, KeyedSide, MapSide};
+use crate::operator::chain::{Chain, KeyedSide, MapSide, Settings};
 use crate::operator::input::{Input, Policy};
 use crate::operator::key::Key;
 use crate::operator::keyed::{Group, Keyed};
 use crate::operator::reduce::{KeyedSpec, Reduce};
 use crate::operator::stateless::{After, Context, Gather, Map};
 use crate::schema::projection::uses;
-use crate::schema::{Projection, RowBuilder, Rows, StreamSchema};
-use crate::sink::{Accepts, Append, Sink};
+use crate::schema::{Builder, Projection, RowBuilder, Rows, Stored, StreamSchema};
+use crate::sink::{Accepts, Append, OutputMode, Sink};
 use crate::source::Source;
 
 /// Begins a pipeline.
@@ -58,6 +59,8 @@ impl<S: Source> From<S> {
                 used,
                 policy: Policy::default(),
                 dead_letters: None,
+                late: Policy::Skip,
+                late_letters: None,
                 watermark: None,
                 stages: Vec::new(),
             },
@@ -86,16 +89,27 @@ struct Head {
     used: Vec<&'static str>,
     policy: Policy,
     dead_letters: Option<Arc<dyn Sink>>,
+    late: Policy,
+    late_letters: Option<Arc<dyn Sink>>,
     watermark: Option<Duration>,
     stages: Vec<String>,
 }
 
 fn keyed_plan<K: Key, A: Finish>(spec: KeyedSpec) -> KeyedPlan {
-    KeyedPlan { spec, keys: K::data_type(), values: A::data_type() }
+    let mut functions = Vec::new();
+    A::names(&mut functions);
+    KeyedPlan { spec, keys: types::<K>(), values: types::<A>(), functions }
 }
 
-type MakeMap = Arc<dyn Fn() -> Box<dyn MapSide> + Send + Sync>;
-type MakeKeyed = Arc<dyn Fn() -> Box<dyn KeyedSide> + Send + Sync>;
+/// The types of the columns that values become.
+fn types<T: Stored>() -> Vec<DataType> {
+    let mut columns = Vec::new();
+    T::Builder::default().columns(&mut columns);
+    columns.iter().map(|column| column.data_type().clone()).collect()
+}
+
+type MakeMap = Arc<dyn Fn(Settings) -> Box<dyn MapSide> + Send + Sync>;
+type MakeKeyed = Arc<dyn Fn(Settings) -> Box<dyn KeyedSide> + Send + Sync>;
 
 /// A source and its decoder.
 pub struct Decoded<S, D> {
@@ -127,6 +141,28 @@ impl<S: Source, D: Decoder> Decoded<S, D> {
         self
     }
 
+    /// Leaves out rows that come too late for their groups, and counts them; the default.
+    #[must_use]
+    pub fn late_skip(mut self) -> Self {
+        self.head.late = Policy::Skip;
+        self
+    }
+
+    /// Stops at the first row that comes too late for its groups.
+    #[must_use]
+    pub fn late_fail(mut self) -> Self {
+        self.head.late = Policy::Fail;
+        self
+    }
+
+    /// Sends the records of rows that come too late for their groups to a sink, in the same epoch.
+    #[must_use]
+    pub fn late_dead_letter(mut self, sink: impl Accepts<Append>) -> Self {
+        self.head.late = Policy::DeadLetter;
+        self.head.late_letters = Some(Arc::new(sink));
+        self
+    }
+
     /// How far the watermark stays behind the latest event time of a partition. The closure says which time that is, by
     /// [`Input::watermark`].
     #[must_use]
@@ -148,7 +184,7 @@ impl<S: Source, D: Decoder> Decoded<S, D> {
         B: RowBuilder,
         F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut Rows<B>) + Clone + Send + Sync + 'static,
     {
-        let map = self.map(closure, Rows::<B>::default);
+        let map = self.map(closure, |_| Rows::<B>::default());
         Unsunk { head: self.head, map, keyed: Vec::new(), specs: Vec::new(), builders: PhantomData }
     }
 
@@ -160,17 +196,20 @@ impl<S: Source, D: Decoder> Decoded<S, D> {
         F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut Keyed<K, A>) + Clone + Send + Sync + 'static,
     {
         let window = spec.window;
-        let map = self.map(closure, move || Keyed::new(window));
+        let map = self.map(closure, move |settings| Keyed::new(window, settings));
         Grouped { head: self.head, map, keyed: Vec::new(), specs: vec![keyed_plan::<K, A>(spec)], types: PhantomData }
     }
 
-    fn map<F, O>(&self, closure: F, out: impl Fn() -> O + Send + Sync + 'static) -> MakeMap
+    fn map<F, O>(&self, closure: F, out: impl Fn(Settings) -> O + Send + Sync + 'static) -> MakeMap
     where
         F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Clone + Send + Sync + 'static,
         O: Gather + 'static,
     {
         let (decoder, policy) = (Arc::clone(&self.decoder), self.head.policy);
-        Arc::new(move || Box::new(Map::<S, D, F, O>::new(closure.clone(), Arc::clone(&decoder), policy, out())))
+        Arc::new(move |settings| {
+            let (closure, decoder, out) = (closure.clone(), Arc::clone(&decoder), out(settings));
+            Box::new(Map::<S, D, F, O>::new(closure, decoder, policy, settings, out))
+        })
     }
 }
 
@@ -191,17 +230,17 @@ impl<K: Key, A: Finish> Grouped<K, A> {
         self
     }
 
-    /// The rest of the chain up to the sink, as a closure over each group whose window has closed.
+    /// The rest of the chain up to the sink, as a closure over each group that the output mode gives on.
     pub fn rows<B, G>(mut self, closure: G) -> Unsunk<B>
     where
         B: RowBuilder,
         G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut Rows<B>) + Clone + Send + Sync + 'static,
     {
-        self.then(closure, Rows::<B>::default);
+        self.then(closure, |_| Rows::<B>::default());
         Unsunk { head: self.head, map: self.map, keyed: self.keyed, specs: self.specs, builders: PhantomData }
     }
 
-    /// The chain up to another keyed stage, as a closure over each group whose window has closed.
+    /// The chain up to another keyed stage, as a closure over each group that has ended.
     pub fn keyed<K2, A2, G>(mut self, spec: KeyedSpec, closure: G) -> Grouped<K2, A2>
     where
         K2: Key,
@@ -209,19 +248,21 @@ impl<K: Key, A: Finish> Grouped<K, A> {
         G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut Keyed<K2, A2>) + Clone + Send + Sync + 'static,
     {
         let window = spec.window;
-        self.then(closure, move || Keyed::new(window));
+        self.then(closure, move |_| Keyed::new(window, Settings::default()));
         self.specs.push(keyed_plan::<K2, A2>(spec));
         Grouped { head: self.head, map: self.map, keyed: self.keyed, specs: self.specs, types: PhantomData }
     }
 
-    fn then<G, O>(&mut self, closure: G, out: impl Fn() -> O + Send + Sync + 'static)
+    fn then<G, O>(&mut self, closure: G, out: impl Fn(Settings) -> O + Send + Sync + 'static)
     where
         G: for<'a> Fn(Group<'a, K, A>, &mut Context<'a>, &mut O) + Clone + Send + Sync + 'static,
         O: Gather + 'static,
     {
         let Some(spec) = self.specs.last().map(|keyed| keyed.spec.clone()) else { return };
-        self.keyed
-            .push(Arc::new(move || Box::new(Reduce::<K, A, _>::new(spec.clone(), After::new(closure.clone(), out())))));
+        self.keyed.push(Arc::new(move |settings| {
+            let after = After::new(closure.clone(), out(settings));
+            Box::new(Reduce::<K, A, _>::new(spec.clone(), settings.mode, after))
+        }));
     }
 }
 
@@ -244,14 +285,24 @@ impl<B: RowBuilder> Unsunk<B> {
 
     /// Sends the rows to a sink, in mode append.
     pub fn sink<K: Accepts<Append>>(self, sink: K) -> Pipeline {
+        self.sink_in(Append, sink)
+    }
+
+    /// Sends the rows to a sink, in the mode [`Append`], [`Update`](crate::sink::Update) or
+    /// [`Complete`](crate::sink::Complete).
+    pub fn sink_in<M: OutputMode, K: Accepts<M>>(self, _mode: M, sink: K) -> Pipeline {
         let (map, keyed) = (self.map, self.keyed);
-        let chain = move || Chain { map: map(), keyed: keyed.iter().map(|make| make()).collect() };
+        let settings = Settings { mode: M::MODE, late: self.head.late };
+        let chain = move || Chain { map: map(settings), keyed: keyed.iter().map(|make| make(settings)).collect() };
         Pipeline::new(Plan {
             source: self.head.source,
             decode: self.head.decode,
             used: self.head.used,
             policy: self.head.policy,
             dead_letters: self.head.dead_letters,
+            late: self.head.late,
+            late_letters: self.head.late_letters,
+            mode: M::MODE,
             watermark: self.head.watermark,
             keyed: self.specs,
             chain: Arc::new(chain),

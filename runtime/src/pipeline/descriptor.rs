@@ -7,9 +7,10 @@ use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Plan;
+use super::{KeyedPlan, Plan};
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::schema::RowBuilder;
 
 /// The parts of a pipeline that a checkpoint depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,9 @@ pub(crate) struct Descriptor {
     pub keyed: Vec<KeyedDescriptor>,
     /// The delay of the watermark in microseconds.
     pub watermark: Option<i64>,
-    /// Sinks: the pipeline's own, then that of the dead letters.
+    /// Which groups reach the sink, and when; `append` and `update` may take each other's place.
+    pub mode: String,
+    /// Sinks: the pipeline's own, then those of the dead letters.
     pub sinks: Vec<SinkDescriptor>,
     /// Stages without state, in the user's words; they may change.
     pub stages: Vec<String>,
@@ -33,8 +36,10 @@ pub(crate) struct Descriptor {
 pub(crate) struct KeyedDescriptor {
     /// Its identity.
     pub name: String,
-    /// Its window.
+    /// Its window; empty when it has none.
     pub window: String,
+    /// How long groups without a window last.
+    pub ttl: Option<String>,
     /// Names and types of its keys.
     pub keys: Vec<(String, String)>,
     /// Names and types of its accumulators.
@@ -44,6 +49,8 @@ pub(crate) struct KeyedDescriptor {
 /// A sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SinkDescriptor {
+    /// What goes there.
+    pub role: String,
     /// The kind.
     pub kind: String,
     /// Where it writes to.
@@ -54,13 +61,17 @@ pub(crate) struct SinkDescriptor {
     pub options: Vec<(String, String)>,
 }
 
+/// The mode in which groups do not end.
+const COMPLETE: &str = "complete";
+
 impl Descriptor {
     /// Describes a pipeline.
     pub(crate) fn of(plan: &Plan) -> Self {
         let source = plan.source.describe();
-        let sink = |sink: &dyn crate::sink::Sink, schema: &arrow::datatypes::Schema| {
+        let sink = |role: &str, sink: &dyn crate::sink::Sink, schema: &arrow::datatypes::Schema| {
             let description = sink.describe();
             SinkDescriptor {
+                role: role.to_owned(),
                 kind: description.kind.to_owned(),
                 target: description.target,
                 columns: schema
@@ -76,10 +87,10 @@ impl Descriptor {
                     .collect(),
             }
         };
-        let mut sinks = vec![sink(plan.sink.as_ref(), &plan.schema)];
-        if let Some(dead) = &plan.dead_letters {
-            use crate::schema::RowBuilder;
-            sinks.push(sink(dead.as_ref(), &crate::operator::dead_letters::Builders::schema()));
+        let mut sinks = vec![sink("rows", plan.sink.as_ref(), &plan.schema)];
+        let letters = crate::operator::dead_letters::Builders::schema();
+        for (role, of) in [("dead letters", &plan.dead_letters), ("late rows", &plan.late_letters)] {
+            sinks.extend(of.as_ref().map(|of| sink(role, of.as_ref(), &letters)));
         }
         Self {
             source: source.kind.to_owned(),
@@ -89,12 +100,14 @@ impl Descriptor {
                 .iter()
                 .map(|keyed| KeyedDescriptor {
                     name: keyed.spec.name.clone(),
-                    window: keyed.spec.window.to_string(),
-                    keys: named(keyed.spec.keys, &keyed.keys),
-                    values: named(keyed.spec.values, &keyed.values),
+                    window: if windowed(keyed) { keyed.spec.window.to_string() } else { String::new() },
+                    ttl: (!windowed(keyed)).then(|| keyed.spec.window.to_string()),
+                    keys: named(keyed.spec.keys, &keyed.keys, &[]),
+                    values: named(keyed.spec.values, &keyed.values, &keyed.functions),
                 })
                 .collect(),
             watermark: plan.watermark.map(crate::time::micros),
+            mode: plan.mode.to_string(),
             sinks,
             stages: plan.stages.clone(),
         }
@@ -108,7 +121,12 @@ impl Descriptor {
     }
 }
 
-/// Whether a pipeline may go on from the checkpoint of another.
+fn windowed(keyed: &KeyedPlan) -> bool {
+    keyed.spec.window.is_windowed()
+}
+
+/// Whether a pipeline may go on from the checkpoint of another. Changes that fit and mean something else from now on are
+/// logged.
 ///
 /// # Errors
 /// All that does not fit, with what it was, what it is, and the way out.
@@ -137,7 +155,12 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
             continue;
         };
         let stage = format!("in the keyed stage `{}` ", before.name);
-        changed(&mut changes, &format!("{stage}the window"), &before.window, &after.window);
+        let window = |of: &KeyedDescriptor| if of.window.is_empty() { "none".to_owned() } else { of.window.clone() };
+        changed(&mut changes, &format!("{stage}the window"), &window(before), &window(after));
+        // What has ended is left out of the state by the ttl it had: with another one it would come back.
+        if let (Some(before), Some(after)) = (&before.ttl, &after.ttl) {
+            changed(&mut changes, &format!("{stage}the ttl"), before, after);
+        }
         columns(&mut changes, &format!("{stage}the key"), &before.keys, &after.keys);
         columns(&mut changes, &format!("{stage}the aggregate"), &before.values, &after.values);
     }
@@ -146,7 +169,12 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
             changes.push(format!("the keyed stage `{}` is new and would miss the rows read so far", after.name));
         }
     }
-    for (before, after) in old.sinks.iter().zip(&new.sinks) {
+    // In mode complete no group ends, in the others some have that are still in the state's files.
+    if !old.keyed.is_empty() && (old.mode == COMPLETE) != (new.mode == COMPLETE) {
+        changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
+    }
+    for before in &old.sinks {
+        let Some(after) = new.sinks.iter().find(|after| after.role == before.role) else { continue };
         let place = |sink: &SinkDescriptor| format!("{} `{}`", sink.kind, sink.target);
         changed(&mut changes, "the sink", &place(before), &place(after));
         if before.target == after.target {
@@ -165,6 +193,9 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
         }
     }
     if changes.is_empty() {
+        for change in new_meanings(&old, &new) {
+            tracing::warn!(target: "millstream", "from the next epoch on: {change}");
+        }
         return Ok(());
     }
     Err(Error::new(
@@ -172,6 +203,13 @@ pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
         format!("the pipeline was changed since this checkpoint was written: {}", changes.join("; ")),
     )
     .help("undo the change, or start with a fresh checkpoint and a fresh output folder"))
+}
+
+/// Changes after which a pipeline goes on with its state, but does something else with it.
+fn new_meanings(old: &Descriptor, new: &Descriptor) -> Vec<String> {
+    let mut changes = Vec::new();
+    changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
+    changes
 }
 
 fn changed(changes: &mut Vec<String>, what: &str, before: &str, after: &str) {
@@ -193,10 +231,16 @@ fn columns(changes: &mut Vec<String>, what: &str, before: &[(String, String)], a
     }
 }
 
-fn named(names: &[&str], of: &DataType) -> Vec<(String, String)> {
-    let DataType::Struct(fields) = of else { return Vec::new() };
-    let types = fields.iter().map(|field| words_of(field.data_type(), false));
-    names.iter().map(|name| (*name).to_owned()).zip(types).collect()
+/// Names with their types, and the functions that made them if they have names.
+fn named(names: &[&str], types: &[DataType], functions: &[&str]) -> Vec<(String, String)> {
+    let functions = functions.iter().copied().chain(std::iter::repeat(""));
+    let described = names.iter().zip(types).zip(functions);
+    described
+        .map(|((name, of), function)| {
+            let of = words_of(of, false);
+            ((*name).to_owned(), if function.is_empty() { of } else { format!("{function} in {of}") })
+        })
+        .collect()
 }
 
 /// The name of a column's type.

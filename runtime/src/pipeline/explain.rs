@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Pipeline;
 use super::descriptor::Descriptor;
 use crate::operator::input::Policy;
+use crate::sink::Mode;
 
 /// What a pipeline will do. Display shows it to a person; [`Self::to_json`] and [`Self::to_mermaid`] to programs.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,7 @@ pub struct Explained {
     stages: Vec<String>,
     state: Vec<String>,
     sink: String,
+    mode: Mode,
     columns: Vec<String>,
     guarantee: String,
 }
@@ -59,13 +61,14 @@ impl Pipeline {
                     format!(
                         "`{}`: {} of ({}) -> ({})",
                         keyed.name,
-                        keyed.window,
+                        keyed.ttl.as_ref().unwrap_or(&keyed.window),
                         list(&keyed.keys),
                         list(&keyed.values)
                     )
                 })
                 .collect(),
             sink: format!("{}({:?}{})", sink.kind, sink.target, options(&sink.options)),
+            mode: plan.mode,
             columns: descriptor
                 .sinks
                 .first()
@@ -82,7 +85,8 @@ impl Explained {
     pub fn to_json(&self) -> Value {
         json!({
             "source": self.source, "decode": self.decode, "used_columns": self.used, "else": self.policy,
-            "stages": self.stages, "state": self.state, "sink": self.sink, "columns": self.columns,
+            "stages": self.stages, "state": self.state, "sink": self.sink,
+            "mode": self.mode.to_string(), "columns": self.columns,
             "guarantee": self.guarantee,
         })
     }
@@ -122,6 +126,9 @@ impl fmt::Display for Explained {
             writeln!(f, "state      {state}")?;
         }
         writeln!(f, "sink       {}", self.sink)?;
+        if self.mode != Mode::Append {
+            writeln!(f, "mode       {}", self.mode)?;
+        }
         writeln!(f, "columns    {}", self.columns.join(", "))?;
         write!(f, "guarantee  {}", self.guarantee)
     }

@@ -8,6 +8,7 @@ mod build;
 pub(crate) mod descriptor;
 pub mod explain;
 pub mod options;
+mod rules;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::Result;
 use crate::operator::chain::Chain;
 use crate::operator::input::Policy;
 use crate::operator::reduce::KeyedSpec;
-use crate::sink::Sink;
+use crate::sink::{Mode, Sink};
 use crate::source::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 
 /// A source behind its type.
@@ -48,8 +49,11 @@ impl<S: Source> AnySource for S {
 #[derive(Debug, Clone)]
 pub(crate) struct KeyedPlan {
     pub spec: KeyedSpec,
-    pub keys: DataType,
-    pub values: DataType,
+    /// The types of the key's columns.
+    pub keys: Vec<DataType>,
+    /// The types of the accumulators' columns, and the names of the aggregates.
+    pub values: Vec<DataType>,
+    pub functions: Vec<&'static str>,
 }
 
 /// What a pipeline consists of, apart from how it is run.
@@ -62,6 +66,10 @@ pub(crate) struct Plan {
     pub used: Vec<&'static str>,
     pub policy: Policy,
     pub dead_letters: Option<Arc<dyn Sink>>,
+    /// What becomes of rows that come too late for the first keyed stage.
+    pub late: Policy,
+    pub late_letters: Option<Arc<dyn Sink>>,
+    pub mode: Mode,
     /// How far the watermark stays behind the latest event time; `None` without one.
     pub watermark: Option<Duration>,
     pub keyed: Vec<KeyedPlan>,

@@ -12,7 +12,7 @@ use crate::store::{Durability, Location, Place};
 #[non_exhaustive]
 pub enum Trigger {
     /// One epoch after the other. With a sink that writes files an epoch ends at 64 MiB of input or 10 s, whichever is
-    /// first; with one that delivers, after 200 ms.
+    /// first; with one that delivers, after 200 ms of waiting for input.
     #[default]
     AsFastAsPossible,
     /// An epoch each interval, with all that came in it; more often when an epoch's limits are reached.
@@ -113,6 +113,8 @@ pub(crate) struct Options {
     pub durability: Durability,
     /// Start even if the last starts ended without a commit.
     pub ignore_crash_loop: bool,
+    /// Take a checkpoint on a network file system all the same.
+    pub allow_network_filesystem: bool,
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
@@ -130,6 +132,7 @@ impl Default for Options {
             max_future_skew: Duration::from_secs(300),
             durability: Durability::default(),
             ignore_crash_loop: false,
+            allow_network_filesystem: false,
             listener: None,
             progress: true,
         }

@@ -8,7 +8,7 @@ use super::column::Stored;
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be a column",
     label = "this is a `{Self}`",
-    note = "columns are bool, integers, floats, &str, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+    note = "columns are bool, integers, floats, &str, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas"
 )]
 pub trait Cell: Copy {
     /// The owned type of the column.
@@ -30,7 +30,7 @@ pub trait Cell: Copy {
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be a column",
     label = "this is a `{Self}`",
-    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas"
 )]
 pub trait Value<'a> {
     /// The column's view.
@@ -39,9 +39,28 @@ pub trait Value<'a> {
     fn settle(self, arena: &'a Bump) -> Self::View;
 }
 
+/// A value that can be a column although it is only borrowed, as what a table or an iterator gives: `&String` becomes
+/// `&str`, a view is copied.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `&{Self}` cannot be a column",
+    label = "this is a `&{Self}`",
+    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+)]
+pub trait Lend<'b> {
+    /// The column's view.
+    type View: Copy;
+    /// Gives the view.
+    fn lend(&'b self) -> Self::View;
+}
+
 /// Implements [`Value`] for types that are views already.
 macro_rules! value_is_view {
     ($($type:ty),* $(,)?) => {$(
+        impl $crate::schema::cell::Lend<'_> for $type {
+            type View = $type;
+            #[inline]
+            fn lend(&self) -> $type { *self }
+        }
         impl<'a> $crate::schema::cell::Value<'a> for $type {
             type View = $type;
             #[inline]
@@ -83,12 +102,59 @@ impl<'a, T: Copy + 'a> Value<'a> for Vec<T> {
     }
 }
 
-/// What iterators over a list give: the item itself.
-impl<'a, V: Value<'a> + Copy> Value<'a> for &V {
+impl<'a, 'b, V: Lend<'b>> Value<'a> for &'b V {
     type View = V::View;
     #[inline]
-    fn settle(self, arena: &'a Bump) -> V::View {
-        (*self).settle(arena)
+    fn settle(self, _arena: &'a Bump) -> V::View {
+        self.lend()
+    }
+}
+
+impl<'b> Lend<'b> for String {
+    type View = &'b str;
+    #[inline]
+    fn lend(&'b self) -> &'b str {
+        self
+    }
+}
+
+impl<'t> Lend<'_> for &'t str {
+    type View = &'t str;
+    #[inline]
+    fn lend(&self) -> &'t str {
+        self
+    }
+}
+
+impl<'t, T> Lend<'_> for &'t [T] {
+    type View = &'t [T];
+    #[inline]
+    fn lend(&self) -> &'t [T] {
+        self
+    }
+}
+
+impl<'b, T: 'b> Lend<'b> for Vec<T> {
+    type View = &'b [T];
+    #[inline]
+    fn lend(&'b self) -> &'b [T] {
+        self
+    }
+}
+
+impl<'t, V: Lend<'t>> Lend<'_> for &'t V {
+    type View = V::View;
+    #[inline]
+    fn lend(&self) -> V::View {
+        (*self).lend()
+    }
+}
+
+impl<'b, V: Lend<'b>> Lend<'b> for Option<V> {
+    type View = Option<V::View>;
+    #[inline]
+    fn lend(&'b self) -> Self::View {
+        self.as_ref().map(V::lend)
     }
 }
 

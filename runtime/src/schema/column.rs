@@ -7,6 +7,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use bumpalo::Bump;
 
+use super::declared::Shape;
 use super::list;
 use super::projection::Projection;
 use super::{Fault, Reader};
@@ -23,6 +24,11 @@ pub trait Builder: Default + Send + 'static {
     }
     /// The array of the values, marked null where `nulls` says so (its length is [`Self::len`]); empties the builder.
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef;
+    /// The values as columns of a table: one, but for a tuple those of its parts. Empties the builder.
+    #[doc(hidden)]
+    fn columns(&mut self, out: &mut Vec<ArrayRef>) {
+        out.push(self.finish(None));
+    }
 }
 
 /// Takes the values of a batch and makes room for as many, so that the next one does not move while it grows.
@@ -31,12 +37,39 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
     std::mem::replace(values, room)
 }
 
+/// The builder of an array of values of one size, from what they are kept as: `Name(kept), |values, nulls| array`.
+macro_rules! fixed_builder {
+    (
+        $(#[$doc:meta])*
+        $name:ident $(<$($p:ident),+>)? ($kept:ty), |$values:ident, $nulls:ident| $array:expr
+    ) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub struct $name $(<$(const $p: u8),+>)? (Vec<$kept>);
+
+        impl $(<$(const $p: u8),+>)? Builder for $name $(<$($p),+>)? {
+            #[inline]
+            fn push_placeholder(&mut self) {
+                self.0.push(0);
+            }
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+            fn finish(&mut self, $nulls: Option<NullBuffer>) -> ArrayRef {
+                let $values = take(&mut self.0).into();
+                Arc::new($array)
+            }
+        }
+    };
+}
+pub(super) use fixed_builder;
+
 /// A type that can be kept in Arrow: columns of rows, keys and accumulators of state.
 ///
 /// It has a borrowed view that is `Copy`, so that expressions may name it as often as they like.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored as a column",
-    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "columns are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Stored: Sized + Send + Sync + 'static {
     /// The type that expressions see.
@@ -45,6 +78,8 @@ pub trait Stored: Sized + Send + Sync + 'static {
     type Builder: Builder;
     /// Whether the Arrow field may be null.
     const NULLABLE: bool = false;
+    /// The type's name, for what is checked while a pipeline is compiled.
+    const SHAPE: Shape = Shape::Unknown;
 
     /// The Arrow type.
     fn data_type() -> DataType;
@@ -60,6 +95,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
+    /// Reads one value back from its columns, as [`Builder::columns`] gave them, and takes these.
+    #[doc(hidden)]
+    fn load_columns(columns: &mut std::slice::Iter<'_, ArrayRef>, row: usize) -> Option<Self> {
+        Self::load(columns.next()?.as_ref(), row)
+    }
 
     // How lists of this type are kept: as Arrow lists of its columns, unless the type has a better way. Only `u8` has:
     // a list of bytes is a byte string. The numbers copy their slices at once.
@@ -114,7 +154,7 @@ fn item_field<T: Stored>() -> FieldRef {
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",
-    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Option, Vec, and types with `#[derive(StreamSchema)]`"
+    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Column: Stored {
     /// Reads a value into its view; only the parts that `P` names need to be read, the others are skipped.

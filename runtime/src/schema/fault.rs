@@ -1,8 +1,9 @@
-//! Why a record could not be decoded.
+//! Why a record or a row of it is of no use.
 
 use std::fmt;
 
-/// Why a record could not be decoded, and where in it: its column, what was expected there and what was found.
+/// Why a record could not be decoded, and where in it: its column, what was expected there and what was found. Or why a
+/// column of a row could not be computed: what the `Err` of its expression says.
 ///
 /// Boxed, so that the way of good records stays narrow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,13 @@ struct Inner {
     code: &'static str,
     column: String,
     offset: usize,
-    expected: String,
-    found: String,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Read { expected: String, found: String },
+    Computed(String),
 }
 
 /// What was found in a value's place.
@@ -52,7 +58,25 @@ impl Fault {
             Found::Byte(byte) => format!("byte 0x{byte:02x}"),
             Found::Nothing => "no such field".to_owned(),
         };
-        Self(Box::new(Inner { code, column: String::new(), offset, expected: expected.into(), found }))
+        Self(Box::new(Inner {
+            code,
+            column: String::new(),
+            offset,
+            what: What::Read { expected: expected.into(), found },
+        }))
+    }
+
+    /// An expression over a row came to an `Err` that says `reason`; the code is `EXPRESSION`.
+    #[cold]
+    #[must_use]
+    pub fn computed(reason: impl fmt::Display) -> Self {
+        let what = What::Computed(reason.to_string());
+        Self(Box::new(Inner { code: "EXPRESSION", column: String::new(), offset: 0, what }))
+    }
+
+    /// Whether an expression came to an `Err`, rather than the record being malformed.
+    pub(crate) fn is_computed(&self) -> bool {
+        matches!(self.0.what, What::Computed(_))
     }
 
     /// The same fault, seen from the struct around: `column` goes before the path of the column.
@@ -61,6 +85,16 @@ impl Fault {
     pub fn within(mut self, column: &str) -> Self {
         let rest = std::mem::take(&mut self.0.column);
         self.0.column = if rest.is_empty() { column.to_owned() } else { format!("{column}.{rest}") };
+        self
+    }
+
+    /// The same fault, of a value in whose place `instead` was expected.
+    #[cold]
+    #[must_use]
+    pub fn expecting(mut self, instead: impl Into<String>) -> Self {
+        if let What::Read { expected, .. } = &mut self.0.what {
+            *expected = instead.into();
+        }
         self
     }
 
@@ -76,7 +110,7 @@ impl Fault {
         &self.0.column
     }
 
-    /// The place in the payload, in bytes from its start.
+    /// The place in the payload, in bytes from its start; 0 for an expression.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.0.offset
@@ -85,11 +119,16 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { code, column, offset, expected, found } = &*self.0;
+        let Inner { code, column, offset, what } = &*self.0;
         if !column.is_empty() {
             write!(f, "column `{column}`: ")?;
         }
-        write!(f, "expected {expected}, found {found} at byte {offset} ({code})")
+        match what {
+            What::Read { expected, found } => {
+                write!(f, "expected {expected}, found {found} at byte {offset} ({code})")
+            }
+            What::Computed(reason) => write!(f, "{reason} ({code})"),
+        }
     }
 }
 

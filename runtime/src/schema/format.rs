@@ -26,13 +26,13 @@
 
 use super::column::{Column, Stored};
 use super::{Fault, Reader};
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// A way to write values of type `T`, and options of them.
 #[diagnostic::on_unimplemented(
     message = "the format `{Self}` does not read fields of type `{T}`",
     label = "this format",
-    note = "`epoch_s`, `epoch_ms`, `epoch_us` and `rfc3339` read `Timestamp` and `Option<Timestamp>`"
+    note = "`epoch_s`, `epoch_ms`, `epoch_us` and `rfc3339` read `Timestamp` and `Option<Timestamp>`; `seconds`, `ms` and `us` read `Duration` and `Option<Duration>`"
 )]
 pub trait ReadAs<T: Stored> {
     /// Reads one value.
@@ -106,4 +106,55 @@ impl ReadAs<Timestamp> for rfc3339 {
     fn read_as<'a, R: Reader<'a>>(&self, reader: &mut R) -> Result<Timestamp, Fault> {
         reader.timestamp()
     }
+}
+
+/// What the fault of a number that is negative or too large says.
+const LENGTH: &str = "a Duration";
+
+/// A number of seconds, with or without a fraction; rounded to microseconds.
+#[expect(non_camel_case_types, reason = "a word of the language: `format = seconds`")]
+#[derive(Debug, Clone, Copy)]
+pub struct seconds;
+
+impl ReadAs<Duration> for seconds {
+    #[inline]
+    fn read_as<'a, R: Reader<'a>>(&self, reader: &mut R) -> Result<Duration, Fault> {
+        let micros = (reader.f64()? * 1e6).round();
+        if (0.0..i64::MAX as f64).contains(&micros) {
+            Ok(Duration::from_micros(micros as u64))
+        } else {
+            Err(reader.out_of_range(LENGTH))
+        }
+    }
+}
+
+/// A whole number of milliseconds.
+#[expect(non_camel_case_types, reason = "a word of the language: `format = ms`")]
+#[derive(Debug, Clone, Copy)]
+pub struct ms;
+
+impl ReadAs<Duration> for ms {
+    #[inline]
+    fn read_as<'a, R: Reader<'a>>(&self, reader: &mut R) -> Result<Duration, Fault> {
+        length(1_000, reader)
+    }
+}
+
+/// A whole number of microseconds.
+#[expect(non_camel_case_types, reason = "a word of the language: `format = us`")]
+#[derive(Debug, Clone, Copy)]
+pub struct us;
+
+impl ReadAs<Duration> for us {
+    #[inline]
+    fn read_as<'a, R: Reader<'a>>(&self, reader: &mut R) -> Result<Duration, Fault> {
+        length(1, reader)
+    }
+}
+
+/// A number of units of so many microseconds.
+#[inline]
+fn length<'a, R: Reader<'a>>(micros: i64, reader: &mut R) -> Result<Duration, Fault> {
+    let micros = reader.i64()?.checked_mul(micros).and_then(|micros| u64::try_from(micros).ok());
+    micros.map(Duration::from_micros).ok_or_else(|| reader.out_of_range(LENGTH))
 }

@@ -5,9 +5,9 @@ use crate::time::{Date, Timestamp};
 
 /// What `filter` takes: `bool`, or `Option<bool>` of which `None` is no.
 #[diagnostic::on_unimplemented(
-    message = "`filter` needs a yes/no expression, this one is `{Self}`",
+    message = "a condition must be yes or no, this one is `{Self}`",
     label = "this is a `{Self}`",
-    note = "compare it, as in `filter temperature > 20.0`"
+    note = "compare it, as in `temperature > 20.0`"
 )]
 pub trait Predicate {
     /// Whether the row stays.

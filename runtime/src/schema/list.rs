@@ -11,6 +11,7 @@ use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 
@@ -57,6 +58,16 @@ impl<T: Stored> ListBuilder<T> {
     }
 }
 
+impl<T: Stored> ListBuilder<T> {
+    /// Appends a list.
+    pub(crate) fn push_items<'i>(&mut self, items: impl IntoIterator<Item = &'i T>) {
+        for item in items {
+            item.push_owned(&mut self.items);
+        }
+        self.end();
+    }
+}
+
 impl<T: Stored> Builder for ListBuilder<T> {
     #[inline]
     fn push_placeholder(&mut self) {
@@ -73,6 +84,7 @@ impl<T: Stored> Builder for ListBuilder<T> {
 impl<T: Stored> Stored for Vec<T> {
     type View<'a> = &'a [T::View<'a>];
     type Builder = ListBuilder<T>;
+    const SHAPE: Shape = Shape::ListOf(&T::SHAPE);
     fn data_type() -> DataType {
         T::list_type()
     }

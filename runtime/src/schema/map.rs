@@ -13,6 +13,7 @@ use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
+use super::declared::Shape;
 use super::list::Ends;
 use super::projection::Projection;
 use super::text::StringBuilder;
@@ -126,6 +127,7 @@ macro_rules! map {
         impl<V: Stored $(, $hasher: BuildHasher + Default + Send + Sync + 'static)?> Stored for $type {
             type View<'a> = &'a [(&'a str, V::View<'a>)];
             type Builder = MapBuilder<V>;
+            const SHAPE: Shape = Shape::MapOf(&V::SHAPE);
             fn data_type() -> DataType {
                 DataType::Map(entries_field::<V>(), false)
             }

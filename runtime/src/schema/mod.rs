@@ -4,22 +4,27 @@
 //! * [`batch`]: rows of a struct from Arrow batches.
 //! * [`cell`]: which values an expression may give a column.
 //! * [`row`]: rows of columns and the batches they are collected in.
+//! * [`declared`]: whether a row is what `as Out` says.
 //! * [`extend`]: a schema's row with columns added, replaced and left out.
 //! * [`projection`]: which fields of a schema a pipeline uses.
 //! * [`mod@format`]: how a field is written where its type alone does not say it.
 //! * [`kind`]: the other rules on types, each with its sentence for the user.
-//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`list`], [`map`]: the columns of Rust's own types.
+//! * [`primitive`], [`text`], [`optional`], [`temporal`], [`mod@decimal`], [`list`], [`map`]: the columns of
+//!   Rust's own types and of ours. [`Newtype`] is for the user's.
 
 mod at;
 pub mod batch;
 pub mod cell;
 pub mod column;
+pub mod decimal;
+pub mod declared;
 pub mod extend;
 mod fault;
 pub mod format;
 pub mod kind;
 pub mod list;
 pub mod map;
+mod newtype;
 pub mod optional;
 pub mod primitive;
 pub mod projection;
@@ -31,10 +36,12 @@ pub mod text;
 mod window;
 
 pub use at::At;
-pub use cell::{Cell, Value};
+pub use cell::{Cell, Lend, Value};
 pub use column::{Builder, Column, Stored};
+pub use declared::Shape;
 pub use fault::{Fault, Found};
 pub use kind::{EventTime, Predicate};
+pub use newtype::Newtype;
 pub use projection::{All, Projection};
 pub use reader::Reader;
 pub use row::{Row, RowBuilder, Rows};
@@ -54,6 +61,8 @@ pub trait StreamSchema: Column {
     /// The columns in their order, by the names of the struct's fields: what expressions call them, and Arrow. How they are
     /// written on the wire (`rename`, `alias`) only [`Column::read`] knows.
     const FIELDS: &'static [&'static str];
+    /// The types of the columns, for what is checked while a pipeline is compiled; empty if they are not known then.
+    const SHAPES: &'static [Shape] = &[];
     /// The column marked `#[stream(event_time)]`, if one is.
     const EVENT_TIME: Option<&'static str>;
     /// The Arrow fields, in the order of [`Self::FIELDS`].

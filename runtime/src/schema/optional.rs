@@ -7,6 +7,7 @@ use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 
@@ -50,6 +51,7 @@ impl<T: Stored> Stored for Option<T> {
     type View<'a> = Option<T::View<'a>>;
     type Builder = OptionBuilder<T::Builder>;
     const NULLABLE: bool = true;
+    const SHAPE: Shape = Shape::Optional(&T::SHAPE);
     fn data_type() -> DataType {
         T::data_type()
     }

@@ -13,6 +13,7 @@ use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
 use super::column::{Builder, Column, Stored, take};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::text::{bytes_array, load_bytes};
 use super::{Fault, Reader};
@@ -71,6 +72,7 @@ impl Builder for BoolBuilder {
 impl Stored for bool {
     type View<'a> = bool;
     type Builder = BoolBuilder;
+    const SHAPE: Shape = Shape::Named("bool");
     fn data_type() -> DataType {
         DataType::Boolean
     }
@@ -115,7 +117,8 @@ macro_rules! number {
         impl Stored for $type {
             type View<'a> = $type;
             type Builder = PrimitiveBuilder<$arrow>;
-            fn data_type() -> DataType {
+            const SHAPE: Shape = Shape::Named(stringify!($type));
+        fn data_type() -> DataType {
                 $data_type
             }
             #[inline]

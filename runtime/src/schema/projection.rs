@@ -22,6 +22,8 @@ pub trait Projection: Send + Sync + 'static {
     const NAMES: &'static [&'static str];
     /// Whether every field is used, because the whole row goes to a sink or a user's function.
     const REST: bool;
+    /// Fields that are not part of that rest: they were dropped or replaced, and are used only if they are named.
+    const EXCEPT: &'static [&'static str] = &[];
     /// Whether the field marked `#[stream(event_time)]` is used without being named.
     const EVENT_TIME: bool = false;
     /// The field that this projection looks inside of; `None` at the top.
@@ -50,16 +52,17 @@ pub struct Inside<P, S, const FIELD: usize>(PhantomData<fn() -> (P, S)>);
 impl<P: Projection, S: StreamSchema, const FIELD: usize> Projection for Inside<P, S, FIELD> {
     const NAMES: &'static [&'static str] = P::NAMES;
     const REST: bool = P::REST;
+    const EXCEPT: &'static [&'static str] = P::EXCEPT;
     const PATH: Option<&'static Path> = Some(&Path { name: S::FIELDS[FIELD], parent: P::PATH });
 }
 
 /// Whether projection `P` uses field number `field` of schema `S`.
 #[must_use]
 pub const fn uses<P: Projection, S: StreamSchema>(field: usize) -> bool {
-    if P::REST {
+    let name = S::FIELDS[field];
+    if P::REST && !is_except::<P>(name) {
         return true;
     }
-    let name = S::FIELDS[field];
     if P::EVENT_TIME
         && P::PATH.is_none()
         && let Some(event_time) = S::EVENT_TIME
@@ -71,6 +74,23 @@ pub const fn uses<P: Projection, S: StreamSchema>(field: usize) -> bool {
     let mut index = 0;
     while index < P::NAMES.len() {
         if overlaps(P::NAMES[index], &path) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+/// Whether the field, or the one of the whole row that it is inside of, is excepted from the rest.
+const fn is_except<P: Projection>(name: &str) -> bool {
+    let (mut root, mut at) = (name, P::PATH);
+    while let Some(path) = at {
+        root = path.name;
+        at = path.parent;
+    }
+    let mut index = 0;
+    while index < P::EXCEPT.len() {
+        if same(P::EXCEPT[index].as_bytes(), 0, P::EXCEPT[index].len(), root) {
             return true;
         }
         index += 1;

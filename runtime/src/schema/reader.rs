@@ -39,6 +39,13 @@ pub trait Reader<'a>: Sized {
     /// # Errors
     /// See [`Self::f64`].
     fn f32(&mut self) -> Result<f32, Fault>;
+    /// The text of a decimal number, digit by digit as it was written; in JSON a number or a string.
+    ///
+    /// # Errors
+    /// See [`Self::bool`].
+    fn decimal(&mut self) -> Result<&'a str, Fault> {
+        self.str()
+    }
     /// Text.
     ///
     /// # Errors

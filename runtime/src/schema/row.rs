@@ -22,10 +22,11 @@ pub trait RowBuilder: Default + Send + 'static {
     fn finish(&mut self) -> Vec<ArrayRef>;
 }
 
-/// A row that can be written to a sink: the view of a schema, or what `select` and `agg` make.
+/// A row that can be written to a sink: the view of a schema, what `select` and `agg` make, the record of a source and the
+/// row of a format. [`row!`](crate::row) makes a struct one.
 #[diagnostic::on_unimplemented(
     message = "the rows `{Self}` cannot be written to a sink as a whole",
-    note = "name their columns: `select {{ a, b = EXPR }}`"
+    note = "name their columns: `select {{ a, b = EXPR }}`; a row of your own is made one by `millstream::row!`"
 )]
 pub trait Row {
     /// The builders of its columns.

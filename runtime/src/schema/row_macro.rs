@@ -1,6 +1,21 @@
-//! `row!`: a row of columns whose types are inferred.
+//! `row!`: a struct of columns that is a row.
 
-/// Makes a generic struct of columns a [`Row`](crate::schema::Row): declares its builders and writes them.
+/// Makes a struct of columns a [`Row`](crate::schema::Row), so that it can go to a sink as it is: declares its builders and
+/// writes them.
+///
+/// A struct that borrows, such as the record of a source or the row of a format, names the owned types of its columns:
+///
+/// ```
+/// # use millstream::schema::RowBuilder;
+/// #[derive(Clone, Copy)]
+/// struct Mail<'a> { to: &'a str, data: &'a [u8], size: Option<u64> }
+/// millstream::row!(MailBuilders, Mail<'_> { to: String, data: Vec<u8>, size: Option<u64> });
+///
+/// let columns = MailBuilders::schema();
+/// assert_eq!(columns.field(0).to_string(), r#"Field { "to": Utf8 }"#);
+/// ```
+///
+/// The types of a generic one are inferred from its values:
 ///
 /// ```
 /// # use millstream::schema::RowBuilder;
@@ -15,6 +30,38 @@
 /// ```
 #[macro_export]
 macro_rules! row {
+    ($builders:ident, $row:ident<'_> { $($name:ident: $type:ty),* $(,)? }) => {
+        #[doc = ::std::concat!("The builders of the columns of [`", ::std::stringify!($row), "`].")]
+        #[derive(Default)]
+        pub struct $builders {
+            $($name: <$type as $crate::schema::Stored>::Builder,)*
+            len: usize,
+        }
+
+        impl $crate::schema::RowBuilder for $builders {
+            fn schema() -> $crate::__private::arrow::datatypes::SchemaRef {
+                $crate::schema::row::schema_of(::std::vec![$(
+                    $crate::__private::arrow_field::<$type>($crate::schema::row::plain_name(::std::stringify!($name)))
+                ),*].into())
+            }
+            fn len(&self) -> usize {
+                self.len
+            }
+            fn finish(&mut self) -> ::std::vec::Vec<$crate::__private::arrow::array::ArrayRef> {
+                self.len = 0;
+                ::std::vec![$($crate::schema::Builder::finish(&mut self.$name, ::std::option::Option::None)),*]
+            }
+        }
+
+        impl $crate::schema::Row for $row<'_> {
+            type Builders = $builders;
+            #[inline]
+            fn push(self, builders: &mut $builders) {
+                builders.len += 1;
+                $(<$type as $crate::schema::Stored>::push(self.$name, &mut builders.$name);)*
+            }
+        }
+    };
     ($builders:ident, $row:ident { $($name:ident: $param:ident),* $(,)? }) => {
         #[doc(hidden)]
         #[allow(unreachable_pub)]

@@ -2,56 +2,37 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Date32Array, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, Date32Array, DurationMicrosecondArray, TimestampMicrosecondArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, TimeUnit};
 use bumpalo::Bump;
 
-use super::cell::{Cell, value_is_view};
-use super::column::{Builder, Column, Stored, take};
+use super::cell::{Cell, Value, value_is_view};
+use super::column::{Builder, Column, Stored, fixed_builder, take};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
-use crate::time::{Date, Timestamp};
+use crate::time::{Date, Duration, Timestamp, micros, parse_duration};
 
-/// The builder of an array of instants in UTC.
-#[derive(Default)]
-pub struct TimestampBuilder(Vec<i64>);
-
-impl Builder for TimestampBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::new(take(&mut self.0).into(), nulls).with_timezone("UTC"))
-    }
+fixed_builder! {
+    /// The builder of an array of instants in UTC.
+    TimestampBuilder(i64), |values, nulls| TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC")
 }
-
-/// The builder of an array of days.
-#[derive(Default)]
-pub struct DateBuilder(Vec<i32>);
-
-impl Builder for DateBuilder {
-    #[inline]
-    fn push_placeholder(&mut self) {
-        self.0.push(0);
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
-        Arc::new(Date32Array::new(take(&mut self.0).into(), nulls))
-    }
+fixed_builder! {
+    /// The builder of an array of days.
+    DateBuilder(i32), |values, nulls| Date32Array::new(values, nulls)
+}
+fixed_builder! {
+    /// The builder of an array of durations.
+    DurationBuilder(i64), |values, nulls| DurationMicrosecondArray::new(values, nulls)
 }
 
 macro_rules! temporal {
-    ($type:ty, $builder:ty, $array:ty, $data_type:expr, $raw:ident, $from:ident, |$reader:ident| $read:expr) => {
+    ($type:ty, $builder:ty, $array:ty, $data_type:expr, $raw:expr, $from:expr, |$reader:ident| $read:expr) => {
         impl Stored for $type {
             type View<'a> = $type;
             type Builder = $builder;
+            const SHAPE: Shape = Shape::Named(stringify!($type));
             fn data_type() -> DataType {
                 $data_type
             }
@@ -65,11 +46,11 @@ macro_rules! temporal {
             }
             #[inline]
             fn push(view: $type, builder: &mut $builder) {
-                builder.0.push(view.$raw());
+                builder.0.push($raw(view));
             }
             fn load(array: &dyn Array, row: usize) -> Option<Self> {
                 let array = array.as_any().downcast_ref::<$array>()?;
-                (row < array.len() && array.is_valid(row)).then(|| <$type>::$from(array.value(row)))
+                (row < array.len() && array.is_valid(row)).then(|| $from(array.value(row)))
             }
         }
         impl Column for $type {
@@ -85,10 +66,9 @@ macro_rules! temporal {
             type Column = $type;
             #[inline]
             fn put(self, builder: &mut $builder) {
-                builder.0.push(self.$raw());
+                builder.0.push($raw(self));
             }
         }
-        value_is_view!($type);
     };
 }
 
@@ -97,8 +77,32 @@ temporal!(
     TimestampBuilder,
     TimestampMicrosecondArray,
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-    micros,
-    from_micros,
+    Timestamp::micros,
+    Timestamp::from_micros,
     |reader| reader.timestamp()
 );
-temporal!(Date, DateBuilder, Date32Array, DataType::Date32, days, from_days, |reader| reader.date());
+temporal!(Date, DateBuilder, Date32Array, DataType::Date32, Date::days, Date::from_days, |reader| reader.date());
+value_is_view!(Timestamp, Date);
+
+// Parquet has no type for lengths of time: in files it is the `INT64` of its microseconds.
+temporal!(
+    Duration,
+    DurationBuilder,
+    DurationMicrosecondArray,
+    DataType::Duration(TimeUnit::Microsecond),
+    micros,
+    |micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)),
+    |reader| {
+        let text = reader.str()?;
+        parse_duration(text).ok_or_else(|| reader.unexpected("a duration such as \"10s\", \"250ms\" or \"PT1M30S\""))
+    }
+);
+
+impl<'a> Value<'a> for Duration {
+    type View = Duration;
+    /// In whole microseconds, as columns keep it.
+    #[inline]
+    fn settle(self, _arena: &'a Bump) -> Duration {
+        Duration::from_micros(u64::try_from(micros(self)).unwrap_or(0))
+    }
+}

@@ -9,6 +9,7 @@ use bumpalo::Bump;
 
 use super::cell::Cell;
 use super::column::{Builder, Column, Stored, take};
+use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
 
@@ -64,6 +65,7 @@ impl Builder for StringBuilder {
 impl Stored for String {
     type View<'a> = &'a str;
     type Builder = StringBuilder;
+    const SHAPE: Shape = Shape::Named("String");
     fn data_type() -> DataType {
         DataType::Utf8
     }

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
+use super::declared::Shape;
 use super::{Builder, Stored};
 use crate::time::Timestamp;
 
@@ -48,6 +49,7 @@ impl Builder for WindowBuilder {
 impl Stored for Window {
     type View<'a> = Window;
     type Builder = WindowBuilder;
+    const SHAPE: Shape = Shape::Named("Window");
     fn data_type() -> DataType {
         DataType::Struct(window_fields())
     }

@@ -12,6 +12,9 @@ use crate::schema::batch::read_rows;
 
 /// Rows that a pipeline has collected; clones share them.
 ///
+/// Nothing is replaced: in `mode = update` a group is there once for each epoch that changed it, the last one counts; in
+/// `mode = complete` the table is there once for each epoch, and [`latest`](Self::latest) gives the last.
+///
 /// ```
 /// use millstream::sink::collect;
 /// let rows = collect();
@@ -19,7 +22,7 @@ use crate::schema::batch::read_rows;
 /// assert_eq!(rows.len(), 0);
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Collect(Arc<Mutex<Vec<RecordBatch>>>);
+pub struct Collect(Arc<Mutex<Vec<(u64, RecordBatch)>>>);
 
 /// A handle that collects rows.
 #[must_use]
@@ -31,7 +34,18 @@ impl Collect {
     /// The batches collected so far, in the order of their epochs.
     #[must_use]
     pub fn batches(&self) -> Vec<RecordBatch> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, batch)| batch.clone()).collect()
+    }
+
+    /// The rows of the last epoch that had some, as values of `T`: in `mode = complete`, the table as it is.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn latest<T: StreamSchema>(&self) -> Result<Vec<T>> {
+        let batches = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((last, _)) = batches.last() else { return Ok(Vec::new()) };
+        let latest = batches.iter().filter(|(epoch, _)| epoch == last).map(|(_, batch)| batch.clone());
+        read_rows(&latest.collect::<Vec<_>>())
     }
 
     /// The rows collected so far, as values of `T`, in the order of their epochs.
@@ -76,8 +90,9 @@ impl Accepts<Update> for Collect {}
 impl Accepts<Complete> for Collect {}
 
 impl Delivering for Collect {
-    fn deliver(&mut self, _token: &Token, batches: &[RecordBatch]) -> Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(batches);
+    fn deliver(&mut self, token: &Token, batches: &[RecordBatch]) -> Result<()> {
+        let rows = batches.iter().map(|batch| (token.epoch, batch.clone()));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
         Ok(())
     }
 }

@@ -9,8 +9,12 @@
 pub mod collect;
 pub mod console;
 pub mod foreach;
+#[cfg(feature = "kinesis")]
+pub mod kinesis;
+mod mode;
 pub mod parquet;
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -19,11 +23,79 @@ use arrow::datatypes::SchemaRef;
 pub use self::collect::{Collect, collect};
 pub use self::console::console;
 pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
+#[cfg(feature = "kinesis")]
+pub use self::kinesis::kinesis;
+pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
 pub use self::parquet::parquet;
 use crate::Result;
-use crate::store::{Place, Store};
+use crate::error::Error;
+use crate::store::{Digest, Place, Store, join};
 
 /// Where rows go.
+///
+/// A sink that stages is a [`Sink`], its [`Staging`] and the [`StageWriter`] of each worker:
+///
+/// ```
+/// use std::path::PathBuf;
+/// use std::sync::Arc;
+///
+/// use arrow::array::RecordBatch;
+/// use arrow::datatypes::SchemaRef;
+/// use millstream::Result;
+/// use millstream::sink::{
+///     Accepts, Append, Connected, Sink, SinkDescription, StageWriter, StagedFile, Staging, WriterContext,
+/// };
+/// use millstream::store::Place;
+///
+/// /// `sink counts("out")`: a file for each epoch and worker that says how many rows there were.
+/// pub fn counts(root: impl Into<PathBuf>) -> Counts {
+///     Counts { root: root.into() }
+/// }
+///
+/// #[derive(Clone)]
+/// pub struct Counts {
+///     root: PathBuf,
+/// }
+///
+/// impl Sink for Counts {
+///     fn describe(&self) -> SinkDescription {
+///         let target = self.root.display().to_string();
+///         SinkDescription { kind: "counts", target, options: Vec::new(), exactly_once: true }
+///     }
+///     fn connect(&self, _schema: &SchemaRef) -> Result<Connected> {
+///         Ok(Connected::Staging(Arc::new(self.clone())))
+///     }
+/// }
+/// impl Accepts<Append> for Counts {}
+///
+/// impl Staging for Counts {
+///     fn root(&self) -> Place {
+///         Place::Local(self.root.clone())
+///     }
+///     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter> {
+///         Box::new(Writer { context, rows: 0 })
+///     }
+/// }
+///
+/// struct Writer {
+///     context: WriterContext,
+///     rows: usize,
+/// }
+///
+/// impl StageWriter for Writer {
+///     fn write(&mut self, _epoch: u64, batch: &RecordBatch) -> Result<()> {
+///         self.rows += batch.num_rows();
+///         Ok(())
+///     }
+///     fn seal(&mut self, epoch: u64) -> Result<Vec<StagedFile>> {
+///         let rows = std::mem::take(&mut self.rows);
+///         if rows == 0 {
+///             return Ok(Vec::new());
+///         }
+///         Ok(vec![self.context.stage(epoch, "txt", rows.to_string().as_bytes(), rows as u64)?])
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a sink",
     note = "`sink` takes a sink such as `parquet(\"out\")` or `console()`"
@@ -38,20 +110,6 @@ pub trait Sink: Send + Sync + 'static {
     /// The sink cannot be reached, or cannot store a column of the schema.
     fn connect(&self, schema: &SchemaRef) -> Result<Connected>;
 }
-
-/// A sink that takes output in mode `M`.
-#[diagnostic::on_unimplemented(
-    message = "the sink `{Self}` does not take {M}",
-    note = "files take `mode = append` only, since a row once written is not changed; `console` and `collect` take every mode"
-)]
-pub trait Accepts<M>: Sink {}
-
-/// `mode = append`: a row is final when it is written. The default.
-pub struct Append;
-/// `mode = update`: the rows of groups that changed in the epoch.
-pub struct Update;
-/// `mode = complete`: the rows of all groups, each epoch.
-pub struct Complete;
 
 /// What a sink is.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +151,30 @@ pub struct WriterContext {
     pub stage: String,
     /// The number of the run, for the names of files.
     pub generation: u64,
+}
+
+impl WriterContext {
+    /// Stages a file that is whole: writes `bytes`, which hold `rows` rows of an epoch, and makes them durable. In the
+    /// output it is called by the epoch, the worker and six digits that differ between runs, and ends in `.extension`; so
+    /// a worker stages one file of an extension in an epoch.
+    ///
+    /// # Errors
+    /// The disk failed, or the worker has staged such a file before.
+    pub fn stage(&self, epoch: u64, extension: &str, bytes: &[u8], rows: u64) -> Result<StagedFile> {
+        let stage = self.store.describe(&self.stage);
+        let seed = xxhash_rust::xxh3::xxh3_64_with_seed(stage.as_bytes(), self.generation);
+        let (folder, nonce) = (format!("e{epoch:010}"), seed & 0xff_ffff);
+        let name = format!("{folder}-w{:03}-{nonce:06x}.{extension}", self.worker);
+        let inside = join(&self.stage, &folder);
+        self.store.create_dirs(&inside)?;
+        let path = join(&inside, &name);
+        let mut file = self.store.write_new_file(&path)?;
+        let written = file.write_all(bytes);
+        written.map_err(|error| Error::io(format!("staging `{}`", self.store.describe(&path)), error))?;
+        file.sync_and_close()?;
+        let Digest { len, xxh3 } = Digest::of(bytes);
+        Ok(StagedFile { stage: join(&folder, &name), path: name, len, xxh3, rows })
+    }
 }
 
 /// Writes one worker's share of the epochs' rows.

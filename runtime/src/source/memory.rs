@@ -34,6 +34,8 @@ pub struct MemoryRecord<'a> {
     pub index: u64,
 }
 
+crate::row!(MemoryBuilders, MemoryRecord<'_> { data: Vec<u8>, index: u64 });
+
 impl<'a> Record<'a> for MemoryRecord<'a> {
     fn place(&self) -> Place {
         Place { source: "memory".into(), partition: "memory".into(), position: self.index.to_string(), arrival: None }

@@ -9,6 +9,9 @@ pub mod file;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
 pub mod memory;
+mod metrics;
+#[cfg(not(all(feature = "kinesis", feature = "socket")))]
+mod off;
 pub mod rate;
 #[cfg(feature = "socket")]
 pub mod socket;
@@ -25,6 +28,10 @@ pub use self::file::file;
 #[cfg(feature = "kinesis")]
 pub use self::kinesis::kinesis;
 pub use self::memory::memory;
+pub use self::metrics::Metrics;
+#[cfg(not(all(feature = "kinesis", feature = "socket")))]
+#[doc(hidden)]
+pub use self::off::*;
 pub use self::rate::rate;
 #[cfg(feature = "socket")]
 pub use self::socket::socket;
@@ -35,6 +42,90 @@ use crate::time::Timestamp;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where records come from.
+///
+/// A source is a function, a [`Source`], its record and its [`Feed`]:
+///
+/// ```
+/// use millstream::Result;
+/// use millstream::source::{
+///     BoxFuture, Chunk, ChunkSender, Description, Feed, Fetched, Limits, PartitionProgress, Place, Record, Resume, Source,
+/// };
+/// use serde_json::json;
+///
+/// /// `from countdown(10)`: the numbers from 10 down to 1.
+/// pub fn countdown(from: u64) -> Countdown {
+///     Countdown { from }
+/// }
+///
+/// pub struct Countdown {
+///     from: u64,
+/// }
+///
+/// /// The columns before `decode`, and `record` after it.
+/// #[derive(Clone, Copy)]
+/// pub struct Second<'a> {
+///     pub data: &'a [u8],
+///     pub number: u64,
+/// }
+/// millstream::row!(SecondBuilders, Second<'_> { data: Vec<u8>, number: u64 });
+///
+/// impl<'a> Record<'a> for Second<'a> {
+///     fn place(&self) -> Place {
+///         Place { source: "countdown".into(), partition: "countdown".into(), position: self.number.to_string(), arrival: None }
+///     }
+/// }
+///
+/// impl Source for Countdown {
+///     type Record<'a> = Second<'a>;
+///     type Meta = ();
+///     fn record<'a>(chunk: &'a Chunk, (): &'a (), index: usize) -> Second<'a> {
+///         Second { data: chunk.payload(index), number: chunk.first + index as u64 }
+///     }
+///     fn describe(&self) -> Description {
+///         let target = self.from.to_string();
+///         Description { kind: "countdown", target, options: Vec::new(), replayable: true, finite: true }
+///     }
+///     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
+///         // The position that a checkpoint has is the one that the last fetch gave.
+///         let next = resume.partitions.get("countdown").and_then(|state| state.to.as_u64()).unwrap_or(0);
+///         Box::pin(async move { Ok(Box::new(Counting { from: self.from, next }) as Box<dyn Feed>) })
+///     }
+/// }
+///
+/// struct Counting {
+///     from: u64,
+///     next: u64,
+/// }
+///
+/// impl Feed for Counting {
+///     fn fetch<'a>(&'a mut self, limits: &'a Limits, out: &'a mut ChunkSender) -> BoxFuture<'a, Result<Fetched>> {
+///         Box::pin(async move {
+///             let before = self.next;
+///             let rows = limits.rows.unwrap_or(u64::MAX).min(self.from - before);
+///             let payloads: Vec<_> = (before..before + rows).map(|n| (self.from - n).to_string().into_bytes()).collect();
+///             self.next += rows;
+///             if rows > 0 {
+///                 out.send(Chunk { end: json!(self.next), ..Chunk::of(&payloads, before) }).await;
+///             }
+///             let drained = self.next == self.from;
+///             let progress = PartitionProgress {
+///                 id: "countdown".into(),
+///                 from: json!(before),
+///                 to: json!(self.next),
+///                 drained,
+///                 ..PartitionProgress::default()
+///             };
+///             Ok(Fetched { partitions: vec![progress], exhausted: drained, ..Fetched::default() })
+///         })
+///     }
+/// }
+/// # use millstream::prelude::*;
+/// let rows = millstream::sink::collect();
+/// let pipeline = pipeline! { from countdown(3) | decode text | select { line, n = record.number } | sink rows.clone() };
+/// pipeline.run_blocking()?;
+/// assert_eq!(rows.len(), 3);
+/// # Ok::<(), millstream::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source",
     note = "`from` takes a source such as `kinesis(\"readings\")` or `file(\"in/*.json\")`"
@@ -115,6 +206,8 @@ pub struct Description {
 pub struct Resume {
     /// The position of every partition that a commit names, by the partition's id; empty at the first start.
     pub partitions: BTreeMap<String, PartitionState>,
+    /// The name of the pipeline, if it has one.
+    pub pipeline: Option<String>,
     /// What [`Feed::identity`] said at the first start.
     pub identity: Option<Value>,
     /// What [`Feed::starts`] said at the first start, for a source that was opened before but never committed.
@@ -137,7 +230,8 @@ pub struct PartitionState {
 pub struct Limits {
     /// Bytes of payload, over all partitions.
     pub bytes: usize,
-    /// Records, over all partitions; shared equally among those that have not ended, and exactly kept.
+    /// Records, over all partitions, shared equally among those that have not ended. A share is rounded up, so an epoch may
+    /// have up to one record more for each partition; it is kept to the record, so that a test can rely on it.
     pub rows: Option<u64>,
     /// When to stop waiting for more. The fetch returns earlier when `bytes` or `rows` are reached or the source ends.
     pub until: Instant,
@@ -166,11 +260,18 @@ pub trait Feed: Send {
         Value::Null
     }
 
+    /// The longest time to collect records for an epoch, whatever the trigger says.
+    fn longest(&self) -> Option<Duration> {
+        None
+    }
+
     /// Takes only what is there now, for the trigger `AvailableNow`: after that [`Fetched::exhausted`] is true.
     fn stop_at_present(&mut self) {}
 
-    /// Epoch's positions are committed: a place to tell the outside. Never read back by us.
-    fn committed(&mut self, _epoch: u64) {}
+    /// The run ends in order: a place to give back what the outside keeps for it. Not called after a failure.
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// What a fetch came to.
@@ -184,12 +285,12 @@ pub struct Fetched {
     pub exhausted: bool,
     /// Whether a limit of bytes or rows kept back what is at hand: the epoch ends here, however long the fetch took.
     pub full: bool,
-    /// Figures for the progress document, by their names there.
-    pub metrics: BTreeMap<String, f64>,
+    /// Figures for the progress document; counts are those of this fetch.
+    pub metrics: Metrics,
 }
 
 /// How far a partition is after a fetch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PartitionProgress {
     /// Its number for this run, as in [`Chunk::partition`].
     pub partition: u32,

@@ -3,8 +3,6 @@
 //! Length and hash stand in the commit record, not in the file, and are verified before a parser sees a byte: what
 //! another program altered, or a disk, ends the start with a sentence and not with a panic in a decoder.
 
-use std::io::{self, Write};
-
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
@@ -13,11 +11,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use xxhash_rust::xxh3::Xxh3;
 
 use super::named::StateFile;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Digest, DurableFile, Store};
+use crate::store::{Digest, DurableFile, Hashing, Store};
 
 /// What a state file is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +63,16 @@ pub fn write_unsynced(
         let kind = if matches!(error, ParquetError::External(_)) { Kind::Io } else { Kind::Internal };
         Error::new(kind, format!("writing the state file `{shown}` of epoch {}: {error}", of.epoch)).caused_by(error)
     };
-    let out = Hashing { file: store.write_new_file(path)?, hash: Xxh3::new(), len: 0 };
+    let out = Hashing::new(store.write_new_file(path)?);
     let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties().map_err(failed)?)).map_err(failed)?;
     let mut rows = 0;
     for batch in batches {
         writer.write(batch).map_err(failed)?;
         rows += batch.num_rows() as u64;
     }
-    let out = writer.into_inner().map_err(failed)?;
-    let Digest { len, xxh3 } = Digest::finish(&out.hash, out.len);
+    let (file, Digest { len, xxh3 }) = writer.into_inner().map_err(failed)?.finish();
     let Extent { lo, hi, epoch } = of;
-    Ok((StateFile { lo, hi, epoch, path: path.to_owned(), len, xxh3, rows }, out.file))
+    Ok((StateFile { lo, hi, epoch, path: path.to_owned(), len, xxh3, rows }, file))
 }
 
 /// Reads a state file that a commit names.
@@ -133,26 +129,6 @@ fn properties() -> std::result::Result<WriterProperties, ParquetError> {
         .set_offset_index_disabled(true)
         .set_max_row_group_row_count(None)
         .build())
-}
-
-/// Hashes what goes by, so that no file is read again only for its hash.
-struct Hashing {
-    file: Box<dyn DurableFile>,
-    hash: Xxh3,
-    len: u64,
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(bytes.get(..written).unwrap_or(bytes));
-        self.len += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed,
 use crate::error::{Error, Kind, Result};
 
 mod names;
+mod remote;
+
+pub use remote::network_filesystem;
 
 /// Threads that sync the files of one call.
 const SYNCERS: usize = 8;

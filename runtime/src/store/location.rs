@@ -45,7 +45,7 @@ macro_rules! object_options {
     ($field:ident) => {
         /// The AWS region of the bucket. Default: that of the environment or the profile; with an endpoint `us-east-1`.
         #[must_use]
-        pub fn region(mut self, region: impl $crate::option::IntoText) -> Self {
+        pub fn region(mut self, region: impl $crate::setting::IntoText) -> Self {
             self.$field.region = region.into_text().or(self.$field.region);
             self
         }
@@ -53,7 +53,7 @@ macro_rules! object_options {
         /// The URL of the service. Default: `AWS_ENDPOINT_URL_S3`, then `AWS_ENDPOINT_URL`, then AWS; for `gs://` and
         /// `az://` that of the cloud.
         #[must_use]
-        pub fn endpoint(mut self, endpoint: impl $crate::option::IntoText) -> Self {
+        pub fn endpoint(mut self, endpoint: impl $crate::setting::IntoText) -> Self {
             self.$field.endpoint = endpoint.into_text().or(self.$field.endpoint);
             self
         }
@@ -82,21 +82,21 @@ macro_rules! object_options {
 
         /// The profile of `~/.aws/config` and `~/.aws/credentials`. Default: `AWS_PROFILE`, then `default`.
         #[must_use]
-        pub fn profile(mut self, profile: impl $crate::option::IntoText) -> Self {
+        pub fn profile(mut self, profile: impl $crate::setting::IntoText) -> Self {
             self.$field.profile = profile.into_text().or(self.$field.profile);
             self
         }
 
         /// The ARN of an IAM role to assume with the other credentials. Default: none.
         #[must_use]
-        pub fn role(mut self, arn: impl $crate::option::IntoText) -> Self {
+        pub fn role(mut self, arn: impl $crate::setting::IntoText) -> Self {
             self.$field.role = arn.into_text().or(self.$field.role);
             self
         }
 
         /// The KMS key, by its ARN or its id, that S3 encrypts what is written with. Default: what the bucket says.
         #[must_use]
-        pub fn kms_key(mut self, key: impl $crate::option::IntoText) -> Self {
+        pub fn kms_key(mut self, key: impl $crate::setting::IntoText) -> Self {
             self.$field.kms_key = key.into_text().or(self.$field.kms_key);
             self
         }

@@ -37,8 +37,8 @@ mod tests;
 use std::fmt;
 use std::io::Write;
 
-pub use digest::{Digest, digest_of};
-pub use local::{LocalOptions, LocalStore};
+pub use digest::{Digest, Hashing, digest_of};
+pub use local::{LocalOptions, LocalStore, network_filesystem};
 pub(crate) use location::object_options;
 pub use location::{Location, ObjectOptions};
 pub use path::{join, parent, safe_part};

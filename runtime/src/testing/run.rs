@@ -52,8 +52,9 @@ impl TestRun {
     /// Pushes records, as the source would give them: for `decode json` each is a JSON text.
     ///
     /// # Errors
-    /// A record cannot be decoded and the policy is `fail`; or the source does not support tests.
+    /// The pipeline is not sound; a record cannot be decoded, or a row is late, and the policy is `fail`; or the source does not support tests.
     pub fn push<T: Into<Vec<u8>>>(&mut self, records: impl IntoIterator<Item = T>) -> Result<&mut Self> {
+        self.plan.check()?;
         let records: Vec<Vec<u8>> = records.into_iter().map(Into::into).collect();
         let count = records.len() as u64;
         let Some(chunk) = self.plan.source.test_chunk(records, self.pushed) else {
@@ -70,10 +71,11 @@ impl TestRun {
         self.counts += report.counts;
         self.latest = self.latest.max(report.max_event_time);
         self.dead_letters.extend(report.dead_letters);
+        self.dead_letters.extend(report.late_letters);
         Ok(self)
     }
 
-    /// Ends the epoch: moves the watermark, closes windows. Records pushed from now on are judged by the new watermark.
+    /// Ends the epoch: moves the watermark, ends groups, gives on what the output mode says. Records pushed from now on are judged by the new watermark.
     ///
     /// # Errors
     /// An aggregate's result cannot be represented.
@@ -115,7 +117,7 @@ impl TestRun {
         self.counts
     }
 
-    /// Takes the records that went to the dead letters.
+    /// Takes the records that went to the dead letters, those of late rows included.
     pub fn dead_letters(&mut self) -> Vec<DeadLetter> {
         std::mem::take(&mut self.dead_letters)
     }

@@ -366,9 +366,9 @@ fn mutated_documents() {
         b"\"\"",
         b"\xc3\xa9",
     ];
-    let (mut random, mut both) = (Random(7), Both::new());
+    let (mut random, mut both) = (Random::new(7), Both::new());
     let mut document = Vec::new();
-    for _ in 0..200_000 {
+    for _ in 0..rounds(200_000) {
         document.clear();
         document.extend_from_slice(SEEDS[random.below(SEEDS.len())].as_bytes());
         for _ in 0..1 + random.below(2) {
@@ -407,8 +407,8 @@ schema!(Numbers NumbersView { 0 "f" f: f64, 1 "g" g: Option<f32> });
 
 #[test]
 fn floats_are_the_nearest_ones() {
-    let (mut random, decoder, mut arena) = (Random(11), json().decoder::<Numbers, All>(), Arena::new());
-    for round in 0..60_000 {
+    let (mut random, decoder, mut arena) = (Random::new(11), json().decoder::<Numbers, All>(), Arena::new());
+    for round in 0..rounds(60_000) {
         let mut number = String::new();
         if random.below(2) == 0 {
             number.push('-');

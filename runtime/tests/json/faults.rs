@@ -124,7 +124,9 @@ fn several_documents_in_a_record() {
     assert_eq!(names("{\"s\":\"a\"}\n{\"s\":\"b\"}\r\n\n{\"s\":\"c\"}\n"), ("a|b|c".to_owned(), None));
     assert_eq!(names("{\"s\":\"a\"}{\"s\":\"b\"} {\"s\":\"c\"}"), ("a|b|c".to_owned(), None));
     assert_eq!(names("{\n \"s\":\n \"a\"\n}\n{\"s\":\"b\"\n}"), ("a|b".to_owned(), None));
-    assert_eq!(names("{\"s\":\"a\"}\n{\"s\":1}\n{\"s\":\"c\"}"), ("a".to_owned(), Some(("TYPE", 15))));
+    assert_eq!(names("{\"s\":\"a\"}\n{\"s\":1}\n{\"s\":\"c\"}"), ("a|c".to_owned(), Some(("TYPE", 15))));
+    assert_eq!(names("{\"s\":\n{\"s\":\"c\"}"), ("c".to_owned(), Some(("TYPE", 6))));
+    assert_eq!(names("{\n \"s\": 1,\n \"m\":\n {\"k\": 1}\n}\n{\"s\":\"c\"}"), ("c".to_owned(), Some(("TYPE", 8))));
     assert_eq!(names("{\"s\":\"a\"},{\"s\":\"b\"}"), ("a".to_owned(), Some(("JSON_SYNTAX", 9))));
     assert_eq!(names(" \n"), (String::new(), Some(("EMPTY", 2))));
     assert_eq!(names("{\"s\":\"a\"}\n{\"s\":"), ("a".to_owned(), Some(("JSON_SYNTAX", 15))));

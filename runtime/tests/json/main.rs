@@ -54,26 +54,40 @@ fn decode<T: StreamSchema>(payload: &[u8]) -> Result<T, Fault> {
     decode_with::<T, _>(&json().decoder::<T, All>(), payload, &Arena::new())
 }
 
-/// The rows of a payload of several documents, up to the first fault.
+/// The rows of a payload of several documents, and the first fault.
 fn lines(payload: &[u8]) -> (Vec<Doc>, Option<Fault>) {
     let (decoder, arena) = (json().lines().decoder::<Doc, All>(), Arena::new());
-    let (mut at, mut scratch, mut rows) = (0, Default::default(), Vec::new());
-    loop {
+    let (mut at, mut scratch, mut rows, mut first) = (0, Default::default(), Vec::new(), None);
+    while at <= payload.len() {
+        let before = at;
         match decoder.next(payload, &mut at, &arena, &mut scratch) {
             Ok(Some(row)) => rows.push(Doc::own(row)),
-            Ok(None) => return (rows, None),
+            Ok(None) => break,
             Err(fault) => {
-                assert!(decoder.next(payload, &mut at, &arena, &mut scratch).unwrap().is_none());
-                return (rows, Some(fault));
+                assert!(at > before);
+                first.get_or_insert(fault);
             }
         }
     }
+    (rows, first)
 }
 
-/// Linear congruential, so that every run sees the same documents.
+/// Linear congruential: runs of one `MILLSTREAM_SEED` see the same documents.
 struct Random(u64);
 
+/// How often a random part is gone through: ten times as often with `MILLSTREAM_LONG=1`.
+fn rounds(usual: usize) -> usize {
+    if std::env::var("MILLSTREAM_LONG").is_ok_and(|long| long == "1") { usual * 10 } else { usual }
+}
+
 impl Random {
+    /// Begins at `number`, plus `MILLSTREAM_SEED` if that is set.
+    fn new(number: u64) -> Self {
+        let seed =
+            std::env::var("MILLSTREAM_SEED").map_or(0, |seed| seed.parse().expect("MILLSTREAM_SEED is a number"));
+        println!("MILLSTREAM_SEED={seed}");
+        Self(number + seed)
+    }
     fn below(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % below

@@ -39,6 +39,7 @@ fn cell(column: &dyn Array, row: usize) -> Value {
         DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(row)),
         DataType::Date32 => json!(column.as_primitive::<Date32Type>().value(row)),
         DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
+        DataType::Binary => json!(str::from_utf8(column.as_binary::<i32>().value(row)).unwrap()),
         DataType::Timestamp(..) => json!(column.as_primitive::<TimestampMicrosecondType>().value(row)),
         DataType::Struct(_) => {
             column.as_struct().columns().iter().map(|column| cell(column, row)).collect::<Vec<_>>().into()

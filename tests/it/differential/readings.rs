@@ -32,12 +32,12 @@ const STATUSES: [&str; 8] = ["ok", "ok", "ok", "ok", "worn_out", "alarm", "alarm
 
 /// Writes `rows` records into four files; gives the malformed ones, in no order.
 pub(super) fn generate(folder: &Path, rows: u64) -> Vec<String> {
-    let mut malformed = Vec::new();
+    let (mut malformed, seed) = (Vec::new(), crate::seed());
     let mut left = rows;
     for (partition, &(percent, start, step)) in CLOCKS.iter().enumerate() {
         let count = if partition + 1 == CLOCKS.len() { left } else { rows * percent / 100 + partition as u64 };
         left -= count;
-        let mut random = Random(partition as u64);
+        let mut random = Random(seed.wrapping_mul(16) + partition as u64);
         let mut out =
             BufWriter::with_capacity(1 << 20, File::create(folder.join(format!("part-{partition}.ndjson"))).unwrap());
         let mut before = (0, DEVICES[0], COUNTRIES[0]);
@@ -88,6 +88,13 @@ fn reading(random: &mut Random, (micros, device, country): (i64, &str, &str)) ->
             let floor = maybe(random, |random| random.between(-32_768, 32_768).to_string());
             format!(r#"{{"lat":{}.25,"lon":{}.5,"floor":{floor}}}"#, random.between(-89, 89), random.below(180))
         }),
+        ("price", {
+            let units = random.between(-50_000, 1_000_000_000);
+            let sign = if units < 0 { "-" } else { "" };
+            let price = format!("{sign}{}.{:04}", units.abs() / 10_000, units.abs() % 10_000);
+            if random.in_thousand(300) { format!("\"{price}\"") } else { price }
+        }),
+        ("took", maybe(random, |random| format!("\"{}ms\"", random.below(100_000)))),
         // Nobody uses it, so it may be anything.
         ("serial", random.pick(&["17", "\"seventeen\"", "null", "[1, {\"x\": -0.0}]"]).to_owned()),
     ];
@@ -96,7 +103,7 @@ fn reading(random: &mut Random, (micros, device, country): (i64, &str, &str)) ->
         fields.retain(|(name, value)| value != "null" || *name == "serial");
     }
     let wrong = random.in_thousand(15);
-    let fault = if wrong { random.below(17) } else { 17 };
+    let fault = if wrong { random.below(20) } else { 20 };
     let swap = match fault {
         0 => Some(("temperature", "\"21.5\"")),
         1 => Some(("steps", "1.5")),
@@ -111,6 +118,9 @@ fn reading(random: &mut Random, (micros, device, country): (i64, &str, &str)) ->
         10 => Some(("ts", "\"soon\"")),
         11 => Some(("humidity", "true")),
         12 => Some(("note", "null")),
+        17 => Some(("price", "1.00001")),
+        18 => Some(("price", "\"12,5\"")),
+        19 => Some(("took", "\"12 ms\"")),
         _ => None,
     };
     if let Some((name, value)) = swap {

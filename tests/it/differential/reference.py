@@ -17,7 +17,7 @@ db.execute(f"set temp_directory = '{folder}/duckdb'")
 
 # Records, with their numbers within their files. A malformed one is a record, too.
 PATHS = ["ts", "dev", "country", "status", "temperature", "humidity", "steps", "errors", "note"]
-PATHS += ["location", "location.lat", "location.lon", "location.floor"]
+PATHS += ["location", "location.lat", "location.lon", "location.floor", "price", "took"]
 FIELD = {name: f"f[{number + 1}]" for number, name in enumerate(PATHS)}
 
 
@@ -53,6 +53,9 @@ OK = " and ".join([
     of("location.lat", *NUMBER),
     of("location.lon", *NUMBER),
     f"({null('location.floor')} or {integer('location.floor', -(2**15), 2**15 - 1)})",
+    of("price", "VARCHAR", *NUMBER),
+    f"regexp_full_match({text('price')}, '-?[0-9]{{1,14}}([.][0-9]{{1,4}})?')",
+    f"({null('took')} or regexp_full_match({text('took')}, '[0-9]+ms'))",
 ])
 files = sorted(glob.glob(f"{folder}/*.ndjson"))
 for partition, path in enumerate(files):
@@ -80,6 +83,8 @@ for partition, path in enumerate(files):
             case when ok then {text('note')} end as note,
             case when ok then cast({text('location.lat')} as double) end as lat,
             case when ok then cast({text('location.floor')} as smallint) end as floor,
+            case when ok then cast({text('price')} as decimal(18, 4)) end as price,
+            case when ok then cast(replace({text('took')}, 'ms', '') as bigint) * 1000 end as took,
             coalesce(status <> 'retired' and temperature > -40.0 and abs(lat) < 88.5, false) as kept
         from judged""")
 
@@ -122,7 +127,8 @@ account = db.execute("""
     select count(*), count(*) filter (not ok), count(*) filter (ok and not kept), count(*) filter (ok and kept and late),
         count(*) filter (ok and kept and not late) from judged""").fetchone()
 
-# The groups.
+# The groups. Rows of one price go by event time, then by their number.
+RANK = "(cast(price * 10000 as hugeint) * 10_000_000_000_000_000 {0} micros) * 1_000_000_000 {0} number"
 EXACT = {
     "n": "count(*)",
     "alarms": "count(*) filter (status = 'alarm')",
@@ -133,6 +139,15 @@ EXACT = {
     "greatest": "max(note)",
     "first": "arg_min(note, micros::hugeint * 1_000_000_000 + number)",
     "last": "arg_max(errors, micros::hugeint * 1_000_000_000 + number) filter (errors is not null)",
+    "takings": "sum(price)",
+    "cheapest": "min(price)",
+    "dearest": f"arg_max(note, {RANK.format('-')})",
+    "floor_of_cheapest": f"arg_min({{'it': floor}}, {RANK.format('+')}).it",
+    "notes": "count(distinct note)",
+    "floors": "count(distinct floor)",
+    "all_steps": "list(steps order by micros, number)",
+    "all_errors": "coalesce(list(errors order by micros, number) filter (errors is not null), [])",
+    "busy": "sum(took)",
     "label": "device || '@' || coalesce(country, '?')",
     "date": "cast(make_timestamp(start) as date)",
 }
@@ -141,6 +156,7 @@ FLOAT = {
     "damp": "favg(humidity)",
     "spread": "stddev_samp(temperature)",
     "above": "favg(temperature) - min(temperature)",
+    "mean_price": "avg(price)",
     "share": "count(*) filter (status = 'alarm') / count(*)",
 }
 columns = ", ".join(f"{expression} as \"{name}\"" for name, expression in (EXACT | FLOAT).items())
@@ -157,6 +173,8 @@ db.execute("""
         and expected.country is not distinct from found.country""")
 WRONG = {"missing": "found is null", "too many": "expected is null"}
 WRONG["window"] = "found.ending <> found.start + 60_000_000"
+WRONG["type"] = "typeof(found.takings) <> 'DECIMAL(38,4)' or typeof(found.cheapest) <> 'DECIMAL(18,4)'"
+WRONG["type"] += " or typeof(found.all_steps) <> 'BIGINT[]' or typeof(found.busy) <> 'BIGINT'"
 WRONG |= {name: f"expected.\"{name}\" is distinct from found.\"{name}\"" for name in EXACT}
 for name in FLOAT:
     left, right = f"expected.\"{name}\"", f"found.\"{name}\""

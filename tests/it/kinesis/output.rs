@@ -91,9 +91,9 @@ fn float(batch: &RecordBatch, name: &str, row: usize) -> f64 {
     batch[name].as_primitive::<Float64Type>().value(row)
 }
 
-/// The output of the job without state, sorted.
-pub(super) fn rows(folder: &str) -> Vec<Row> {
-    let mut rows = all(folder, "rows", |batch, row| (text(batch, "device_id", row), integer(batch, "n", row)));
+/// The output of a job without state, sorted.
+pub(super) fn rows(folder: &str, mode: &str) -> Vec<Row> {
+    let mut rows = all(folder, mode, |batch, row| (text(batch, "device_id", row), integer(batch, "n", row)));
     rows.sort();
     rows
 }
@@ -108,4 +108,9 @@ pub(super) fn windows(folder: &str) -> Vec<Window> {
     });
     windows.sort_by(|left, right| left.partial_cmp(right).unwrap());
     windows
+}
+
+/// The column `line` of all files in a folder.
+pub(super) fn lines(folder: &str) -> Vec<String> {
+    all(folder, "", |batch, row| text(batch, "line", row))
 }

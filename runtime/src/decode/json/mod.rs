@@ -21,6 +21,8 @@ use std::marker::PhantomData;
 use bumpalo::Bump;
 
 use self::reader::JsonReader;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+use super::packed::{Packing, Unpacker};
 use super::{Decoder, Fault, Format, Found};
 use crate::schema::{All, Projection, StreamSchema};
 
@@ -32,7 +34,12 @@ use crate::schema::{All, Projection, StreamSchema};
 /// assert_eq!(json().lines().max_depth(8).describe(), "json(lines, max_depth = 8)");
 /// ```
 pub fn json() -> Json {
-    Json { limits: Limits::default(), lines: false }
+    Json {
+        limits: Limits::default(),
+        lines: false,
+        #[cfg(any(feature = "gzip", feature = "zstd"))]
+        packing: None,
+    }
 }
 
 /// The format [`json`].
@@ -41,6 +48,8 @@ pub fn json() -> Json {
 pub struct Json {
     limits: Limits,
     lines: bool,
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    packing: Option<Packing>,
 }
 
 /// The format [`Json::strict`].
@@ -68,10 +77,25 @@ impl Default for Limits {
 }
 
 impl Json {
-    /// A record holds several documents, one to a line or one after the other; each is a row. A fault gives up the rest
-    /// of the record.
+    /// A record holds several documents, one to a line or one after the other; each is a row. What cannot be decoded is
+    /// given up as far as the next line that begins with `{`: that much is one bad row and one dead letter, and the other
+    /// documents of the record are rows. So the dead letter, mended, can be put into the stream again by itself.
     pub fn lines(mut self) -> Self {
         self.lines = true;
+        self
+    }
+
+    /// A record's payload is compressed with gzip, in one member or several.
+    #[cfg(feature = "gzip")]
+    pub fn gzip(mut self) -> Self {
+        self.packing = Some(Packing::Gzip);
+        self
+    }
+
+    /// A record's payload is compressed with zstd, in one frame or several.
+    #[cfg(feature = "zstd")]
+    pub fn zstd(mut self) -> Self {
+        self.packing = Some(Packing::Zstd);
         self
     }
 
@@ -92,7 +116,7 @@ impl Json {
         self
     }
 
-    /// The most bytes of a record: 10 MiB.
+    /// The most bytes of a record, unpacked if it is compressed: 10 MiB.
     pub fn max_record(mut self, bytes: usize) -> Self {
         self.limits.record = bytes;
         self
@@ -103,6 +127,8 @@ impl Json {
         if self.lines {
             options.push("lines".to_owned());
         }
+        #[cfg(any(feature = "gzip", feature = "zstd"))]
+        options.extend(self.packing.map(|packing| packing.name().to_owned()));
         if strict {
             options.push("strict".to_owned());
         }
@@ -124,6 +150,18 @@ impl Strict {
     /// See [`Json::lines`].
     pub fn lines(self) -> Self {
         Self(self.0.lines())
+    }
+
+    /// See [`Json::gzip`].
+    #[cfg(feature = "gzip")]
+    pub fn gzip(self) -> Self {
+        Self(self.0.gzip())
+    }
+
+    /// See [`Json::zstd`].
+    #[cfg(feature = "zstd")]
+    pub fn zstd(self) -> Self {
+        Self(self.0.zstd())
     }
 
     /// See [`Json::strict`].
@@ -173,13 +211,28 @@ pub struct JsonDecoder<T, P> {
     types: PhantomData<fn() -> (T, P)>,
 }
 
-/// What [`JsonDecoder`] remembers between documents: how long the next one may be, judging by the one before.
-#[derive(Debug, Default)]
-pub struct Likely(usize);
+/// What [`JsonDecoder`] remembers between documents.
+#[derive(Default)]
+pub struct Scratch {
+    /// How long the next one may be, judging by the one before.
+    likely: usize,
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    unpacker: Unpacker,
+}
 
 impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
     type Row<'a> = T::View<'a>;
-    type Scratch = Likely;
+    type Scratch = Scratch;
+    const RESUMES: bool = true;
+
+    #[cfg(any(feature = "gzip", feature = "zstd"))]
+    #[inline]
+    fn unpack<'a>(&self, payload: &'a [u8], arena: &'a Bump, scratch: &mut Scratch) -> Result<&'a [u8], Fault> {
+        match self.json.packing {
+            None => Ok(payload),
+            Some(packing) => packing.unpack(payload, self.json.limits.record, &mut scratch.unpacker, arena),
+        }
+    }
 
     #[inline]
     fn next<'a>(
@@ -187,7 +240,7 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
         payload: &'a [u8],
         at: &mut usize,
         arena: &'a Bump,
-        likely: &mut Likely,
+        scratch: &mut Scratch,
     ) -> Result<Option<Self::Row<'a>>, Fault> {
         let start = *at;
         // After a fault the rest is given up, and behind the end is also where an empty payload is done.
@@ -196,7 +249,11 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
             return Err(self.too_long(payload));
         }
         if self.json.lines {
-            return self.line(payload, start, at, arena, likely);
+            let row = self.line(payload, start, at, arena, &mut scratch.likely);
+            if row.is_err() {
+                *at = next_line(payload, start);
+            }
+            return row;
         }
         if start > 0 {
             return Ok(None);
@@ -225,7 +282,7 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
         start: usize,
         at: &mut usize,
         arena: &'a Bump,
-        likely: &mut Likely,
+        likely: &mut usize,
     ) -> Result<Option<T::View<'a>>, Fault> {
         let rest = payload.get(start..).unwrap_or_default();
         let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
@@ -234,30 +291,39 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
             return if start == 0 { Err(empty(payload)) } else { Ok(None) };
         }
         let base = start + space;
-        let near = rest.get(..likely.0.max(WINDOW)).unwrap_or(rest);
+        let near = rest.get(..(*likely).max(WINDOW)).unwrap_or(rest);
         let mut window = memchr::memchr(b'\n', near).map_or(near.len(), |line| line + 1);
         loop {
             let seen = rest.get(..window).unwrap_or(rest);
             let whole = seen.len() == rest.len();
-            let text = match std::str::from_utf8(seen) {
-                Ok(text) => text,
-                // The window may end within a character.
-                Err(error) if !whole && error.error_len().is_none() => {
-                    std::str::from_utf8(seen.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+            // What is not UTF-8 counts only when the document gets there; the window may end within a character.
+            let (text, broken) = match std::str::from_utf8(seen) {
+                Ok(text) => (text, None),
+                Err(error) => {
+                    let valid = seen.get(..error.valid_up_to()).unwrap_or_default();
+                    let broken = (whole || error.error_len().is_some()).then(|| not_utf8(payload, base + valid.len()));
+                    (std::str::from_utf8(valid).unwrap_or_default(), broken)
                 }
-                Err(error) => return Err(not_utf8(payload, base + error.valid_up_to())),
             };
             let mut reader = JsonReader::new(text, base, &self.json.limits, arena);
-            let row = T::read::<_, P>(&mut reader);
-            match row {
-                // A value that ends where the window does might go on behind it.
-                Ok(row) if whole || reader.taken() < text.len() => {
+            match T::read::<_, P>(&mut reader) {
+                // A document ends with its own brace, so nothing behind it can change it.
+                Ok(row) => {
                     *at = base + reader.taken();
-                    likely.0 = reader.taken() * 2;
+                    *likely = reader.taken() * 2;
                     return Ok(Some(row));
                 }
-                Err(fault) if whole => return Err(fault),
-                _ => window = window.max(WINDOW) * 8,
+                // The end of a line ends every token, so a fault before it stays one however much follows.
+                Err(fault) if seen.ends_with(b"\n") && fault.offset() < base + text.len() => return Err(fault),
+                Err(fault) if whole || broken.is_some() => {
+                    let before = fault.offset() < base + text.len();
+                    return Err(broken.filter(|_| !before).unwrap_or(fault));
+                }
+                Err(_) => {
+                    let grown = rest.get(..window.max(WINDOW) * 8).unwrap_or(rest);
+                    let line = memchr::memrchr(b'\n', grown).map_or(grown.len(), |line| line + 1);
+                    window = if line > window { line } else { grown.len() };
+                }
             }
         }
     }
@@ -272,6 +338,16 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
             Found::Text(&payload.len().to_string()),
         )
     }
+}
+
+/// Where documents go on after one that begins at or behind `start` cannot be decoded; behind the end if they do not. Lines
+/// within a document that is written over several are indented, so they are not taken for documents.
+#[cold]
+fn next_line(payload: &[u8], start: usize) -> usize {
+    let rest = payload.get(start..).unwrap_or_default();
+    let begins = rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let line = rest.get(begins..).and_then(|rest| memchr::memmem::find(rest, b"\n{"));
+    line.map_or(payload.len() + 1, |line| start + begins + line + 1)
 }
 
 #[cold]

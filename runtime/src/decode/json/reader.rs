@@ -363,6 +363,15 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
     }
 
     #[inline]
+    fn decimal(&mut self) -> Result<&'a str, Fault> {
+        if self.peek() == Some(b'"') {
+            return self.str();
+        }
+        self.number("a number")?;
+        Ok(self.last())
+    }
+
+    #[inline]
     fn str(&mut self) -> Result<&'a str, Fault> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));

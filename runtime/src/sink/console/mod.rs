@@ -61,15 +61,18 @@ impl Console {
         self
     }
 
-    /// The rows of an epoch as a text.
-    fn table(&self, epoch: u64, batches: &[RecordBatch]) -> Result<String> {
+    /// Rows from anywhere as the table that this sink prints, under `heading` and their number; empty without rows.
+    ///
+    /// # Errors
+    /// The batches are not of one schema.
+    pub fn table(&self, heading: impl fmt::Display, batches: &[RecordBatch]) -> Result<String> {
         let Some(first) = batches.first() else { return Ok(String::new()) };
         let all = concat_batches(first.schema_ref(), batches).map_err(internal)?;
         if all.num_rows() == 0 {
             return Ok(String::new());
         }
         let shown = self.sorted(&all).map_err(internal)?;
-        let mut out = format!("epoch {epoch}, {}\n", count(all.num_rows(), ""));
+        let mut out = format!("{heading}, {}\n", count(all.num_rows(), ""));
         let schema = all.schema();
         let columns: Vec<Printed> = schema
             .fields()
@@ -150,7 +153,7 @@ impl Sink for Console {
 
 impl Delivering for Console {
     fn deliver(&mut self, token: &Token, batches: &[RecordBatch]) -> Result<()> {
-        let table = self.table(token.epoch, batches)?;
+        let table = self.table(format_args!("epoch {}", token.epoch), batches)?;
         let written = match &self.to {
             None => print(&mut io::stdout().lock(), &table),
             Some(writer) => print(&mut *writer.lock().unwrap_or_else(PoisonError::into_inner), &table),

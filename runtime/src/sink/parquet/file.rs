@@ -1,6 +1,6 @@
 //! One file under construction.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -12,34 +12,13 @@ use ::parquet::file::statistics::{Statistics, ValueStatistics};
 use ::parquet::file::writer::SerializedFileWriter;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::store::{DurableFile, Store};
+use crate::store::{Digest, DurableFile, Hashing, Store};
 
 /// Encoded bytes at which a row group ends.
 const ROW_GROUP_BYTES: u64 = 128 << 20;
-
-/// Writes to a file and hashes what it writes.
-struct Hashed {
-    file: Box<dyn DurableFile>,
-    hash: Box<Xxh3>,
-    len: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        // `written` is at most the length, as `Write` has it.
-        self.hash.update(bytes.get(..written).unwrap_or(bytes));
-        self.len += written as u64;
-        Ok(written)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
 
 /// What all files of a sink have in common.
 #[derive(Debug, Clone)]
@@ -56,7 +35,7 @@ pub(super) struct Shape {
 pub(super) struct OpenFile {
     /// For messages.
     path: String,
-    writer: SerializedFileWriter<Hashed>,
+    writer: SerializedFileWriter<Hashing<Box<dyn DurableFile>>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     row_group_rows: usize,
@@ -83,8 +62,7 @@ impl OpenFile {
             _ => error,
         })?;
         let path = store.describe(path);
-        let hashed = Hashed { file, hash: Box::new(Xxh3::new()), len: 0 };
-        let parts = ArrowWriter::try_new(hashed, Arc::clone(&shape.schema), Some(shape.properties.clone()))
+        let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.properties.clone()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = parts.map_err(|error| failed(&path, error))?;
         Ok(Self {
@@ -163,9 +141,8 @@ impl OpenFile {
     pub(super) fn finish(mut self) -> Result<Finished> {
         // `into_inner` writes the footer.
         let done = self.end_group().and_then(|()| self.writer.into_inner());
-        let hashed = done.map_err(|error| failed(&self.path, error))?;
-        let xxh3 = format!("{:032x}", hashed.hash.digest128());
-        Ok(Finished { file: hashed.file, len: hashed.len, xxh3, rows: self.rows })
+        let (file, Digest { len, xxh3 }) = done.map_err(|error| failed(&self.path, error))?.finish();
+        Ok(Finished { file, len, xxh3, rows: self.rows })
     }
 }
 

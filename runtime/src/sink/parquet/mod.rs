@@ -61,10 +61,20 @@ pub fn parquet<P: Folder>(path: P) -> Parquet {
 }
 
 /// What [`parquet()`] takes: `&str`, `String` and paths, also those that are URLs, if the feature `parquet` is enabled.
-#[diagnostic::on_unimplemented(
-    message = "`parquet` cannot write to a `{Self}`",
-    note = "give a path or a URL, such as `parquet(\"out/readings\")`",
-    note = "the sink needs the feature: `millstream = {{ version = \"0.1\", features = [\"parquet\"] }}` in Cargo.toml"
+#[cfg_attr(
+    feature = "parquet",
+    diagnostic::on_unimplemented(
+        message = "`parquet` cannot write to a `{Self}`",
+        note = "give a path or a URL, such as `parquet(\"out/readings\")`"
+    )
+)]
+#[cfg_attr(
+    not(feature = "parquet"),
+    diagnostic::on_unimplemented(
+        message = "the sink `parquet` needs the feature `parquet` of millstream",
+        label = "`parquet` is not in this build",
+        note = "write `millstream = {{ version = \"0.1\", features = [\"parquet\"] }}` in Cargo.toml"
+    )
 )]
 pub trait Folder: Into<PathBuf> {}
 

@@ -1,6 +1,6 @@
 //! The open source: which files there are, and whose turn it is.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use super::packing::Packing;
 use super::position::{Position, Serial, mtime, parse};
 use super::{Options, Order, glob};
 use crate::error::{Error, Kind};
-use crate::source::{BoxFuture, ChunkSender, Feed, Fetched, Limits, Resume};
+use crate::source::{BoxFuture, ChunkSender, Feed, Fetched, Limits, Metrics, Resume};
 use crate::{Result, clock};
 
 /// Plain files that are open at the same time; others are opened again when it is their turn.
@@ -257,11 +257,13 @@ impl FileFeed {
         let ends = following.is_none() || self.stopped;
         let at_share =
             |lane: &Lane| share.is_some_and(|share| lane.rows >= share) && !lane.drained && !lane.caught_up();
+        let mut metrics = Metrics::default();
+        metrics.gauge("filesWaiting", waiting as f64);
         Ok(Fetched {
             partitions: self.lanes.iter().map(|lane| lane.progress(&self.options)).collect(),
             exhausted: ends && waiting == 0,
             full: bytes >= limits.bytes || self.lanes.iter().any(at_share),
-            metrics: BTreeMap::from([("filesWaiting".to_owned(), waiting as f64)]),
+            metrics,
             ..Fetched::default()
         })
     }

@@ -32,6 +32,7 @@ use serde_json::{Value, json};
 use super::{BoxFuture, Chunk, Description, Feed, Place, Record, Resume, Source};
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::setting::Setting;
 
 /// Lines of files: one file, a folder, or a pattern with `*`, `?` and `**`.
 ///
@@ -103,12 +104,32 @@ pub const auto: Compression = Compression::Auto;
 pub const none: Compression = Compression::None;
 
 /// gzip, whatever the name; needs the feature `gzip`.
+#[cfg(feature = "gzip")]
 #[allow(non_upper_case_globals)]
 pub const gzip: Compression = Compression::Gzip;
+#[cfg(not(feature = "gzip"))]
+#[allow(non_upper_case_globals, missing_docs)]
+#[doc(hidden)]
+pub const gzip: NeedsTheFeatureGzip = NeedsTheFeatureGzip;
 
 /// zstd, whatever the name; needs the feature `zstd`.
+#[cfg(feature = "zstd")]
 #[allow(non_upper_case_globals)]
 pub const zstd: Compression = Compression::Zstd;
+#[cfg(not(feature = "zstd"))]
+#[allow(non_upper_case_globals, missing_docs)]
+#[doc(hidden)]
+pub const zstd: NeedsTheFeatureZstd = NeedsTheFeatureZstd;
+
+/// What [`gzip`] is in a build without that feature: no value of any option.
+#[cfg(not(feature = "gzip"))]
+#[doc(hidden)]
+pub struct NeedsTheFeatureGzip;
+
+/// What [`zstd`] is in a build without that feature.
+#[cfg(not(feature = "zstd"))]
+#[doc(hidden)]
+pub struct NeedsTheFeatureZstd;
 
 /// The source [`file()`].
 #[derive(Debug, Clone)]
@@ -131,8 +152,8 @@ impl File {
     /// Keeps looking for new files and appended lines at this interval, at least 10 ms. Default: files are read once, and
     /// the source ends.
     #[must_use]
-    pub fn follow(self, interval: impl Into<Option<Duration>>) -> Self {
-        let interval = interval.into().map(|interval| interval.max(Duration::from_millis(10)));
+    pub fn follow(self, interval: impl Setting<Duration>) -> Self {
+        let interval = interval.given().map(|interval| interval.max(Duration::from_millis(10)));
         self.with(|options| options.follow = interval)
     }
 
@@ -140,27 +161,27 @@ impl File {
     /// ([`one_after_another`]). In the latter a file is done as soon as its end is reached and there is a later one; a
     /// file that appears with an earlier name is an error.
     #[must_use]
-    pub fn order(self, order: impl Into<Option<Order>>) -> Self {
-        self.with(|options| options.order = order.into().unwrap_or(together))
+    pub fn order(self, order: impl Setting<Order>) -> Self {
+        self.with(|options| options.order = order.given().unwrap_or(together))
     }
 
     /// How files are compressed: [`auto`] (the default, by the name), [`none`], [`gzip`] or [`zstd`](const@zstd).
     #[must_use]
-    pub fn compression(self, compression: impl Into<Option<Compression>>) -> Self {
-        self.with(|options| options.compression = compression.into().unwrap_or(auto))
+    pub fn compression(self, compression: impl Setting<Compression>) -> Self {
+        self.with(|options| options.compression = compression.given().unwrap_or(auto))
     }
 
     /// The longest line in bytes, without its end; a longer one stops the run. Default 10 MiB, at most 1 GiB.
     #[must_use]
-    pub fn max_line(self, bytes: impl Into<Option<usize>>) -> Self {
-        self.with(|options| options.max_line = bytes.into().unwrap_or(MAX_LINE).clamp(1, LONGEST_LINE))
+    pub fn max_line(self, bytes: impl Setting<usize>) -> Self {
+        self.with(|options| options.max_line = bytes.given().unwrap_or(MAX_LINE).clamp(1, LONGEST_LINE))
     }
 
     /// How many times larger than its compressed file a text may become, checked from 64 MiB of text on, so that a
     /// crafted file does not keep the run busy for ever. Default 100.
     #[must_use]
-    pub fn max_ratio(self, ratio: impl Into<Option<u32>>) -> Self {
-        self.with(|options| options.max_ratio = ratio.into().unwrap_or(MAX_RATIO).max(1))
+    pub fn max_ratio(self, ratio: impl Setting<u32>) -> Self {
+        self.with(|options| options.max_ratio = ratio.given().unwrap_or(MAX_RATIO).max(1))
     }
 
     #[cfg(test)]
@@ -211,6 +232,8 @@ pub struct FileRecord<'a> {
     /// Where the line begins: bytes from the start of the (decompressed) file.
     pub offset: u64,
 }
+
+crate::row!(FileBuilders, FileRecord<'_> { data: Vec<u8>, path: String, offset: u64 });
 
 impl<'a> Record<'a> for FileRecord<'a> {
     fn place(&self) -> Place {

@@ -26,7 +26,7 @@ impl Checkpoint {
     }
 
     fn resume(&self) -> Resume {
-        Resume { partitions: self.partitions.clone(), identity: self.identity.clone(), starts: None }
+        Resume { partitions: self.partitions.clone(), identity: self.identity.clone(), ..Resume::default() }
     }
 }
 

@@ -1,48 +1,52 @@
 //! The calls to the service, one try each, and what their failures mean.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_kinesis::Client as Sdk;
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
-use aws_sdk_kinesis::config::{BehaviorVersion, Config, Credentials, ProvideCredentials, Region};
 use aws_sdk_kinesis::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::ShardIteratorType;
-use aws_smithy_http_client::{Builder, tls};
 use serde_json::{Value, json};
 
 use super::options::Kinesis;
 use super::position::Origin;
 use super::shards::Listed;
 use crate::Result;
+use crate::aws::partition_of;
 use crate::error::{Error, Kind};
 
 /// The most bytes in an answer to GetRecords.
 pub(super) const LARGEST_PAGE: usize = 10 << 20;
 
-/// The answers to one ListShards hold at most this many shards.
-const SHARDS_PER_PAGE: i32 = 1_000;
-
 pub(super) struct Client {
-    sdk: Sdk,
+    pub(super) sdk: Sdk,
     name: Option<String>,
     arn: Option<String>,
+    shards_per_page: i32,
     /// What errors call the stream.
     pub(super) stream: String,
+    /// The ARN as far as it is known before the first call, for errors.
+    resource: Arc<str>,
+    /// What the service has said that it is.
+    described: OnceLock<Arc<str>>,
 }
 
 /// What to do about a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Too many calls: try again later, however often.
     Throttled,
     /// Try again for some time: the network, the service, an encryption key.
     Transient,
     /// The iterator or token is too old: get a new one.
     Expired,
-    /// There is no such stream or shard.
+    /// Somebody else has it, or it is not ready: try again for some time.
+    Busy,
+    /// There is no such stream, shard or consumer.
     Missing,
     /// The request is not valid, such as a sequence number that is not known any more.
     Invalid,
@@ -54,21 +58,25 @@ pub(super) enum Class {
 
 /// A call that failed.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    pub(super) class: Class,
+pub(crate) struct Trouble {
+    pub(crate) class: Class,
     operation: &'static str,
     message: String,
+    /// Whether an IAM policy forbids it, rather than the credentials being none of AWS.
+    forbidden: bool,
+    /// The ARN of what the call was about.
+    resource: Option<Arc<str>>,
 }
 
 impl Trouble {
-    fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn new<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug,
     {
         let Some(service) = error.as_service_error() else {
             let message = format!("{}", DisplayErrorContext(error));
-            return Self { class: Class::Transient, operation, message };
+            return Self::transient(operation, message);
         };
         let code = service.code().unwrap_or_default();
         let class = match code {
@@ -80,6 +88,7 @@ impl Trouble {
             | "RequestLimitExceeded"
             | "TooManyRequestsException" => Class::Throttled,
             "ExpiredIteratorException" | "ExpiredNextTokenException" => Class::Expired,
+            "ResourceInUseException" => Class::Busy,
             "ResourceNotFoundException" => Class::Missing,
             "InvalidArgumentException" => Class::Invalid,
             "AccessDeniedException"
@@ -100,28 +109,65 @@ impl Trouble {
             _ if !code.is_empty() => code.to_owned(),
             _ => format!("{}", DisplayErrorContext(error)),
         };
-        Self { class, operation, message }
+        let forbidden = matches!(code, "AccessDeniedException" | "NotAuthorized" | "KMSAccessDeniedException");
+        Self { class, operation, message, forbidden, resource: None }
+    }
+
+    /// An answer that lacks what it must have.
+    fn incomplete(operation: &'static str, what: &str) -> Self {
+        Self::transient(operation, format!("the answer has no {what}"))
+    }
+
+    /// Names the ARN of what the call was about.
+    pub(crate) fn on(self, resource: &Arc<str>) -> Self {
+        Self { resource: Some(Arc::clone(resource)), ..self }
+    }
+
+    pub(super) fn transient(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Transient, operation, message, forbidden: false, resource: None }
+    }
+
+    pub(super) fn busy(operation: &'static str, message: String) -> Self {
+        Self { class: Class::Busy, ..Self::transient(operation, message) }
     }
 
     /// Records are gone that were not read.
     pub(super) fn lost(message: String) -> Self {
-        Self { class: Class::Lost, operation: "GetRecords", message }
+        Self { class: Class::Lost, ..Self::transient("GetRecords", message) }
     }
 
     /// Whether it is where the iterator was to begin that the service refuses.
     pub(super) fn is_about_start(&self) -> bool {
-        self.operation == "GetShardIterator"
+        matches!(self.operation, "GetShardIterator" | "SubscribeToShard")
     }
 
     /// The error of a source that gives up. `place` is the stream, and the shard if it is about one.
-    pub(super) fn error(&self, place: &str) -> Error {
-        let Self { class, operation, message } = self;
+    pub(crate) fn error(&self, place: &str) -> Error {
+        let Self { class, operation, message, .. } = self;
         let error = |kind| Error::new(kind, format!("{operation} for {place}: {message}"));
+        let resource = self.resource.as_deref().unwrap_or("the stream");
         match class {
-            Class::Denied => error(Kind::Config)
-                .help(format!("allow the IAM action kinesis:{operation} for the stream, or give other credentials")),
+            Class::Denied if self.forbidden => {
+                error(Kind::Config).help(format!("allow the IAM action kinesis:{operation} on {resource}"))
+            }
+            Class::Denied => error(Kind::Config).help(
+                "AWS does not know the credentials, or they have expired: give others, or a role that renews itself with `role_arn`",
+            ),
             Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
             Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),
+            Class::Throttled if *operation == "RegisterStreamConsumer" => error(Kind::Config).help(
+                "a stream has at most 20 consumers: deregister one that is not in use, or read with `consumer_mode = polling`",
+            ),
+            Class::Busy if *operation == "SubscribeToShard" => error(Kind::Unavailable)
+                .help("another reader has the same consumer: give each pipeline a `consumer_name` of its own"),
+            _ if self.forbidden => {
+                let action = if operation.starts_with("Put") { "GenerateDataKey" } else { "Decrypt" };
+                // That of a consumer begins with that of its stream.
+                let stream = resource.split_once("/consumer/").map_or(resource, |(stream, _)| stream);
+                error(Kind::Config).help(format!(
+                    "allow the IAM action kms:{action} on the key that encrypts {stream}, in the key's policy as well"
+                ))
+            }
             _ if message.contains("KMS") => {
                 error(Kind::Unavailable).help("check the encryption key of the stream, and that the reader may use it")
             }
@@ -164,74 +210,52 @@ impl Summary {
 impl Client {
     /// Connects nothing yet, but finds the region and the credentials.
     pub(super) async fn new(options: &Kinesis) -> Result<Self> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(10))
-            .operation_timeout(Duration::from_secs(60))
-            .build();
-        let mut config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .timeout_config(timeouts.clone())
+        let whose = format!("kinesis stream `{}`", options.stream);
+        let shared = options.aws.connect(&whose, options.arn()).await?;
+        let region = shared.region().map_or("*", |region| region.as_ref());
+        let resource = options
+            .arn()
+            .map(str::to_owned)
+            .unwrap_or_else(|| format!("arn:{}:kinesis:{region}:*:stream/{}", partition_of(region), options.name()));
+        // A configuration of the user may say how long a try takes; without a limit one may take for ever.
+        let said = options.aws.config.as_ref().and_then(|config| config.timeout_config()?.operation_attempt_timeout());
+        let timeouts = shared.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let timeouts = timeouts.operation_attempt_timeout(said.unwrap_or(options.tuning.attempt)).build();
+        let config = aws_sdk_kinesis::config::Builder::from(&shared)
+            .timeout_config(timeouts)
             // The SDK would try again on its own, at once in all readers and without a count.
             .retry_config(RetryConfig::disabled());
-        let given = match (&options.access_key, &options.secret_key) {
-            (Some(access), Some(secret)) => {
-                let token = options.session_token.as_ref().map(|token| token.expose().to_owned());
-                Some(Credentials::new(access.expose(), secret.expose(), token, None, "millstream options"))
-            }
-            _ => None,
-        };
-        let region = options.region.as_deref().or(options.region_of_arn()).map(|region| Region::new(region.to_owned()));
-        if options.is_local() {
-            config = config
-                .region(region.unwrap_or(Region::from_static("us-east-1")))
-                .credentials_provider(given.unwrap_or_else(|| Credentials::new("test", "test", None, None, "local")))
-                .http_client(Builder::new().build_http());
-        } else {
-            let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-            let http = Builder::new().tls_provider(provider).build_https();
-            let mut loader =
-                aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(timeouts);
-            if let Some(region) = region {
-                loader = loader.region(region);
-            }
-            if let Some(profile) = &options.profile {
-                loader = loader.profile_name(profile);
-            }
-            if let Some(given) = given {
-                loader = loader.credentials_provider(given);
-            }
-            let shared = loader.load().await;
-            let wrong = |what: &str| Error::new(Kind::Config, format!("kinesis stream `{}`: {what}", options.stream));
-            let Some(region) = shared.region().cloned() else {
-                return Err(wrong("there is no region").help("set the option `region`, or AWS_REGION"));
-            };
-            let Some(credentials) = shared.credentials_provider() else {
-                return Err(wrong("there are no AWS credentials"));
-            };
-            if let Err(error) = credentials.provide_credentials().await {
-                let help =
-                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the option `profile`, or a role of the host";
-                return Err(wrong(&format!("there are no AWS credentials: {}", DisplayErrorContext(&error))).help(help));
-            }
-            config = config.region(region).credentials_provider(credentials).http_client(http);
-        }
-        if let Some(endpoint) = &options.endpoint {
-            config = config.endpoint_url(endpoint);
-        }
         let arn = options.arn().map(str::to_owned);
         let name = if arn.is_none() { Some(options.stream.clone()) } else { None };
-        Ok(Self { sdk: Sdk::from_conf(config.build()), name, arn, stream: options.name().to_owned() })
+        let shards_per_page = i32::try_from(options.max_shards_per_describe).unwrap_or(1_000);
+        Ok(Self {
+            shards_per_page,
+            sdk: Sdk::from_conf(config.build()),
+            name,
+            arn,
+            stream: options.name().to_owned(),
+            resource: resource.into(),
+            described: OnceLock::new(),
+        })
+    }
+
+    /// What a failure means, with the stream it was about.
+    pub(super) fn trouble<E, R>(&self, operation: &'static str, error: &SdkError<E, R>) -> Trouble
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        Trouble::new(operation, error).on(self.described.get().unwrap_or(&self.resource))
     }
 
     pub(super) async fn describe(&self) -> Result<Summary, Trouble> {
         let request = self.sdk.describe_stream_summary();
         let answer = request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone()).send().await;
-        let answer = answer.map_err(|error| Trouble::new("DescribeStreamSummary", &error))?;
+        let answer = answer.map_err(|error| self.trouble("DescribeStreamSummary", &error))?;
         let Some(summary) = answer.stream_description_summary else {
-            let message = "the answer has no description".to_owned();
-            return Err(Trouble { class: Class::Transient, operation: "DescribeStreamSummary", message });
+            return Err(Trouble::incomplete("DescribeStreamSummary", "description"));
         };
+        self.described.get_or_init(|| summary.stream_arn.as_str().into());
         // The SDK reads the time as a float, so that it is a little off.
         let creation = (summary.stream_creation_timestamp.as_nanos() + 500_000).div_euclid(1_000_000);
         Ok(Summary {
@@ -249,11 +273,11 @@ impl Client {
                 // A token carries the stream and comes alone.
                 Some(token) => self.sdk.list_shards().next_token(token),
                 None => {
-                    let request = self.sdk.list_shards().max_results(SHARDS_PER_PAGE);
+                    let request = self.sdk.list_shards().max_results(self.shards_per_page);
                     request.set_stream_name(self.name.clone()).set_stream_arn(self.arn.clone())
                 }
             };
-            let page = request.send().await.map_err(|error| Trouble::new("ListShards", &error))?;
+            let page = request.send().await.map_err(|error| self.trouble("ListShards", &error))?;
             shards.extend(page.shards.unwrap_or_default().into_iter().map(Listed::new));
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
@@ -277,17 +301,13 @@ impl Client {
                 request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(number)
             }
         };
-        let answer = request.send().await.map_err(|error| Trouble::new("GetShardIterator", &error))?;
-        answer.shard_iterator.ok_or_else(|| Trouble {
-            class: Class::Transient,
-            operation: "GetShardIterator",
-            message: "the answer has no iterator".to_owned(),
-        })
+        let answer = request.send().await.map_err(|error| self.trouble("GetShardIterator", &error))?;
+        answer.shard_iterator.ok_or_else(|| Trouble::incomplete("GetShardIterator", "iterator"))
     }
 
     pub(super) async fn records(&self, iterator: &str, limit: u32) -> Result<GetRecordsOutput, Trouble> {
         let request = self.sdk.get_records().shard_iterator(iterator).set_stream_arn(self.arn.clone());
         let answer = request.limit(i32::try_from(limit).unwrap_or(10_000)).send().await;
-        answer.map_err(|error| Trouble::new("GetRecords", &error))
+        answer.map_err(|error| self.trouble("GetRecords", &error))
     }
 }

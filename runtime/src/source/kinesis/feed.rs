@@ -1,27 +1,24 @@
 //! Epochs out of the pages of all shards.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::client::Client;
-use super::kpl;
-use super::lister::{self, persist};
+use super::client::LARGEST_PAGE;
 use super::options::Kinesis;
-use super::position::{Origin, Position};
-use super::reader::{Context, Counters, Event, Reader, lost, recreated};
+use super::position::Origin;
+use super::reader::{Event, Reader};
 use super::record::{Packer, arrival, belonging};
-use super::shards::{Shard, Shards, State};
+use super::shards::{Shard, State};
+use super::streams::{self, Stream};
+use super::{kpl, lister, report};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::source::{BoxFuture, Chunk, ChunkSender, Feed, Fetched, Limits, PartitionState, Resume};
+use crate::source::{BoxFuture, Chunk, ChunkSender, Feed, Fetched, Limits, Resume};
 use crate::time::Timestamp;
 
 /// A chunk holds no more bytes than this, however large its page; its places have 32 bits.
@@ -30,13 +27,9 @@ const CHUNK: usize = 64 << 20;
 const CHILDREN_EXPECTED: Duration = Duration::from_secs(60);
 
 pub(super) struct KinesisFeed {
-    context: Arc<Context>,
-    stream: Arc<str>,
-    origin: Origin,
-    shards: Shards,
+    pub(super) streams: Vec<Stream>,
     events: UnboundedReceiver<Event>,
     sender: UnboundedSender<Event>,
-    poke: Arc<Notify>,
     /// The readers and the lister; they end when this is dropped.
     tasks: JoinSet<()>,
     seed: u64,
@@ -48,55 +41,18 @@ pub(super) struct KinesisFeed {
     broken: bool,
 }
 
-/// Opens the stream and lists its shards.
-pub(super) async fn open(options: &Kinesis, resume: Resume) -> Result<KinesisFeed> {
-    options.check()?;
+/// Opens the streams and lists their shards.
+pub(super) async fn open(options: &Kinesis, mut resume: Resume) -> Result<KinesisFeed> {
     let now = crate::clock::now();
     let seed = now.micros() as u64;
-    let client = Client::new(options).await?;
-    let tuning = options.tuning;
-    let summary = persist(&client, &tuning, seed, |client| Box::pin(client.describe())).await?;
-    if let Some(identity) = resume.identity.as_ref().filter(|identity| !identity.is_null()) {
-        if identity.get("stream_arn") != summary.identity().get("stream_arn") {
-            let known = identity.get("stream_arn").and_then(Value::as_str).unwrap_or("another stream");
-            return Err(Error::new(Kind::Config, format!("the checkpoint is of {known}, and not of {}", summary.arn))
-                .help("give each stream a checkpoint of its own"));
-        }
-        if *identity != summary.identity() {
-            return Err(recreated(&client.stream));
-        }
-    }
-    let origin = match resume.starts.as_ref().and_then(Value::as_str) {
-        Some(start) => Origin::try_from(start.to_owned())?,
-        None => options.start.resolve(now)?,
-    };
-    let room = usize::try_from(options.fetch_buffer_size).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-    let context = Arc::new(Context {
-        options: options.clone(),
-        summary,
-        room: Arc::new(Semaphore::new(room)),
-        counters: Counters::default(),
-        client,
-    });
+    let streams = streams::open(options, &mut resume, now, seed).await?;
     let (sender, events) = unbounded_channel();
-    let mut feed = KinesisFeed {
-        stream: context.client.stream.as_str().into(),
-        context,
-        origin,
-        shards: Shards::default(),
-        events,
-        sender,
-        poke: Arc::new(Notify::new()),
-        tasks: JoinSet::new(),
-        seed,
-        turn: 0,
-        present: None,
-        broken: false,
-    };
-    feed.restore(resume.partitions).await?;
-    let lister = lister::run(Arc::clone(&feed.context), Arc::clone(&feed.poke), feed.sender.clone(), !seed);
-    feed.tasks.spawn(lister);
-    Ok(feed)
+    let mut tasks = JoinSet::new();
+    for (number, stream) in streams.iter().enumerate() {
+        let poke = (number, Arc::clone(&stream.poke));
+        tasks.spawn(lister::run(Arc::clone(&stream.context), poke, sender.clone(), !seed));
+    }
+    Ok(KinesisFeed { streams, events, sender, tasks, seed, turn: 0, present: None, broken: false })
 }
 
 /// What a fetch has taken so far.
@@ -118,45 +74,21 @@ enum Round {
 }
 
 impl KinesisFeed {
-    /// The shards of a checkpoint and those the service lists.
-    async fn restore(&mut self, partitions: BTreeMap<String, PartitionState>) -> Result<()> {
-        let first = partitions.is_empty();
-        for (id, state) in partitions {
-            let position =
-                if state.drained { Position::default() } else { Position::parse(&state.to, &self.stream, &id)? };
-            self.shards.resume(&id, position, state.drained, state.parents);
-        }
-        let (asked, context) = (Instant::now(), Arc::clone(&self.context));
-        let tuning = &context.options.tuning;
-        let list = persist(&context.client, tuning, self.seed, |client| Box::pin(client.list())).await?;
-        // Shards that came after the first start are children, and begin at their beginning.
-        let origin = if first { self.origin } else { Origin::TrimHorizon };
-        self.update(list, origin, asked)
-    }
-
-    fn update(&mut self, list: Vec<super::shards::Listed>, origin: Origin, asked: Instant) -> Result<()> {
-        for number in self.shards.update(list, origin, asked) {
-            if let Some(shard) = self.shards.get_mut(number) {
-                let last = shard.position.sequence_number.as_deref();
-                lost(&self.context, &shard.id, last, "the shard is not there any more")?;
-                shard.drain(asked);
-            }
-        }
-        Ok(())
-    }
-
     fn absorb(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Page(number, page) => {
-                if page.ended {
-                    self.poke.notify_one();
-                }
-                if let Some(shard) = self.shards.get_mut(number) {
+                let ended = page.ended;
+                if let Some(shard) = streams::shard_of(&mut self.streams, number) {
                     shard.pages.push_back(page);
                 }
+                if ended && let Some(stream) = self.streams.get(streams::stream_of(number)) {
+                    stream.poke.notify_one();
+                }
             }
-            Event::Listed(list, asked, permit) => {
-                self.update(list, Origin::TrimHorizon, asked)?;
+            Event::Listed(stream, list, asked, permit) => {
+                if let Some(stream) = self.streams.get_mut(stream) {
+                    stream.update(list, Origin::TrimHorizon, asked)?;
+                }
                 drop(permit);
                 self.look_for_children();
             }
@@ -165,37 +97,74 @@ impl KinesisFeed {
         Ok(())
     }
 
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.streams.iter().flat_map(|stream| stream.shards.iter().map(|(_, shard)| shard))
+    }
+
     /// Asks for a list if a shard has ended whose children are not known.
     fn look_for_children(&self) {
-        let since = Instant::now().checked_sub(CHILDREN_EXPECTED);
-        if since.is_some_and(|since| self.shards.orphaned(since)) {
-            self.poke.notify_one();
+        let Some(since) = Instant::now().checked_sub(CHILDREN_EXPECTED) else { return };
+        for stream in self.streams.iter().filter(|stream| stream.shards.orphaned(since)) {
+            stream.poke.notify_one();
         }
     }
 
     /// Starts the readers of the shards whose turn has come.
     fn start_readers(&mut self) {
-        for number in self.shards.ready() {
-            if let Some(shard) = self.shards.get_mut(number) {
-                shard.state = State::Reading;
-                shard.active = Instant::now();
-                let reader = Reader::new(Arc::clone(&self.context), (number, shard), self.seed);
-                self.tasks.spawn(reader.run(self.sender.clone()));
+        for stream in &mut self.streams {
+            for number in stream.shards.ready() {
+                let partition = stream.partition(number);
+                let seen = stream.shards.inherited(number);
+                if let Some(shard) = stream.shards.get_mut(number) {
+                    shard.state = State::Reading;
+                    shard.active = Instant::now();
+                    shard.position.seen.inherit(&seen);
+                    let reader = Reader::new(Arc::clone(&stream.context), (partition, shard), self.seed);
+                    self.tasks.spawn(reader.run(self.sender.clone()));
+                }
             }
         }
     }
 
+    /// Whether a shard waits that can be read.
+    fn is_any_ready(&self) -> bool {
+        self.streams.iter().any(|stream| !stream.shards.ready().is_empty())
+    }
+
+    /// The partitions, beginning with the one whose turn it is.
+    fn in_turn(&self) -> Vec<u32> {
+        let partitions = |stream: &Stream| stream.shards.iter().map(|(number, _)| stream.partition(number)).collect();
+        let mut all: Vec<u32> = self.streams.iter().flat_map::<Vec<u32>, _>(partitions).collect();
+        let first = all.partition_point(|number| *number < self.turn);
+        all.rotate_left(first);
+        all
+    }
+
+    /// The arrival time after which records wait for slower shards, if there is such a time.
+    fn horizon(&self) -> Option<Timestamp> {
+        let skew = self.streams.first()?.context.options.max_shard_skew?;
+        let fronts = self.shards().filter(|shard| shard.is_open()).map(Shard::front);
+        let slowest = fronts.filter_map(|front| front.time()).min()?;
+        // A reader that found no room for its page would wait for ever.
+        let room = self.streams.first().map_or(0, |stream| stream.context.room.available_permits());
+        (room >= LARGEST_PAGE).then_some(slowest + skew)
+    }
+
     /// Hands out one page of each shard that has one.
     async fn round(&mut self, limits: &Limits, epoch: &mut Epoch, out: &mut ChunkSender) -> Round {
-        let mut round = Round::Nothing;
-        for number in self.shards.in_turn(self.turn) {
-            let Some(shard) = self.shards.get_mut(number).filter(|shard| shard.is_open()) else { continue };
-            if shard.pages.is_empty() || shard.taken >= epoch.quota {
+        let (mut round, horizon) = (Round::Nothing, self.horizon());
+        for number in self.in_turn() {
+            let Some(stream) = self.streams.get(streams::stream_of(number)) else { continue };
+            let name = Arc::clone(&stream.name);
+            let shard = streams::shard_of(&mut self.streams, number).filter(|shard| shard.is_open());
+            let Some(shard) = shard else { continue };
+            let waits = horizon.is_some_and(|horizon| shard.front().time().is_some_and(|front| front > horizon));
+            if shard.pages.is_empty() || shard.taken >= epoch.quota || waits {
                 continue;
             }
             self.turn = number + 1;
             let before = (epoch.records, shard.pages.len());
-            let Some(chunk) = hand_out(&self.stream, number, shard, limits, epoch, self.present) else {
+            let Some(chunk) = hand_out(&name, number, shard, limits, epoch, self.present) else {
                 if epoch.is_full(limits) {
                     return Round::Full;
                 }
@@ -217,36 +186,37 @@ impl KinesisFeed {
     fn is_settled(&self, epoch: &Epoch) -> bool {
         // A page that waits now is one that does not fit any more.
         let gives = |shard: &Shard| shard.is_open() && shard.taken < epoch.quota && shard.pages.is_empty();
-        if self.shards.iter().any(|(_, shard)| gives(shard)) {
+        if self.shards().any(gives) {
             return false;
         }
-        let stopped_by_quota = self.shards.iter().any(|(_, shard)| shard.is_open());
-        stopped_by_quota || !self.shards.ready().is_empty() || self.is_exhausted()
+        let stopped_by_quota = self.shards().any(Shard::is_open);
+        stopped_by_quota || self.is_any_ready() || self.is_exhausted()
     }
 
     /// Whether all that was there when the present was declared has been handed out.
-    fn is_exhausted(&self) -> bool {
-        self.present.is_some()
-            && self.shards.ready().is_empty()
-            && self.shards.iter().all(|(_, shard)| match shard.state {
-                State::Drained => self.shards.children_listed(shard),
+    pub(super) fn is_exhausted(&self) -> bool {
+        let ended = |stream: &Stream| {
+            stream.shards.iter().all(|(_, shard)| match shard.state {
+                State::Drained => stream.shards.children_listed(shard),
                 State::Reading => shard.done,
                 State::Waiting => true,
             })
+        };
+        self.present.is_some() && !self.is_any_ready() && self.streams.iter().all(ended)
     }
 
-    async fn collect(&mut self, limits: &Limits, out: &mut ChunkSender) -> Result<Epoch> {
+    async fn collect(&mut self, limits: &Limits, out: &mut ChunkSender) -> Result<()> {
         self.start_readers();
         let mut open = 0;
-        for (_, shard) in self.shards.iter_mut() {
-            shard.taken = 0;
-            open += u64::from(shard.is_open());
+        for stream in &mut self.streams {
+            for (_, shard) in stream.shards.iter_mut() {
+                (shard.taken, shard.bytes) = (0, 0);
+                open += u64::from(shard.is_open());
+            }
         }
         let quota = limits.rows.map_or(u64::MAX, |rows| rows.div_ceil(open.max(1)).max(1));
         let mut epoch = Epoch { bytes: 0, rows: 0, records: 0, quota, listening: true };
-        let longest = self.context.options.max_fetch_duration.map(|duration| Instant::now() + duration);
         let until = Instant::from_std(limits.until);
-        let until = longest.map_or(until, |longest| longest.min(until));
         let mut asleep = false;
         loop {
             while let Ok(event) = self.events.try_recv() {
@@ -273,49 +243,19 @@ impl KinesisFeed {
                 }
                 Some(ended) = self.tasks.join_next() => {
                     if ended.is_err_and(|error| error.is_panic()) {
-                        let message = format!("a reader of {} panicked", self.context.place());
+                        let message = format!("a reader of {} panicked", self.place());
                         return Err(Error::new(Kind::Internal, message).help("this is a bug in millstream"));
                     }
                 }
                 () = tokio::time::sleep_until(until) => asleep = true,
             }
         }
-        Ok(epoch)
+        Ok(())
     }
 
-    fn report(&mut self, epoch: &Epoch) -> Fetched {
-        let context = &self.context;
-        let idle_after = context.options.idle_after;
-        let exhausted = self.is_exhausted();
-        let mut metrics = BTreeMap::new();
-        let behind: Vec<f64> = self
-            .shards
-            .iter()
-            .filter(|(_, shard)| shard.state == State::Reading)
-            .filter_map(|(_, shard)| Some(shard.behind? as f64))
-            .collect();
-        if !behind.is_empty() {
-            metrics.insert("avgMsBehindLatest".to_owned(), behind.iter().sum::<f64>() / behind.len() as f64);
-            metrics.insert("maxMsBehindLatest".to_owned(), behind.iter().copied().fold(0.0, f64::max));
-            metrics.insert("minMsBehindLatest".to_owned(), behind.iter().copied().fold(f64::INFINITY, f64::min));
-        }
-        let closed = self.shards.iter().filter(|(_, shard)| shard.state == State::Drained).count();
-        let counters = &context.counters;
-        for (name, figure) in [
-            ("numTotalShards", self.shards.iter().count() as f64),
-            ("numClosedShards", closed as f64),
-            ("numProcessedBytes", epoch.bytes as f64),
-            ("numProcessedRecords", epoch.rows as f64),
-            ("throttles", counters.throttles.swap(0, Relaxed) as f64),
-            ("expiredIterators", counters.expired_iterators.swap(0, Relaxed) as f64),
-        ] {
-            metrics.insert(name.to_owned(), figure);
-        }
-        let forgotten = self.shards.forget(context.options.tuning.memory);
-        let awaited = self.shards.childless();
-        let report = |(number, shard): (u32, &mut Shard)| shard.report(number, idle_after, &awaited);
-        let partitions = self.shards.iter_mut().map(report).collect();
-        Fetched { partitions, forgotten, exhausted, full: false, metrics }
+    /// `stream s`, for errors.
+    fn place(&self) -> String {
+        self.streams.iter().map(|stream| stream.context.place()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -358,7 +298,8 @@ fn hand_out(
             break;
         }
         let aggregate = kpl::open(record.data.as_ref());
-        let rows = aggregate.as_ref().map_or(1, |aggregate| belonging(aggregate, shard.range) as u64);
+        let repeated = aggregate.as_ref().map_or(0, |aggregate| shard.position.seen.repeated(aggregate));
+        let rows = aggregate.as_ref().map_or(1, |aggregate| belonging(aggregate, shard.range, repeated) as u64);
         // An aggregate that is larger than any share has to go as a whole at some time: when it is the first.
         let over = shard.taken + rows > epoch.quota && shard.taken > 0;
         let over_all = epoch.rows + rows > rows_left && epoch.rows > 0 && !(shard.taken == 0 && rows > epoch.quota);
@@ -367,13 +308,18 @@ fn hand_out(
             break;
         }
         match &aggregate {
-            Some(aggregate) => packer.aggregate(record, aggregate, shard.range),
+            Some(aggregate) => {
+                packer.aggregate(record, aggregate, shard.range, repeated);
+                shard.position.seen.took(aggregate, shard.position.n);
+            }
             None => packer.plain(record),
         }
         epoch.bytes += record.data.as_ref().len();
+        shard.bytes += record.data.as_ref().len() as u64;
         (epoch.rows, epoch.records) = (epoch.rows + rows, epoch.records + 1);
         (shard.taken, shard.position.n) = (shard.taken + rows, shard.position.n + rows);
         if let Some(record) = page.records.pop_front() {
+            shard.reached = Some(arrival(&record));
             shard.position.sequence_number = Some(record.sequence_number);
             shard.position.start = None;
         }
@@ -401,27 +347,47 @@ impl Feed for KinesisFeed {
     fn fetch<'a>(&'a mut self, limits: &'a Limits, out: &'a mut ChunkSender) -> BoxFuture<'a, Result<Fetched>> {
         Box::pin(async move {
             if std::mem::replace(&mut self.broken, true) {
-                let message = format!("a fetch of {} was given up half way", self.context.place());
+                let message = format!("a fetch of {} was given up half way", self.place());
                 return Err(Error::new(Kind::Internal, message).help("open the source again"));
             }
             self.look_for_children();
-            let epoch = self.collect(limits, out).await?;
+            self.collect(limits, out).await?;
             self.broken = false;
-            Ok(self.report(&epoch))
+            Ok(report::of(self))
         })
     }
 
     fn identity(&self) -> Value {
-        self.context.summary.identity()
+        streams::joined(&self.streams, Stream::identity)
     }
 
     fn starts(&self) -> Value {
-        Value::String(self.origin.to_string())
+        streams::joined(&self.streams, Stream::starts)
+    }
+
+    fn longest(&self) -> Option<Duration> {
+        self.streams.first().and_then(|stream| stream.context.options.max_fetch_duration)
+    }
+
+    fn close(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.tasks.shutdown().await;
+            for context in self.streams.iter().map(|stream| &stream.context) {
+                if let Some(consumer) = &context.consumer
+                    && context.options.require_consumer_deregistration
+                    && let Err(trouble) = context.client.deregister(consumer).await
+                {
+                    tracing::warn!(%trouble, "the consumer of {} stays registered", context.place());
+                }
+            }
+        })
     }
 
     fn stop_at_present(&mut self) {
         self.present.get_or_insert((crate::clock::now(), Instant::now()));
         // Children that have come by now are those of shards that end before now.
-        self.poke.notify_one();
+        for stream in &self.streams {
+            stream.poke.notify_one();
+        }
     }
 }

@@ -7,9 +7,12 @@
 //!   repeated string partition_key_table = 1;       required uint64 partition_key_index = 1;
 //!   repeated string explicit_hash_key_table = 2;   optional uint64 explicit_hash_key_index = 2;
 //!   repeated Record records = 3;                   required bytes data = 3;
-//! }                                                repeated Tag tags = 4;
-//!                                                }
+//!   optional Stamp stamp = 100;                    repeated Tag tags = 4;
+//! }                                              }
 //! ```
+//!
+//! The [`Stamp`] is millstream's own: its sinks write it, its source reads it, and other consumers pass over it as over
+//! every field they do not know.
 //!
 //! [`open`] checks the whole message once, so that reading it afterwards cannot fail half way: a Kinesis record is
 //! either an aggregate with all its user records or a plain record with none, and never something in between.
@@ -25,6 +28,100 @@ pub const MAGIC: [u8; 4] = [0xF3, 0x89, 0x9A, 0xC2];
 pub const RECORD_LIMIT: usize = 100_000;
 
 const DIGEST_LENGTH: usize = 16;
+/// The field of the stamp.
+const STAMP: u64 = 100;
+
+/// By what the rows of an aggregate are recognised when they are delivered again after a crash.
+///
+/// A sink splits the rows of an epoch into lanes by their keys, and writes each lane in order: a row is a repeat if its
+/// lane has been read up to it or further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Which sink of which pipeline wrote it, as a digest.
+    pub producer: u128,
+    /// The epoch of that pipeline.
+    pub epoch: u64,
+    /// The lane.
+    pub lane: u32,
+    /// The number in its lane and epoch of the first row in the aggregate; those after it count on.
+    pub first: u64,
+}
+
+impl Stamp {
+    fn read(message: &[u8]) -> Option<Self> {
+        let (mut producer, mut epoch, mut lane, mut first) = (None, None, None, None);
+        let mut fields = Fields(message);
+        while let Some(field) = fields.next()? {
+            match field {
+                (1, Value::Bytes(digest)) => producer = digest.try_into().ok().map(u128::from_be_bytes),
+                (2, Value::Number(number)) => epoch = Some(number),
+                (3, Value::Number(number)) => lane = u32::try_from(number).ok(),
+                (4, Value::Number(number)) => first = Some(number),
+                _ => {}
+            }
+        }
+        Some(Self { producer: producer?, epoch: epoch?, lane: lane?, first: first? })
+    }
+
+    fn write(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(40);
+        put_bytes(&mut out, 1, &self.producer.to_be_bytes());
+        put_number(&mut out, 2, self.epoch);
+        put_number(&mut out, 3, self.lane.into());
+        put_number(&mut out, 4, self.first);
+        out
+    }
+}
+
+/// An aggregate of records that all have the same keys, in their order.
+pub(crate) fn pack<'a>(
+    partition_key: &str,
+    explicit_hash_key: Option<&str>,
+    stamp: Option<&Stamp>,
+    records: impl Iterator<Item = &'a [u8]>,
+) -> Vec<u8> {
+    let mut message = Vec::new();
+    put_bytes(&mut message, 1, partition_key.as_bytes());
+    if let Some(key) = explicit_hash_key {
+        put_bytes(&mut message, 2, key.as_bytes());
+    }
+    let mut record = Vec::new();
+    for data in records {
+        record.clear();
+        put_number(&mut record, 1, 0);
+        if explicit_hash_key.is_some() {
+            put_number(&mut record, 2, 0);
+        }
+        put_bytes(&mut record, 3, data);
+        put_bytes(&mut message, 3, &record);
+    }
+    if let Some(stamp) = stamp {
+        put_bytes(&mut message, STAMP, &stamp.write());
+    }
+    let digest = Md5::digest(&message);
+    [&MAGIC, message.as_slice(), digest.as_slice()].concat()
+}
+
+/// Writes a field of protobuf that is a number.
+pub(crate) fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
+    put_varint(out, field << 3);
+    put_varint(out, value);
+}
+
+/// Writes a field of protobuf that is text, bytes or a message.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
+    put_varint(out, field << 3 | 2);
+    put_varint(out, value.len() as u64);
+    out.extend_from_slice(value);
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
 
 /// A checked aggregate; iterate it with [`Aggregate::records`].
 #[derive(Debug, Clone)]
@@ -33,6 +130,7 @@ pub struct Aggregate<'a> {
     partition_keys: Vec<&'a str>,
     explicit_hash_keys: Vec<&'a str>,
     length: usize,
+    stamp: Option<Stamp>,
 }
 
 /// One user record of an aggregate; all of it is borrowed from the Kinesis record.
@@ -57,7 +155,8 @@ pub fn open(data: &[u8]) -> Option<Aggregate<'_>> {
     if Md5::digest(message).as_slice() != digest {
         return None;
     }
-    let mut aggregate = Aggregate { message, partition_keys: Vec::new(), explicit_hash_keys: Vec::new(), length: 0 };
+    let (partition_keys, explicit_hash_keys) = (Vec::new(), Vec::new());
+    let mut aggregate = Aggregate { message, partition_keys, explicit_hash_keys, length: 0, stamp: None };
     // The tables may follow the records on the wire, so the records can only be checked after all of it was seen.
     let mut fields = Fields(message);
     while let Some(field) = fields.next()? {
@@ -66,6 +165,8 @@ pub fn open(data: &[u8]) -> Option<Aggregate<'_>> {
             (2, Value::Bytes(key)) => aggregate.explicit_hash_keys.push(std::str::from_utf8(key).ok()?),
             (3, Value::Bytes(_)) => aggregate.length += 1,
             (1..=3, _) => return None,
+            // A stamp that is none is a field that is not known.
+            (STAMP, Value::Bytes(stamp)) => aggregate.stamp = Stamp::read(stamp),
             _ => {}
         }
     }
@@ -87,6 +188,12 @@ impl<'a> Aggregate<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// The stamp of a sink of millstream, if it wrote one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// The user records in the order of the producer; the position in it is the sub-sequence number.

@@ -14,7 +14,12 @@ use crate::Result;
 use crate::source::BoxFuture;
 
 /// Lists until the feed is gone or the source cannot go on; at once whenever `poke` is notified.
-pub(super) async fn run(context: Arc<Context>, poke: Arc<Notify>, events: UnboundedSender<Event>, seed: u64) {
+pub(super) async fn run(
+    context: Arc<Context>,
+    (stream, poke): (usize, Arc<Notify>),
+    events: UnboundedSender<Event>,
+    seed: u64,
+) {
     let tuning = &context.options.tuning;
     let mut backoff = Backoff::new(tuning.backoff, seed);
     // One list at a time waits for the feed, which may be away for long.
@@ -34,7 +39,7 @@ pub(super) async fn run(context: Arc<Context>, poke: Arc<Notify>, events: Unboun
                 Ok(list) => {
                     (failing, missing) = (None, 0);
                     backoff.reset();
-                    if events.send(Event::Listed(list, asked, permit)).is_err() {
+                    if events.send(Event::Listed(stream, list, asked, permit)).is_err() {
                         return;
                     }
                     continue;

@@ -8,9 +8,14 @@
 //! | `client` | the calls, and what their failures mean |
 //! | `pace` | when to call next |
 //! | `reader` | one task for each shard: page after page |
+//! | `follow` | the same by enhanced fan-out: event after event |
+//! | `consumer` | the consumer that enhanced fan-out pushes to |
 //! | `lister` | one task for the list of shards |
 //! | `shards` | which shards can be read: parents first |
+//! | `streams` | the streams of a source, and where their shards begin |
 //! | `feed` | epochs out of pages |
+//! | `report` | how far each shard is, and its figures |
+//! | `seen` | what was read of the rows of millstream's own sinks |
 //! | [`kpl`] | records that producers have packed into one |
 //!
 //! # What is kept
@@ -20,25 +25,35 @@
 //! first fetch on that follows the one in which the last of its parents was drained, and from its beginning, whatever
 //! the option `start` says. All records that a producer has packed into one belong to the same epoch.
 //!
-//! Two pages of a shard are in memory at most, and in all as many bytes as the option `fetch_buffer_size` allows.
+//! Two pages of a shard are in memory at most, and in all as many bytes as the option `fetch_buffer_size` allows; with
+//! enhanced fan-out, one event of each shard more.
 
-mod client;
+pub(crate) mod client;
+mod consumer;
 mod feed;
+mod follow;
 pub mod kpl;
 mod lister;
 mod options;
-mod pace;
+pub(crate) mod pace;
 mod position;
 mod reader;
 mod record;
+mod report;
+mod seen;
 mod shards;
+mod streams;
 #[cfg(test)]
 mod tests;
 
-pub use self::options::{Kinesis, OnDataLoss, Start, at, earliest, fail, kinesis, latest, skip, trim_horizon};
+pub use self::options::{
+    ConsumerMode, IntoStreams, Kinesis, OnDataLoss, Start, after, at, earliest, efo, fail, kinesis, latest, polling,
+    skip, trim_horizon,
+};
 pub use self::record::{KinesisMeta, KinesisRecord};
 use super::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 use crate::Result;
+pub use crate::setting::IntoText;
 
 impl Source for Kinesis {
     type Record<'a> = KinesisRecord<'a>;
@@ -51,9 +66,19 @@ impl Source for Kinesis {
 
     fn describe(&self) -> Description {
         let mut options = vec![("start", self.start.to_string())];
-        options.extend(self.region.clone().map(|region| ("region", region)));
-        options.extend(self.endpoint.clone().map(|endpoint| ("endpoint", endpoint)));
-        Description { kind: "kinesis", target: self.stream.clone(), options, replayable: true, finite: false }
+        if self.consumer_mode == efo {
+            options.push(("consumer_mode", "efo".to_owned()));
+        }
+        options.extend(self.aws.region.clone().map(|region| ("region", region)));
+        options.extend(self.aws.endpoint.clone().map(|endpoint| ("endpoint", endpoint)));
+        options.extend(self.aws.role_arn.clone().map(|role| ("role_arn", role)));
+        Description {
+            kind: "kinesis",
+            target: self.each().map(|one| one.stream).collect::<Vec<_>>().join(", "),
+            options,
+            replayable: true,
+            finite: false,
+        }
     }
 
     fn test_meta(&self, records: usize) -> Option<KinesisMeta> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Waits after failures in a row: a random time below a limit that doubles, so that readers that failed together do not
 /// come back together.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     base: Duration,
     cap: Duration,
     failures: u32,
@@ -14,17 +14,17 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new([base, cap]: [Duration; 2], seed: u64) -> Self {
+    pub(crate) fn new([base, cap]: [Duration; 2], seed: u64) -> Self {
         Self { base, cap, failures: 0, random: seed }
     }
 
     /// After a success.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// How long to wait after one more failure.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let limit = self.base.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX)).min(self.cap);
         self.failures = self.failures.saturating_add(1).min(31);
         // 53 bits are what a float holds exactly.

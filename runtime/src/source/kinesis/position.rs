@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::seen::Seen;
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::time::Timestamp;
@@ -47,7 +48,7 @@ impl TryFrom<String> for Origin {
 /// How far a shard has been handed out.
 ///
 /// `{"sequence_number": "4960..", "n": 17}` or, before the first record, `{"start": "trim_horizon"}`. A shard that was
-/// drained needs none of it and has `{}`.
+/// drained needs none of it and has `{}`, unless it was written to by a sink of millstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Position {
@@ -64,6 +65,9 @@ pub(super) struct Position {
     /// hour, so that an idle shard does not change its position all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) caught_up: Option<i64>,
+    /// What was read of millstream's own sinks; a shard that was drained keeps it for its children.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub(super) seen: Seen,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -73,6 +77,11 @@ fn is_zero(n: &u64) -> bool {
 impl Position {
     pub(super) fn start(origin: Origin) -> Self {
         Self { start: Some(origin), ..Self::default() }
+    }
+
+    /// What is left of it once the shard is drained.
+    pub(super) fn of_drained(self) -> Self {
+        Self { seen: self.seen, ..Self::default() }
     }
 
     pub(super) fn value(&self) -> Value {

@@ -1,8 +1,9 @@
 //! The reader of one shard: a task that fetches page after page and hands them to the feed.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::types::Record;
@@ -11,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::client::{At, Class, Client, LARGEST_PAGE, Summary, Trouble};
+use super::consumer::Consumer;
 use super::options::Kinesis;
 use super::pace::{Backoff, Pace};
 use super::position::{Origin, compare};
@@ -23,8 +25,9 @@ use crate::source::order_of;
 pub(super) enum Event {
     /// More of a shard.
     Page(u32, Page),
-    /// All shards there are, as of a call that began at the time. The permit allows the next list.
-    Listed(Vec<Listed>, Instant, OwnedSemaphorePermit),
+    /// All shards there are of the stream with this number, as of a call that began at the time. The permit allows the
+    /// next list.
+    Listed(usize, Vec<Listed>, Instant, OwnedSemaphorePermit),
     /// The source cannot go on.
     Failed(Error),
 }
@@ -48,7 +51,7 @@ pub(super) struct Page {
 
 impl Page {
     /// The end of a shard that is gone with what was not read of it, when the policy is to go on.
-    fn end() -> Self {
+    pub(super) fn end() -> Self {
         let now = Instant::now();
         Self {
             records: VecDeque::new(),
@@ -63,7 +66,7 @@ impl Page {
     }
 }
 
-/// Figures for the progress document, counted since the last was written.
+/// Figures of a shard for the progress document, counted since the last fetch has told them.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) throttles: AtomicU64,
@@ -76,11 +79,14 @@ pub(super) struct Context {
     pub(super) options: Kinesis,
     pub(super) summary: Summary,
     pub(super) room: Arc<Semaphore>,
-    pub(super) counters: Counters,
+    /// With enhanced fan-out.
+    pub(super) consumer: Option<Consumer>,
+    /// The shards that the last list says are closed; only with enhanced fan-out.
+    pub(super) closed: Mutex<HashSet<String>>,
 }
 
 /// Pages of a shard in memory: one that is handed out while the next is fetched.
-const PAGES: usize = 2;
+pub(super) const PAGES: usize = 2;
 /// After so many answers in a row that there is no such stream or shard, it is believed.
 const CERTAIN: u32 = 3;
 /// Seconds without a call after which records may have been lost meanwhile.
@@ -93,8 +99,20 @@ pub(super) fn unix_time() -> i64 {
 
 impl Context {
     /// Bytes that a call may take in the buffer until its answer is known.
-    fn share(&self) -> u32 {
+    pub(super) fn share(&self) -> u32 {
         LARGEST_PAGE as u32
+    }
+
+    /// Takes from a list which shards are closed, for the readers of subscriptions.
+    pub(super) fn note_closed(&self, list: &[Listed]) {
+        if self.consumer.is_some() {
+            let closed = list.iter().filter(|shard| shard.closed).map(|shard| shard.id.clone()).collect();
+            *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = closed;
+        }
+    }
+
+    pub(super) fn is_closed(&self, shard: &str) -> bool {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).contains(shard)
     }
 
     /// `stream s`, for errors.
@@ -119,19 +137,28 @@ pub(super) fn recreated(stream: &str) -> Error {
 }
 
 pub(super) struct Reader {
-    context: Arc<Context>,
-    number: u32,
-    shard: Arc<str>,
-    origin: Origin,
+    pub(super) context: Arc<Context>,
+    pub(super) number: u32,
+    pub(super) shard: Arc<str>,
+    counters: Arc<Counters>,
+    pub(super) origin: Origin,
     /// The last record that was fetched.
-    last: Option<String>,
+    pub(super) last: Option<String>,
+    /// Where the last event of a subscription says to go on.
+    pub(super) continuation: Option<String>,
+    /// A subscription has to begin with the oldest record, as the last one is not known any more.
+    pub(super) from_oldest: bool,
+    /// A subscription has begun with the last record, to see whether it is still there.
+    pub(super) checking: bool,
+    /// It has sent an event without a record, at the tip of the shard.
+    pub(super) silent: bool,
     /// The last time at which nothing was left to read, in seconds since 1970.
-    caught_up: Option<i64>,
+    pub(super) caught_up: Option<i64>,
     /// Whether to check that the last record is still there before going on after it.
     probe: bool,
     iterator: Option<String>,
-    pace: Pace,
-    backoff: Backoff,
+    pub(super) pace: Pace,
+    pub(super) backoff: Backoff,
     /// Since when all calls have failed.
     failing: Option<Instant>,
     /// The last success in seconds since 1970; on the clock of the day, which goes on while the machine sleeps.
@@ -153,12 +180,21 @@ impl Reader {
         Self {
             number,
             shard: Arc::clone(&shard.id),
+            counters: Arc::clone(&shard.counters),
             origin: shard.position.start.unwrap_or(Origin::TrimHorizon),
             last: shard.position.sequence_number.clone(),
+            continuation: None,
+            from_oldest: false,
+            checking: false,
+            silent: false,
             caught_up: shard.position.caught_up,
             probe: shard.resumed,
             iterator: None,
-            pace: Pace::new(options.min_fetch_period, options.max_fetch_rate * f64::from(1 << 20)),
+            pace: match &context.consumer {
+                // A consumer may subscribe to a shard once a second.
+                Some(_) if !options.aws.is_local() => Pace::new(Duration::from_secs(1), f64::INFINITY),
+                _ => Pace::new(options.min_fetch_period, options.max_fetch_rate * f64::from(1 << 20)),
+            },
             backoff: Backoff::new(options.tuning.backoff, seed ^ u64::from(order_of(&shard.id))),
             failing: None,
             succeeded: None,
@@ -170,7 +206,12 @@ impl Reader {
 
     /// Reads until the shard has ended or the source cannot go on.
     pub(super) async fn run(mut self, events: UnboundedSender<Event>) {
-        if let Err(error) = self.read(&events).await {
+        let context = Arc::clone(&self.context);
+        let read = match &context.consumer {
+            None => self.read(&events).await,
+            Some(consumer) => self.follow(&events, consumer).await,
+        };
+        if let Err(error) = read {
             // Nobody listens when the source is being closed.
             let _ = events.send(Event::Failed(error));
         }
@@ -189,7 +230,7 @@ impl Reader {
             match self.page().await {
                 Ok(mut answer) => {
                     let answered = Instant::now();
-                    let bytes = size(&answer.records);
+                    let bytes = answer.records.iter().map(size).sum();
                     self.pace.took(bytes);
                     // The rest of the room is for others.
                     let rest = (context.share() as usize).saturating_sub(bytes.max(1));
@@ -221,13 +262,8 @@ impl Reader {
                 }
                 Err(trouble) => {
                     drop((slot, room));
-                    match self.judge(&trouble).await? {
-                        Then::Again => {}
-                        Then::Wait => tokio::time::sleep(self.backoff.next()).await,
-                        Then::Leave => {
-                            let _ = events.send(Event::Page(self.number, Page::end()));
-                            return Ok(());
-                        }
+                    if !self.goes_on(&trouble, events).await? {
+                        return Ok(());
                     }
                 }
             }
@@ -249,7 +285,7 @@ impl Reader {
         answer
     }
 
-    fn success(&mut self) {
+    pub(super) fn success(&mut self) {
         self.backoff.reset();
         self.failing = None;
         self.succeeded = Some(unix_time());
@@ -263,15 +299,24 @@ impl Reader {
             return client.iterator(&self.shard, At::Origin(self.origin)).await;
         };
         // The service says nothing when records after the last one were lost: it goes on with what is left.
-        let pause = self.succeeded.is_some_and(|at| unix_time() - at > LONG_PAUSE);
-        if self.probe || pause {
+        if self.is_doubtful() {
             if !self.is_there(&last).await? && !self.nothing_lost() {
                 let message = format!("the record {last} is not there any more");
                 return Err(Trouble::lost(message));
             }
-            (self.probe, self.succeeded) = (false, Some(unix_time()));
+            self.trust();
         }
         self.context.client.iterator(&self.shard, At::After(&last)).await
+    }
+
+    /// Whether records may have been lost since the last one.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.probe || self.succeeded.is_some_and(|at| unix_time() - at > LONG_PAUSE)
+    }
+
+    /// The last record is followed by the next one, as far as we know.
+    pub(super) fn trust(&mut self) {
+        (self.probe, self.succeeded) = (false, Some(unix_time()));
     }
 
     /// Whether the record with this sequence number can still be read.
@@ -292,14 +337,14 @@ impl Reader {
     }
 
     /// Whether all that is gone was read: at a time from which on the stream keeps its records, nothing was left.
-    fn nothing_lost(&self) -> bool {
+    pub(super) fn nothing_lost(&self) -> bool {
         // An hour for the clocks of others and for the service, which removes a little early.
         let kept = i64::try_from(self.context.summary.retention.as_secs()).unwrap_or(i64::MAX) - 3_600;
         self.caught_up.is_some_and(|time| time > unix_time().saturating_sub(kept))
     }
 
     /// Records that were handed out before are not handed out again, whatever the service does.
-    fn drop_known(&self, records: &mut VecDeque<Record>) {
+    pub(super) fn drop_known(&self, records: &mut VecDeque<Record>) {
         if let Some(last) = &self.last {
             while records.front().is_some_and(|record| compare(&record.sequence_number, last).is_le()) {
                 records.pop_front();
@@ -312,8 +357,21 @@ impl Reader {
         format!("shard {} of {}", self.shard, self.context.place())
     }
 
+    /// Does what is to be done about a call that failed; whether there is something left to read.
+    pub(super) async fn goes_on(&mut self, trouble: &Trouble, events: &UnboundedSender<Event>) -> Result<bool> {
+        match self.judge(trouble).await? {
+            Then::Again => {}
+            Then::Wait => tokio::time::sleep(self.backoff.next()).await,
+            Then::Leave => {
+                let _ = events.send(Event::Page(self.number, Page::end()));
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
-        let counters = &self.context.counters;
+        let counters = &self.counters;
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {
             Class::Expired => {
@@ -342,7 +400,7 @@ impl Reader {
                 }
             }
             Class::Lost => {
-                (self.probe, self.succeeded) = (false, Some(unix_time()));
+                self.trust();
                 self.lost(&trouble.to_string())?;
                 return Ok(Then::Again);
             }
@@ -352,6 +410,10 @@ impl Reader {
                     self.lost(&trouble.to_string())?;
                 }
                 // What is left of the shard: all of it comes after the last record, or is dropped.
+                if self.context.consumer.is_some() {
+                    (self.from_oldest, self.probe) = (true, false);
+                    return Ok(Then::Again);
+                }
                 match self.context.client.iterator(&self.shard, At::Origin(Origin::TrimHorizon)).await {
                     Ok(iterator) => (self.iterator, self.probe) = (Some(iterator), false),
                     Err(_) => return Ok(Then::Wait),
@@ -359,7 +421,7 @@ impl Reader {
                 return Ok(Then::Again);
             }
             Class::Denied if self.succeeded.is_none() => return Err(trouble.error(&self.place())),
-            Class::Denied | Class::Transient | Class::Invalid => {}
+            Class::Denied | Class::Transient | Class::Invalid | Class::Busy => {}
         }
         if self.failing.get_or_insert_with(Instant::now).elapsed() > self.context.options.tuning.patience {
             return Err(trouble.error(&self.place()));
@@ -387,6 +449,7 @@ pub(super) fn lost(context: &Context, shard: &str, last: Option<&str>, what: &st
     )))
 }
 
-fn size(records: &[Record]) -> usize {
-    records.iter().map(|record| record.data.as_ref().len() + record.partition_key().map_or(0, str::len)).sum()
+/// The bytes of a record that count.
+pub(super) fn size(record: &Record) -> usize {
+    record.data.as_ref().len() + record.partition_key().map_or(0, str::len)
 }

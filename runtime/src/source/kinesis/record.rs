@@ -31,6 +31,20 @@ pub struct KinesisRecord<'a> {
     pub approximate_arrival_timestamp: Timestamp,
 }
 
+crate::row!(
+    KinesisBuilders,
+    KinesisRecord<'_> {
+        data: Vec<u8>,
+        partition_key: String,
+        explicit_hash_key: Option<String>,
+        stream: String,
+        shard_id: String,
+        sequence_number: String,
+        sub_sequence_number: u64,
+        approximate_arrival_timestamp: Timestamp,
+    }
+);
+
 impl<'a> Record<'a> for KinesisRecord<'a> {
     fn place(&self) -> Place {
         let position = match self.sub_sequence_number {
@@ -150,9 +164,16 @@ impl Packer {
         self.row(0, record.partition_key().unwrap_or_default(), None, record.data.as_ref());
     }
 
-    pub(super) fn aggregate(&mut self, record: &Fetched, aggregate: &Aggregate<'_>, range: Option<HashRange>) {
+    /// The user records of an aggregate that belong to the shard, without the first ones that are repeats.
+    pub(super) fn aggregate(
+        &mut self,
+        record: &Fetched,
+        aggregate: &Aggregate<'_>,
+        range: Option<HashRange>,
+        repeated: usize,
+    ) {
         self.unit(record);
-        for (sub, user) in aggregate.records().enumerate() {
+        for (sub, user) in aggregate.records().enumerate().skip(repeated) {
             if belongs(range, user.partition_key, user.explicit_hash_key) {
                 self.row(sub as u32, user.partition_key, user.explicit_hash_key, user.data);
             }
@@ -185,13 +206,12 @@ impl Packer {
     }
 }
 
-/// How many user records of an aggregate belong to the shard.
-pub(super) fn belonging(aggregate: &Aggregate<'_>, range: Option<HashRange>) -> usize {
+/// How many user records of an aggregate belong to the shard, without the first ones that are repeats.
+pub(super) fn belonging(aggregate: &Aggregate<'_>, range: Option<HashRange>, repeated: usize) -> usize {
     match range {
-        None => aggregate.len(),
-        Some((0, u128::MAX)) => aggregate.len(),
+        None | Some((0, u128::MAX)) => aggregate.len().saturating_sub(repeated),
         Some(_) => {
-            let records = aggregate.records();
+            let records = aggregate.records().skip(repeated);
             records.filter(|user| belongs(range, user.partition_key, user.explicit_hash_key)).count()
         }
     }

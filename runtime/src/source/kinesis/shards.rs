@@ -18,9 +18,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::position::{Origin, Position};
-use super::reader::Page;
-use super::record::HashRange;
+use super::reader::{Counters, Page};
+use super::record::{HashRange, arrival};
+use super::seen::Seen;
 use crate::source::{PartitionProgress, order_of};
+use crate::time::Timestamp;
 
 /// A shard as ListShards gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +30,19 @@ pub(super) struct Listed {
     pub(super) id: String,
     pub(super) parents: Vec<String>,
     pub(super) hash_range: Option<[String; 2]>,
+    /// Whether it was split or merged: it gets no more records.
+    pub(super) closed: bool,
 }
 
 impl Listed {
     pub(super) fn new(shard: Described) -> Self {
+        let closed = shard.sequence_number_range.is_some_and(|range| range.ending_sequence_number.is_some());
         let parents = [shard.parent_shard_id, shard.adjacent_parent_shard_id];
         Self {
             id: shard.shard_id,
             parents: parents.into_iter().flatten().filter(|id| !id.is_empty()).collect(),
             hash_range: shard.hash_key_range.map(|range| [range.starting_hash_key, range.ending_hash_key]),
+            closed,
         }
     }
 }
@@ -49,6 +55,28 @@ pub(super) enum State {
     Reading,
     /// All of it was handed out.
     Drained,
+}
+
+/// What comes next from a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Front {
+    /// Nothing has been read yet.
+    Unknown,
+    /// A record that arrived at this time or later.
+    At(Timestamp),
+    /// Nothing is left.
+    CaughtUp,
+}
+
+impl Front {
+    /// The time before which others should not go far on; none if nobody has to wait for it.
+    pub(super) fn time(self) -> Option<Timestamp> {
+        match self {
+            Self::Unknown => Some(Timestamp::MIN),
+            Self::At(time) => Some(time),
+            Self::CaughtUp => None,
+        }
+    }
 }
 
 /// What is known of a shard.
@@ -68,6 +96,8 @@ pub(super) struct Shard {
     /// Pages that wait to be handed out.
     pub(super) pages: VecDeque<Page>,
     pub(super) behind: Option<u64>,
+    /// When the last record arrived that was handed out in this run.
+    pub(super) reached: Option<Timestamp>,
     /// Whether the last page was empty and the service says that there is nothing more.
     pub(super) caught_up: bool,
     /// Empty pages in a row at the end, asked for after the present was declared.
@@ -76,8 +106,10 @@ pub(super) struct Shard {
     pub(super) active: Instant,
     /// All that was there at the present was handed out.
     pub(super) done: bool,
-    /// User records handed out in this fetch.
+    /// User records and bytes handed out in this fetch.
     pub(super) taken: u64,
+    pub(super) bytes: u64,
+    pub(super) counters: Arc<Counters>,
     /// When the service said that the shard is drained, in this run.
     pub(super) drained_at: Option<Instant>,
     /// Whether a fetch has said that it is drained.
@@ -101,11 +133,14 @@ impl Shard {
             resumed: false,
             pages: VecDeque::new(),
             behind: None,
+            reached: None,
             caught_up: false,
             ends_seen: 0,
             active: Instant::now(),
             done: false,
             taken: 0,
+            bytes: 0,
+            counters: Arc::default(),
             drained_at: None,
             drained_reported: false,
             unlisted: None,
@@ -117,6 +152,15 @@ impl Shard {
         self.state = State::Drained;
         self.pages.clear();
         self.drained_at = Some(at);
+    }
+
+    /// What comes next from it, as far as that is known.
+    pub(super) fn front(&self) -> Front {
+        match self.pages.iter().find_map(|page| page.records.front()) {
+            Some(record) => Front::At(arrival(record)),
+            None if self.behind == Some(0) => Front::CaughtUp,
+            None => self.reached.map_or(Front::Unknown, Front::At),
+        }
     }
 
     /// Whether more can come from it in this run.
@@ -132,7 +176,7 @@ impl Shard {
         // There may be thousands in every commit that were drained long ago.
         let brief = drained && self.drained_reported;
         if brief {
-            self.position = Position::default();
+            self.position = std::mem::take(&mut self.position).of_drained();
         }
         self.drained_reported = drained;
         let to = self.position.value();
@@ -170,11 +214,26 @@ impl Shards {
 
     /// A shard of a checkpoint. What it says of itself there is completed by the list.
     pub(super) fn resume(&mut self, id: &str, position: Position, drained: bool, parents: Vec<String>) {
-        let listed = Listed { id: id.to_owned(), parents, hash_range: None };
+        let listed = Listed { id: id.to_owned(), parents, hash_range: None, closed: false };
         let mut shard = Shard::new(listed, position, if drained { State::Drained } else { State::Waiting });
         shard.resumed = shard.position.sequence_number.is_some();
         shard.drained_reported = drained;
         self.add(shard);
+    }
+
+    /// What the parents of a shard have read of millstream's own sinks.
+    pub(super) fn inherited(&self, number: u32) -> Seen {
+        let mut seen = Seen::default();
+        let parents = self.all.get(&number).map_or(&[][..], |shard| &shard.parents);
+        for parent in parents.iter().filter_map(|id| self.all.get(self.numbers.get(id)?)) {
+            seen.inherit(&parent.position.seen);
+        }
+        seen
+    }
+
+    /// The number of a shard.
+    pub(super) fn number(&self, id: &str) -> Option<u32> {
+        self.numbers.get(id).copied()
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Shard> {
@@ -187,11 +246,6 @@ impl Shards {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
         self.all.iter_mut().map(|(number, shard)| (*number, shard))
-    }
-
-    /// The numbers of all shards, beginning with the first that is not below `turn`.
-    pub(super) fn in_turn(&self, turn: u32) -> Vec<u32> {
-        self.all.range(turn..).chain(self.all.range(..turn)).map(|(number, _)| *number).collect()
     }
 
     /// Takes over a list that was asked for at `asked`. New shards begin at `origin`. Gives the numbers of those that

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{BoxFuture, Chunk, Description, Feed, Place, Record, Resume, Source};
 use crate::error::{Error, Kind};
+use crate::setting::Setting;
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -59,29 +60,29 @@ pub struct Rate {
 impl Rate {
     /// Ends after so many records. Default: never.
     #[must_use]
-    pub fn count(mut self, records: impl Into<Option<u64>>) -> Self {
-        self.count = records.into();
+    pub fn count(mut self, records: impl Setting<u64>) -> Self {
+        self.count = records.given();
         self
     }
 
     /// The seed of the random numbers. Default 0.
     #[must_use]
-    pub fn seed(mut self, seed: impl Into<Option<u64>>) -> Self {
-        self.seed = seed.into().unwrap_or(0);
+    pub fn seed(mut self, seed: impl Setting<u64>) -> Self {
+        self.seed = seed.given().unwrap_or(0);
         self
     }
 
     /// The time of record 0. Default: when the source is started for the first time, which its checkpoint remembers.
     #[must_use]
-    pub fn start(mut self, start: impl Into<Option<Timestamp>>) -> Self {
-        self.start = start.into();
+    pub fn start(mut self, start: impl Setting<Timestamp>) -> Self {
+        self.start = start.given();
         self
     }
 
     /// When records come: [`paced`] (the default) or [`unpaced`].
     #[must_use]
-    pub fn pace(mut self, pace: impl Into<Option<Pace>>) -> Self {
-        self.pace = pace.into().unwrap_or(paced);
+    pub fn pace(mut self, pace: impl Setting<Pace>) -> Self {
+        self.pace = pace.given().unwrap_or(paced);
         self
     }
 
@@ -93,8 +94,8 @@ impl Rate {
 
     /// How many partitions share the records, in turn. Default 1, at most 65536.
     #[must_use]
-    pub fn partitions(mut self, partitions: impl Into<Option<u32>>) -> Self {
-        self.partitions = partitions.into().unwrap_or(1).clamp(1, 1 << 16);
+    pub fn partitions(mut self, partitions: impl Setting<u32>) -> Self {
+        self.partitions = partitions.given().unwrap_or(1).clamp(1, 1 << 16);
         self
     }
 
@@ -144,6 +145,11 @@ pub struct RateRecord<'a> {
     /// The value as decimal text.
     pub data: &'a [u8],
 }
+
+crate::row!(
+    RateBuilders,
+    RateRecord<'_> { value: u64, timestamp: Timestamp, random: u64, data: Vec<u8> }
+);
 
 impl<'a> Record<'a> for RateRecord<'a> {
     fn place(&self) -> Place {

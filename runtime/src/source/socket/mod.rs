@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::{BoxFuture, Chunk, Description, Feed, Place, Record, Resume, Source};
 use crate::Result;
+use crate::setting::Setting;
 
 /// Lines over TCP from `address`, such as `127.0.0.1:9999` or `host:9999`.
 ///
@@ -45,22 +46,22 @@ impl Socket {
     /// Waits for others to connect to the address, one at a time, instead of connecting to it. There is neither
     /// encryption nor a password: an address others can reach takes lines from everybody. Default `false`.
     #[must_use]
-    pub fn listen(mut self, listen: impl Into<Option<bool>>) -> Self {
-        self.listen = listen.into().unwrap_or(false);
+    pub fn listen(mut self, listen: impl Setting<bool>) -> Self {
+        self.listen = listen.given().unwrap_or(false);
         self
     }
 
     /// The longest line in bytes, without its end; a longer one stops the run. Default 1 MiB, at most 1 GiB.
     #[must_use]
-    pub fn max_line(mut self, bytes: impl Into<Option<usize>>) -> Self {
-        self.max_line = bytes.into().unwrap_or(MAX_LINE).clamp(1, 1 << 30);
+    pub fn max_line(mut self, bytes: impl Setting<usize>) -> Self {
+        self.max_line = bytes.given().unwrap_or(MAX_LINE).clamp(1, 1 << 30);
         self
     }
 
     /// How long to try the first connection before the start fails. Later ones are tried for ever. Default 10 s.
     #[must_use]
-    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into().unwrap_or(TIMEOUT);
+    pub fn connect_timeout(mut self, timeout: impl Setting<Duration>) -> Self {
+        self.timeout = timeout.given().unwrap_or(TIMEOUT);
         self
     }
 }
@@ -75,6 +76,8 @@ pub struct SocketRecord<'a> {
     /// Its number, from 0, over all connections and starts.
     pub index: u64,
 }
+
+crate::row!(SocketBuilders, SocketRecord<'_> { data: Vec<u8>, peer: String, index: u64 });
 
 impl<'a> Record<'a> for SocketRecord<'a> {
     fn place(&self) -> Place {

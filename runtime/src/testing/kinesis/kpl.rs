@@ -1,6 +1,6 @@
 //! Aggregates as the Kinesis Producer Library writes them.
 
-use crate::source::kinesis::kpl::MAGIC;
+use crate::source::kinesis::kpl::{MAGIC, put_bytes, put_number};
 use md5::{Digest, Md5};
 
 /// One Kinesis record that holds `records`, pairs of partition key and data, in this order.
@@ -24,16 +24,16 @@ pub fn kpl_aggregate_with_hash_keys(records: &[(&str, Option<&str>, &[u8])]) -> 
     let (mut keys, mut hash_keys, mut body) = (Table::default(), Table::default(), Vec::new());
     for &(key, hash_key, data) in records {
         let mut record = Vec::with_capacity(data.len() + 16);
-        number(&mut record, 1, keys.index(key));
+        put_number(&mut record, 1, keys.index(key));
         if let Some(hash_key) = hash_key {
-            number(&mut record, 2, hash_keys.index(hash_key));
+            put_number(&mut record, 2, hash_keys.index(hash_key));
         }
-        bytes(&mut record, 3, data);
-        bytes(&mut body, 3, &record);
+        put_bytes(&mut record, 3, data);
+        put_bytes(&mut body, 3, &record);
     }
     let mut message = Vec::with_capacity(body.len() + 64);
-    keys.0.iter().for_each(|key| bytes(&mut message, 1, key.as_bytes()));
-    hash_keys.0.iter().for_each(|key| bytes(&mut message, 2, key.as_bytes()));
+    keys.0.iter().for_each(|key| put_bytes(&mut message, 1, key.as_bytes()));
+    hash_keys.0.iter().for_each(|key| put_bytes(&mut message, 2, key.as_bytes()));
     message.extend_from_slice(&body);
     let digest = Md5::digest(&message);
     [&MAGIC, message.as_slice(), digest.as_slice()].concat()
@@ -51,23 +51,4 @@ impl<'a> Table<'a> {
         });
         index as u64
     }
-}
-
-fn number(out: &mut Vec<u8>, field: u64, value: u64) {
-    varint(out, field << 3);
-    varint(out, value);
-}
-
-fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
-    varint(out, field << 3 | 2);
-    varint(out, value.len() as u64);
-    out.extend_from_slice(value);
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

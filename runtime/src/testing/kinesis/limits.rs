@@ -24,14 +24,26 @@ pub struct Limits {
     /// The most bytes in an answer to GetRecords, data and partition keys. One record is given whatever its size.
     /// Default: 10 MiB.
     pub page_bytes: usize,
-    /// The most bytes of data in a record. Default: 1 MiB.
-    pub record_bytes: usize,
     /// The most records in a PutRecords call. Default: 500.
     pub request_records: usize,
-    /// The most bytes in a PutRecords call, data and partition keys. Default: 5 MiB.
+    /// The most bytes in a PutRecords call, data and partition keys. Default: 10 MiB.
     pub request_bytes: usize,
     /// How long a shard iterator and a `NextToken` can be used, on the clock of the server. Default: 300 s.
     pub iterator_life: Duration,
+    /// How long a subscription lasts, on the clock of the server. Default: 300 s.
+    pub subscription_life: Duration,
+    /// For how long after a subscription was begun the consumer cannot have another to the same shard, on the clock of
+    /// the server. Default: no time; service: 5 s.
+    pub resubscription_gap: Duration,
+    /// After how long without a record a subscription sends an event without one. Default: 20 ms; service: 5 s.
+    pub heartbeat: Duration,
+    /// Bytes that a subscription is sent a second. Default: no limit; service: 2 MiB.
+    pub pushed_bytes_per_second: Option<u32>,
+    /// The most consumers of a stream. Default: 20.
+    pub consumers: usize,
+    /// How long a stream or consumer is `CREATING`, `UPDATING` or `DELETING`, on the clock of the server. A new one cannot be used
+    /// meanwhile; an update has its effect at its beginning. Default: no time; service: some seconds.
+    pub transition: Duration,
 }
 
 const MIB: u32 = 1024 * 1024;
@@ -46,10 +58,15 @@ impl Default for Limits {
             written_bytes_per_second: None,
             page_records: 10_000,
             page_bytes: 10 * MIB as usize,
-            record_bytes: MIB as usize,
             request_records: 500,
-            request_bytes: 5 * MIB as usize,
+            request_bytes: 10 * MIB as usize,
             iterator_life: Duration::from_secs(300),
+            subscription_life: Duration::from_secs(300),
+            resubscription_gap: Duration::ZERO,
+            heartbeat: Duration::from_millis(20),
+            pushed_bytes_per_second: None,
+            consumers: 20,
+            transition: Duration::ZERO,
         }
     }
 }
@@ -64,6 +81,9 @@ impl Limits {
             iterators_per_second: Some(5),
             written_records_per_second: Some(1_000),
             written_bytes_per_second: Some(MIB),
+            resubscription_gap: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(5),
+            pushed_bytes_per_second: Some(2 * MIB),
             ..Self::default()
         }
     }

@@ -43,8 +43,9 @@
 //! |---|---|
 //! | set the time | [`Server::set_time`], [`Server::put_at`] |
 //! | reshard | [`Server::split`], [`Server::merge`], [`Server::reshard`] |
-//! | fail, delay or cut calls | [`Server::faults`] |
-//! | lose data it has not read | [`Server::trim`], [`Server::expire_shard`] |
+//! | delete the stream, and create it again | [`Server::delete_stream`], [`Server::create_stream`] |
+//! | fail, delay, slow down or cut calls, one by one or at random | [`Server::faults`] |
+//! | lose data it has not read | [`Server::trim`], [`Server::expire_shard`], [`Server::set_retention`] |
 //! | expire its iterators | [`Server::advance`] by more than 300 s, [`Fault::ExpiredIterator`] |
 //! | limit its rates | [`Server::set_limits`] with [`Limits::service`] |
 //! | watch its calls | [`Server::calls`], [`Server::log`] |
@@ -52,18 +53,27 @@
 //!
 //! # Differences from the service
 //!
-//! Streams are active and gone at once. Signatures are not checked. Records stay until [`Server::trim`], whatever their
-//! age. A closed shard says that it is drained in the answer with its last records ([`Fault::LateEnd`] for the other
+//! Streams are active and gone at once, unless [`Limits::transition`] says otherwise, and a reshard has its effect at the
+//! beginning of the transition. Signatures are not checked. A closed shard says that it is drained in the answer with its last records ([`Fault::LateEnd`] for the other
 //! way). A sequence number of a record that was trimmed gives an iterator at the oldest record that is left, with no
-//! error. There is no enhanced fan-out, no encryption, no tags and no consumers; such operations answer
-//! `UnknownOperationException`.
+//! error. There is no encryption and there are no tags, policies or channels; such operations
+//! answer `UnknownOperationException`.
+//!
+//! # Enhanced fan-out
+//!
+//! SubscribeToShard answers with an event stream, over HTTP/1.1 in chunks, which is what the AWS SDK for Rust asks for where
+//! there is no TLS, and over HTTP/2 with prior knowledge, on the same port. Faults of single events are planned for the
+//! operation `"SubscribeToShardEvent"`: an error is sent as an exception, a cut ends the connection before or within the
+//! event.
 
 mod clock;
+mod consumers;
 mod faults;
 mod http;
 mod kpl;
 mod limits;
 mod model;
+mod push;
 mod records;
 mod refusal;
 mod server;

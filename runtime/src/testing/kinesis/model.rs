@@ -7,13 +7,17 @@
 //!           split: 4, 5      merge: 6                                the old ones are closed and keep their records
 //! ```
 
+use super::consumers::Consumer;
 use super::limits::Buckets;
 use super::refusal::Refusal;
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 pub(super) const ACCOUNT: &str = "000000000000";
 pub(super) const REGION: &str = "us-east-1";
+/// Hours that a new stream keeps its records for; the least there are.
+pub(super) const DEFAULT_RETENTION: u32 = 24;
 
 /// The place of a record in its stream: a counter of the stream, then twelve digits for the number of the shard, as the
 /// sequence numbers of the service carry their shard as well.
@@ -27,6 +31,12 @@ pub(super) struct Stream {
     /// Tells this stream from an earlier one of the same name; the first digits of its sequence numbers.
     pub(super) stamp: u64,
     counter: u128,
+    pub(super) retention_hours: u32,
+    /// The most KiB of a record, data and partition key.
+    pub(super) record_kib: usize,
+    /// What it is as long as it is not active, and until when.
+    busy: Option<(Status, i64)>,
+    pub(super) consumers: Vec<Consumer>,
     /// All shards there ever were; the place of a shard is its number.
     pub(super) shards: Vec<Shard>,
     /// The open shards by the first hash key of their range.
@@ -59,6 +69,16 @@ pub(super) struct Record {
     pub(super) partition_key: String,
     pub(super) data: Vec<u8>,
     pub(super) arrival: i64,
+    /// When it was written, from which its retention counts; the arrival time is the test's choice.
+    pub(super) stored: i64,
+}
+
+/// What a stream can be but active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Creating,
+    Updating,
+    Deleting,
 }
 
 impl Record {
@@ -76,6 +96,11 @@ pub(super) fn shard_id(number: usize) -> String {
 pub(super) fn parse_shard_id(id: &str) -> Option<usize> {
     let digits = id.strip_prefix("shardId-").filter(|digits| digits.len() == 12)?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// As the clock counts.
+pub(super) fn as_millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The hash key of a partition key: its MD5 as a number, the first byte the highest.
@@ -101,6 +126,10 @@ impl Stream {
             on_demand,
             stamp,
             counter: 0,
+            retention_hours: DEFAULT_RETENTION,
+            record_kib: 1_024,
+            busy: None,
+            consumers: Vec::new(),
             shards: Vec::new(),
             open: BTreeMap::new(),
         };
@@ -167,6 +196,44 @@ impl Stream {
         Refusal::not_found(format!("Shard {id} in stream {name} under account {ACCOUNT} does not exist"))
     }
 
+    /// What the service calls its state.
+    pub(super) fn status(&self) -> &'static str {
+        match self.busy {
+            None => "ACTIVE",
+            Some((Status::Creating, _)) => "CREATING",
+            Some((Status::Updating, _)) => "UPDATING",
+            Some((Status::Deleting, _)) => "DELETING",
+        }
+    }
+
+    /// Whether it has shards for others to see.
+    pub(super) fn exists(&self) -> bool {
+        !matches!(self.busy, Some((Status::Creating | Status::Deleting, _)))
+    }
+
+    /// Is `status` from `now` on for some time.
+    pub(super) fn enter(&mut self, status: Status, now: i64, time: Duration) {
+        self.busy = (!time.is_zero()).then(|| (status, now.saturating_add(as_millis(time))));
+    }
+
+    /// Ends what has lasted long enough; whether the stream is still there.
+    pub(super) fn settle(&mut self, now: i64) -> bool {
+        self.settle_consumers(now);
+        let Some((status, _)) = self.busy.filter(|(_, until)| now >= *until) else { return true };
+        self.busy = None;
+        status != Status::Deleting
+    }
+
+    /// Drops the records that were kept long enough, and the shards that were closed so long ago.
+    pub(super) fn age(&mut self, now: i64) {
+        let horizon = now.saturating_sub(i64::from(self.retention_hours) * 3_600_000);
+        for shard in self.shards.iter_mut().filter(|shard| !shard.expired) {
+            let kept = shard.records.partition_point(|record| record.stored < horizon);
+            shard.records.drain(..kept);
+            shard.expired = shard.closed.is_some_and(|closed| closed.at < horizon);
+        }
+    }
+
     /// The open shards in the order of their hash keys.
     pub(super) fn open_shards(&self) -> Vec<usize> {
         self.open.values().copied().collect()
@@ -183,10 +250,16 @@ impl Stream {
     }
 
     /// Adds a record to an open shard.
-    pub(super) fn append(&mut self, number: usize, partition_key: String, data: Vec<u8>, arrival: i64) -> Sequence {
+    pub(super) fn append(
+        &mut self,
+        number: usize,
+        partition_key: String,
+        data: Vec<u8>,
+        [arrival, stored]: [i64; 2],
+    ) -> Sequence {
         let sequence = self.next(number);
         if let Some(shard) = self.shards.get_mut(number) {
-            shard.records.push_back(Record { sequence, partition_key, data, arrival });
+            shard.records.push_back(Record { sequence, partition_key, data, arrival, stored });
         }
         sequence
     }
@@ -194,6 +267,45 @@ impl Stream {
     /// Where a reader starts that wants only what comes later.
     pub(super) fn latest(&self) -> Sequence {
         (self.counter + 1) * SHARD_DIGITS
+    }
+
+    /// A place on a shard after all that was written by now.
+    pub(super) fn present(&self, shard: &Shard) -> Sequence {
+        (self.counter * SHARD_DIGITS + shard.number as u128).max(shard.start)
+    }
+
+    /// The first place that a reader gets who starts as he says.
+    pub(super) fn start_of(
+        &self,
+        shard: usize,
+        kind: &str,
+        number: Option<&str>,
+        time: Option<i64>,
+        now: i64,
+    ) -> Result<Sequence, Refusal> {
+        let shard = self.shard(&shard_id(shard))?;
+        let sequence = || {
+            let number = number
+                .ok_or_else(|| Refusal::invalid(format!("Must specify a sequence number with the type {kind}.")))?;
+            self.parse_sequence_number(number, shard)
+        };
+        match kind {
+            "TRIM_HORIZON" => Ok(0),
+            "LATEST" => Ok(self.latest()),
+            "AT_SEQUENCE_NUMBER" => sequence(),
+            "AFTER_SEQUENCE_NUMBER" => Ok(sequence()? + 1),
+            "AT_TIMESTAMP" => {
+                let at = time.ok_or_else(|| Refusal::invalid("Timestamp is required."))?;
+                if at > now {
+                    return Err(Refusal::invalid(
+                        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.",
+                    ));
+                }
+                let found = shard.records.iter().find(|record| record.arrival >= at);
+                Ok(found.map_or_else(|| self.latest(), |record| record.sequence))
+            }
+            other => Err(Refusal::invalid(format!("Invalid ShardIteratorType {other}."))),
+        }
     }
 
     pub(super) fn split(&mut self, id: &str, hash: u128, now: i64) -> Result<[usize; 2], Refusal> {

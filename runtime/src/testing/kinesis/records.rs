@@ -1,11 +1,11 @@
 //! The operations that write and read records.
 
+use super::faults::Fault;
 use super::model::{Record, Shard, Stream, hash_key, shard_id};
 use super::refusal::Refusal;
 use super::state::{Answer, State, StreamReference, millis, parse, seconds};
 use super::streams::{hash_key_range, reply};
 use super::token::{self, IteratorToken};
-use super::{faults::Fault, limits::Limits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -66,7 +66,7 @@ struct Checked {
 }
 
 impl Entry {
-    fn check(self, limits: &Limits) -> Result<Checked, Refusal> {
+    fn check(self, most: usize) -> Result<Checked, Refusal> {
         if !(1..=256).contains(&self.partition_key.chars().count()) {
             return Err(Refusal::new("ValidationException", "PartitionKey must have 1 to 256 characters."));
         }
@@ -80,11 +80,11 @@ impl Entry {
         };
         let data =
             STANDARD.decode(&self.data).map_err(|_| Refusal::new("SerializationException", "Data is no base64."))?;
-        if data.len() > limits.record_bytes {
-            return Err(Refusal::new(
-                "ValidationException",
-                format!("Data has {} bytes, more than the {} a record can have.", data.len(), limits.record_bytes),
-            ));
+        let bytes = data.len() + self.partition_key.len();
+        if bytes > most {
+            return Err(Refusal::invalid(format!(
+                "The record has {bytes} bytes with its partition key, more than the {most} of the stream."
+            )));
         }
         Ok(Checked { partition_key: self.partition_key, hash, data })
     }
@@ -94,8 +94,8 @@ impl State {
     pub(super) fn put_record(&mut self, body: &[u8]) -> Answer {
         let request: PutRecord = parse(body)?;
         let name = request.stream.resolve()?;
-        self.stream(name)?;
-        let record = request.entry.check(&self.limits)?;
+        let most = self.present(name)?.record_kib * 1_024;
+        let record = request.entry.check(most)?;
         let (shard_id, sequence_number) = self.write("PutRecord", name, record)?;
         Ok(reply(&json!({ "ShardId": shard_id, "SequenceNumber": sequence_number, "EncryptionType": "NONE" })))
     }
@@ -104,18 +104,17 @@ impl State {
         let request: PutRecords = parse(body)?;
         let reference = StreamReference::new(request.stream_name, request.stream_arn);
         let name = reference.resolve()?;
-        self.stream(name)?;
+        let record_bytes = self.present(name)?.record_kib * 1_024;
         let (count, most) = (request.records.len(), self.limits.request_records);
         if count == 0 || count > most {
             return Err(Refusal::new("ValidationException", format!("Records has {count} members, not 1 to {most}.")));
         }
         // All are checked before the first is written: a request that is invalid has no effect.
-        let limits = &self.limits;
         let checked: Vec<Checked> =
-            request.records.into_iter().map(|entry| entry.check(limits)).collect::<Result<_, _>>()?;
+            request.records.into_iter().map(|entry| entry.check(record_bytes)).collect::<Result<_, _>>()?;
         let bytes: usize = checked.iter().map(|record| record.data.len() + record.partition_key.len()).sum();
-        if bytes > limits.request_bytes {
-            return Err(Refusal::invalid(format!("Records size exceeds {} bytes", limits.request_bytes)));
+        if bytes > self.limits.request_bytes {
+            return Err(Refusal::invalid(format!("Records size exceeds {} bytes", self.limits.request_bytes)));
         }
         let mut failed = 0;
         let mut results = Vec::with_capacity(count);
@@ -149,45 +148,28 @@ impl State {
         }
         buckets.written_records.take(1);
         buckets.written_bytes.take(size);
-        let sequence = stream.append(number, record.partition_key, record.data, now);
+        let sequence = stream.append(number, record.partition_key, record.data, [now; 2]);
         Ok((id, stream.sequence_number(sequence)))
     }
 
     pub(super) fn get_shard_iterator(&mut self, body: &[u8]) -> Answer {
         let request: GetShardIterator = parse(body)?;
         let (now, uptime, rate) = (self.clock.now(), self.clock.uptime(), self.limits.iterators_per_second);
-        let stream = self.stream_mut(request.stream.resolve()?)?;
-        let name = stream.name.clone();
+        let name = request.stream.resolve()?.to_owned();
+        self.present(&name)?;
+        let stream = self.stream_mut(&name)?;
         let buckets = &mut stream.shard_mut(&request.shard_id)?.buckets;
         if !buckets.iterators.admits(rate, uptime, 1) {
             return Err(Refusal::throttled(format_args!("shard {} in stream {name}", request.shard_id)));
         }
         buckets.iterators.take(1);
-        let shard = stream.shard(&request.shard_id)?;
-        let sequence = || {
-            let number = request.starting_sequence_number.as_deref().ok_or_else(|| {
-                let kind = &request.shard_iterator_type;
-                Refusal::invalid(format!("Must specify StartingSequenceNumber with the iterator type {kind}."))
-            })?;
-            stream.parse_sequence_number(number, shard)
-        };
-        let from = match request.shard_iterator_type.as_str() {
-            "TRIM_HORIZON" => 0,
-            "LATEST" => stream.latest(),
-            "AT_SEQUENCE_NUMBER" => sequence()?,
-            "AFTER_SEQUENCE_NUMBER" => sequence()? + 1,
-            "AT_TIMESTAMP" => {
-                let at = request.timestamp.map(millis).ok_or_else(|| Refusal::invalid("Timestamp is required."))?;
-                if at > now {
-                    return Err(Refusal::invalid(
-                        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis.",
-                    ));
-                }
-                let found = shard.records.iter().find(|record| record.arrival >= at);
-                found.map_or_else(|| stream.latest(), |record| record.sequence)
-            }
-            other => return Err(Refusal::invalid(format!("Invalid ShardIteratorType {other}."))),
-        };
+        let from = stream.start_of(
+            stream.shard(&request.shard_id)?.number,
+            &request.shard_iterator_type,
+            request.starting_sequence_number.as_deref(),
+            request.timestamp.map(millis),
+            now,
+        )?;
         let token = IteratorToken::new(&name, stream.stamp, request.shard_id.clone(), from, now);
         Ok(reply(&json!({ "ShardIterator": token::encode(&token)? })))
     }
@@ -204,6 +186,7 @@ impl State {
         if !(1..=10_000).contains(&limit) {
             return Err(Refusal::invalid("Limit must be between 1 and 10000."));
         }
+        self.present(&token.stream)?;
         let stream = self.stream_mut(&token.stream)?;
         if stream.stamp != token.stamp {
             return Err(Refusal::not_found(format!("The stream {} of this iterator was deleted.", token.stream)));
@@ -232,12 +215,10 @@ impl State {
                 Some(token::encode(&IteratorToken::new(&token.stream, stream.stamp, token.shard.clone(), next, now))?)
             }
         };
-        // Records that are left are never "at the tip", even if they arrived this very millisecond.
-        let behind = |pending: &Record| now.saturating_sub(records.last().unwrap_or(&pending).arrival).max(1);
         let named = drained && fault != Some(&Fault::NoChildShards);
         let rest = json!({
             "NextShardIterator": next_shard_iterator,
-            "MillisBehindLatest": pending.map_or(0, behind),
+            "MillisBehindLatest": behind(now, &records, pending),
             "ChildShards": named.then(|| children(stream, shard)),
         });
         let answer = answer(stream, &records, &rest);
@@ -246,8 +227,14 @@ impl State {
     }
 }
 
+/// How far behind the tip the answer with `records` is, if `pending` is the next one.
+pub(super) fn behind(now: i64, records: &[&Record], pending: Option<&Record>) -> i64 {
+    // Records that are left are never "at the tip", even if they arrived this very millisecond.
+    pending.map_or(0, |pending| now.saturating_sub(records.last().unwrap_or(&pending).arrival).max(1))
+}
+
 /// The records of one answer: at most `most`, and at most `bytes` unless the first alone has more.
-fn page(shard: &Shard, first: usize, most: usize, bytes: usize) -> Vec<&Record> {
+pub(super) fn page(shard: &Shard, first: usize, most: usize, bytes: usize) -> Vec<&Record> {
     let mut total = 0;
     let fits = |record: &&Record| {
         let empty = total == 0;
@@ -258,7 +245,7 @@ fn page(shard: &Shard, first: usize, most: usize, bytes: usize) -> Vec<&Record> 
 }
 
 /// The answer to GetRecords. Written by hand, since most of the time of a test with volume is spent here.
-fn answer(stream: &Stream, records: &[&Record], rest: &Value) -> Vec<u8> {
+pub(super) fn answer(stream: &Stream, records: &[&Record], rest: &Value) -> Vec<u8> {
     let mut out = String::with_capacity(records.iter().map(|record| record.size() * 4 / 3 + 240).sum::<usize>() + 1024);
     out.push_str("{\"Records\":[");
     for (index, record) in records.iter().enumerate() {
@@ -280,7 +267,7 @@ fn answer(stream: &Stream, records: &[&Record], rest: &Value) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn children(stream: &Stream, shard: &Shard) -> Vec<Value> {
+pub(super) fn children(stream: &Stream, shard: &Shard) -> Vec<Value> {
     let describe = |child: &Shard| {
         let parents: Vec<String> = [child.parent, child.adjacent_parent].into_iter().flatten().map(shard_id).collect();
         json!({

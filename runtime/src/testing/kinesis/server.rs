@@ -63,8 +63,17 @@ impl Server {
     ///
     /// [`Io`](crate::error::Kind::Io) if there is no port or no thread to be had.
     pub fn start() -> Result<Self> {
+        Self::start_on(0)
+    }
+
+    /// As [`Server::start`], on a port of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::error::Kind::Io) if the port is taken.
+    pub fn start_on(port: u16) -> Result<Self> {
         let failed = |error| Error::io("starting a Kinesis server on 127.0.0.1", error);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -123,10 +132,7 @@ impl Server {
     ///
     /// If there is no stream of this name.
     pub fn delete_stream(&self, name: &str) -> Result<()> {
-        let mut state = self.shared.lock();
-        state.stream(name)?;
-        state.streams.remove(name);
-        Ok(())
+        Ok(self.shared.lock().delete(name)?)
     }
 
     /// Writes a record that arrives now; gives the id of its shard and its sequence number.
@@ -145,9 +151,9 @@ impl Server {
     ///
     /// If there is no such stream.
     pub fn put_at(&self, stream: &str, key: &str, data: impl Into<Vec<u8>>, arrival: i64) -> Result<(String, String)> {
-        self.edit(stream, |stream, _| {
+        self.edit(stream, |stream, now| {
             let shard = stream.route(hash_key(key));
-            let sequence = stream.append(shard, key.to_owned(), data.into(), arrival);
+            let sequence = stream.append(shard, key.to_owned(), data.into(), [arrival, now]);
             Ok((shard_id(shard), stream.sequence_number(sequence)))
         })
     }
@@ -165,7 +171,7 @@ impl Server {
                 return Err(Refusal::invalid(format!("Shard {shard} in stream {} is closed", stream.name)));
             }
             let number = found.number;
-            let sequence = stream.append(number, key.to_owned(), data.into(), now);
+            let sequence = stream.append(number, key.to_owned(), data.into(), [now; 2]);
             Ok(stream.sequence_number(sequence))
         })
     }
@@ -184,7 +190,7 @@ impl Server {
             let mut count = 0;
             for (key, data) in records {
                 let key = key.into();
-                stream.append(stream.route(hash_key(&key)), key, data.into(), now);
+                stream.append(stream.route(hash_key(&key)), key, data.into(), [now; 2]);
                 count += 1;
             }
             Ok(count)
@@ -255,6 +261,21 @@ impl Server {
         })
     }
 
+    /// How long a stream keeps its records, in hours, from 1 on; records that are older go at once. Default: 24.
+    /// Retention follows the clock of the server, and counts from the time a record was written, whatever the arrival
+    /// time it was given.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such stream.
+    pub fn set_retention(&self, stream: &str, hours: u32) -> Result<()> {
+        self.edit(stream, |stream, now| {
+            stream.retention_hours = hours.max(1);
+            stream.age(now);
+            Ok(())
+        })
+    }
+
     /// The shards of a stream, open and closed, in the order they were made in.
     ///
     /// # Errors
@@ -272,7 +293,8 @@ impl Server {
         Faults { shared: &self.shared }
     }
 
-    /// How many calls of an operation, such as `"GetRecords"`, came over HTTP, those that failed included.
+    /// How many calls of an operation, such as `"GetRecords"`, came over HTTP, those that failed included. As
+    /// `"SubscribeToShardEvent"` the events of all subscriptions count.
     #[must_use]
     pub fn calls(&self, operation: &str) -> u64 {
         self.shared.lock().log.counts.get(operation).copied().unwrap_or(0)

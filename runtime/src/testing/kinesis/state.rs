@@ -1,9 +1,9 @@
 //! All the server knows, behind one lock that the HTTP side and the test share.
 
 use super::clock::Clock;
-use super::faults::{Call, Fault, Log, Planned};
+use super::faults::{Call, Chances, Fault, Log, Planned};
 use super::limits::Limits;
-use super::model::{ACCOUNT, Stream};
+use super::model::{ACCOUNT, Status, Stream};
 use super::refusal::Refusal;
 use super::token::{self, IteratorToken};
 use serde::Deserialize;
@@ -16,9 +16,14 @@ pub(super) struct State {
     pub(super) streams: BTreeMap<String, Stream>,
     /// How many streams were ever created.
     pub(super) generations: u64,
+    /// How many subscriptions were ever begun.
+    pub(super) subscriptions: u64,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) planned: Vec<Planned>,
+    pub(super) chances: Option<Chances>,
+    /// The second of the clock in which streams have last aged.
+    aged: i64,
     pub(super) log: Log,
 }
 
@@ -40,16 +45,21 @@ impl Shared {
         Self(Mutex::new(State {
             streams: BTreeMap::new(),
             generations: 0,
+            subscriptions: 0,
             limits: Limits::default(),
             clock: Clock::start(),
             planned: Vec::new(),
+            chances: None,
+            aged: 0,
             log: Log::default(),
         }))
     }
 
     /// The lock; a test that panicked while it had it must not make the others panic as well.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tick();
+        state
     }
 }
 
@@ -80,8 +90,52 @@ impl State {
         self.generations += 1;
         let now = self.clock.now();
         let stamp = now.unsigned_abs().wrapping_mul(100).wrapping_add(self.generations) % 1_000_000_000_000_000;
-        self.streams.insert(name.to_owned(), Stream::new(name, shards, on_demand, stamp, now));
+        let mut stream = Stream::new(name, shards, on_demand, stamp, now);
+        stream.enter(Status::Creating, now, self.limits.transition);
+        self.streams.insert(name.to_owned(), stream);
         Ok(())
+    }
+
+    /// What time brings: streams become active or go, records are dropped when their retention has passed.
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.streams.retain(|_, stream| stream.settle(now));
+        if now.div_euclid(1_000) != self.aged {
+            self.aged = now.div_euclid(1_000);
+            self.streams.values_mut().for_each(|stream| stream.age(now));
+        }
+    }
+
+    /// Deletes a stream, at once or after a while.
+    pub(super) fn delete(&mut self, name: &str) -> Result<(), Refusal> {
+        let (now, time) = (self.clock.now(), self.limits.transition);
+        let stream = self.stream_mut(name)?;
+        stream.enter(Status::Deleting, now, time);
+        if time.is_zero() {
+            self.streams.remove(name);
+        }
+        Ok(())
+    }
+
+    /// A stream whose shards can be read and written.
+    pub(super) fn present(&self, name: &str) -> Result<&Stream, Refusal> {
+        self.stream(name).and_then(|stream| if stream.exists() { Ok(stream) } else { Err(no_stream(name)) })
+    }
+
+    /// Changes a stream, which has to be active and is not for a while.
+    pub(super) fn update<T>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Stream, i64) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let (now, time) = (self.clock.now(), self.limits.transition);
+        let stream = self.stream_mut(name)?;
+        if stream.status() != "ACTIVE" {
+            return Err(not_active(stream));
+        }
+        let value = change(stream, now)?;
+        stream.enter(Status::Updating, now, time);
+        Ok(value)
     }
 
     pub(super) fn stream(&self, name: &str) -> Result<&Stream, Refusal> {
@@ -116,29 +170,42 @@ impl State {
         self.note(admitted, None);
     }
 
-    fn note(&mut self, admitted: &Admitted, error: Option<String>) {
+    pub(super) fn note(&mut self, admitted: &Admitted, error: Option<String>) {
         let (operation, shard) = (admitted.operation.clone(), admitted.shard.clone());
         self.log.add(Call { operation, shard, at: self.clock.uptime(), error });
     }
 
     fn perform(&mut self, operation: &str, body: &[u8], fault: Option<&Fault>) -> Answer {
         match operation {
+            "DecreaseStreamRetentionPeriod" => self.set_retention(body, false),
             "CreateStream" => self.create_stream(body),
             "DeleteStream" => self.delete_stream(body),
+            "DeregisterStreamConsumer" => self.deregister_stream_consumer(body),
             "DescribeStream" => self.describe_stream(body),
+            "DescribeStreamConsumer" => self.describe_stream_consumer(body),
             "DescribeStreamSummary" => self.describe_stream_summary(body),
             "GetRecords" => self.get_records(body, fault),
             "GetShardIterator" => self.get_shard_iterator(body),
+            "IncreaseStreamRetentionPeriod" => self.set_retention(body, true),
             "ListShards" => self.list_shards(body),
+            "ListStreamConsumers" => self.list_stream_consumers(body),
             "ListStreams" => self.list_streams(body),
             "MergeShards" => self.merge_shards(body),
             "PutRecord" => self.put_record(body),
             "PutRecords" => self.put_records(body),
+            "RegisterStreamConsumer" => self.register_stream_consumer(body),
             "SplitShard" => self.split_shard(body),
+            "UpdateMaxRecordSize" => self.update_max_record_size(body),
             "UpdateShardCount" => self.update_shard_count(body),
             _ => Err(Refusal::new("UnknownOperationException", format!("`{operation}` is not part of this server"))),
         }
     }
+}
+
+pub(super) fn not_active(stream: &Stream) -> Refusal {
+    let (name, status) = (&stream.name, stream.status());
+    let message = format!("Stream {name} under account {ACCOUNT} not ACTIVE, instead in state {status}");
+    Refusal::new("ResourceInUseException", message)
 }
 
 pub(super) fn no_stream(name: &str) -> Refusal {

@@ -1,8 +1,8 @@
 //! The operations on streams and their shards.
 
-use super::model::{Shard, Stream, shard_id};
+use super::model::{DEFAULT_RETENTION, Shard, Stream, as_millis, shard_id};
 use super::refusal::Refusal;
-use super::state::{Answer, State, StreamReference, millis, no_stream, parse, seconds};
+use super::state::{Answer, State, StreamReference, millis, no_stream, not_active, parse, seconds};
 use super::token::{self, ShardFilter, ShardsToken};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 const SHARDS_PER_PAGE: usize = 1_000;
 /// Shards of a new stream in on-demand mode.
 const ON_DEMAND_SHARDS: usize = 4;
-const RETENTION_HOURS: u32 = 24;
+/// The most hours that a stream can keep its records for.
+const LONGEST_RETENTION: u32 = 8_760;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -81,6 +82,23 @@ struct UpdateShardCount {
     target_shard_count: usize,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SetRetention {
+    #[serde(flatten)]
+    stream: StreamReference,
+    retention_period_hours: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateMaxRecordSize {
+    #[serde(flatten)]
+    stream: StreamReference,
+    #[serde(rename = "MaxRecordSizeInKiB")]
+    max_record_size_in_kib: usize,
+}
+
 impl State {
     pub(super) fn create_stream(&mut self, body: &[u8]) -> Answer {
         let request: CreateStream = parse(body)?;
@@ -96,8 +114,7 @@ impl State {
 
     pub(super) fn delete_stream(&mut self, body: &[u8]) -> Answer {
         let request: StreamReference = parse(body)?;
-        let name = request.resolve()?;
-        self.streams.remove(name).ok_or_else(|| no_stream(name))?;
+        self.delete(request.resolve()?)?;
         Ok(Vec::new())
     }
 
@@ -124,11 +141,11 @@ impl State {
         extend(
             &mut description,
             json!({
-                "RetentionPeriodHours": RETENTION_HOURS,
+                "RetentionPeriodHours": stream.retention_hours,
                 "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
                 "EncryptionType": "NONE",
                 "OpenShardCount": stream.open_shards().len(),
-                "ConsumerCount": 0,
+                "ConsumerCount": stream.consumers.len(),
             }),
         );
         Ok(reply(&json!({ "StreamDescriptionSummary": description })))
@@ -147,7 +164,7 @@ impl State {
             json!({
                 "Shards": page,
                 "HasMoreShards": rest.next().is_some(),
-                "RetentionPeriodHours": RETENTION_HOURS,
+                "RetentionPeriodHours": stream.retention_hours,
                 "EnhancedMonitoring": [{ "ShardLevelMetrics": [] }],
                 "EncryptionType": "NONE",
             }),
@@ -158,7 +175,7 @@ impl State {
     pub(super) fn list_shards(&mut self, body: &[u8]) -> Answer {
         let request: ListShards = parse(body)?;
         let now = self.clock.now();
-        let life = i64::try_from(self.limits.iterator_life.as_millis()).unwrap_or(i64::MAX);
+        let life = as_millis(self.limits.iterator_life);
         let (stream, filter, after) = match &request.next_token {
             Some(_) if !request.stream.is_empty() => {
                 return Err(Refusal::invalid("NextToken and StreamName cannot be provided together."));
@@ -181,6 +198,9 @@ impl State {
             }
             None => (self.stream(request.stream.resolve()?)?, request.shard_filter, request.exclusive_start_shard_id),
         };
+        if !stream.exists() {
+            return Err(not_active(stream));
+        }
         let selection = Selection::new(filter.as_ref())?;
         let size = request.max_results.unwrap_or(SHARDS_PER_PAGE);
         if !(1..=10_000).contains(&size) {
@@ -202,39 +222,70 @@ impl State {
 
     pub(super) fn split_shard(&mut self, body: &[u8]) -> Answer {
         let request: SplitShard = parse(body)?;
-        let now = self.clock.now();
         let hash =
             request.new_starting_hash_key.parse().map_err(|_| Refusal::invalid("Invalid NewStartingHashKey."))?;
-        self.stream_mut(request.stream.resolve()?)?.split(&request.shard_to_split, hash, now)?;
+        self.update(request.stream.resolve()?, |stream, now| stream.split(&request.shard_to_split, hash, now))?;
         Ok(Vec::new())
     }
 
     pub(super) fn merge_shards(&mut self, body: &[u8]) -> Answer {
         let request: MergeShards = parse(body)?;
-        let now = self.clock.now();
-        let stream = self.stream_mut(request.stream.resolve()?)?;
-        stream.merge(&request.shard_to_merge, &request.adjacent_shard_to_merge, now)?;
+        let [left, right] = [&request.shard_to_merge, &request.adjacent_shard_to_merge];
+        self.update(request.stream.resolve()?, |stream, now| stream.merge(left, right, now))?;
         Ok(Vec::new())
     }
 
     pub(super) fn update_shard_count(&mut self, body: &[u8]) -> Answer {
         let request: UpdateShardCount = parse(body)?;
-        let now = self.clock.now();
-        let stream = self.stream_mut(request.stream.resolve()?)?;
-        let (open, target) = (stream.open_shards().len(), request.target_shard_count);
-        if target == 0 || target > open * 2 || target * 2 < open {
-            return Err(Refusal::invalid(format!(
-                "UpdateShardCount cannot scale from {open} to {target} shards: the target is at least half and at most \
-                 twice the open shards."
-            )));
+        self.update(request.stream.resolve()?, |stream, now| {
+            let (open, target) = (stream.open_shards().len(), request.target_shard_count);
+            if target == 0 || target > open * 2 || target * 2 < open {
+                return Err(Refusal::invalid(format!(
+                    "UpdateShardCount cannot scale from {open} to {target} shards: the target is at least half and at \
+                     most twice the open shards."
+                )));
+            }
+            stream.reshard(target, now)?;
+            Ok(reply(&json!({
+                "StreamName": stream.name,
+                "CurrentShardCount": open,
+                "TargetShardCount": target,
+                "StreamARN": stream.arn(),
+            })))
+        })
+    }
+
+    /// IncreaseStreamRetentionPeriod, if `up`, and DecreaseStreamRetentionPeriod.
+    pub(super) fn set_retention(&mut self, body: &[u8], up: bool) -> Answer {
+        let request: SetRetention = parse(body)?;
+        let hours = request.retention_period_hours;
+        self.update(request.stream.resolve()?, |stream, now| {
+            let known = stream.retention_hours;
+            let turn = if up { hours > known } else { hours < known };
+            if !turn || !(DEFAULT_RETENTION..=LONGEST_RETENTION).contains(&hours) {
+                return Err(Refusal::invalid(format!(
+                    "Requested retention period ({hours} hours) for stream {} must be {} than its retention period \
+                     ({known} hours), and from {DEFAULT_RETENTION} to {LONGEST_RETENTION}.",
+                    stream.name,
+                    if up { "greater" } else { "less" },
+                )));
+            }
+            stream.retention_hours = hours;
+            stream.age(now);
+            Ok(Vec::new())
+        })
+    }
+
+    pub(super) fn update_max_record_size(&mut self, body: &[u8]) -> Answer {
+        let request: UpdateMaxRecordSize = parse(body)?;
+        let size = request.max_record_size_in_kib;
+        if !(1_024..=10_240).contains(&size) {
+            return Err(Refusal::new("ValidationException", "MaxRecordSizeInKiB must be from 1024 to 10240."));
         }
-        stream.reshard(target, now)?;
-        Ok(reply(&json!({
-            "StreamName": stream.name,
-            "CurrentShardCount": open,
-            "TargetShardCount": target,
-            "StreamARN": stream.arn(),
-        })))
+        self.update(request.stream.resolve()?, |stream, _| {
+            stream.record_kib = size;
+            Ok(Vec::new())
+        })
     }
 }
 
@@ -289,7 +340,8 @@ fn summary(stream: &Stream) -> Value {
     json!({
         "StreamName": stream.name,
         "StreamARN": stream.arn(),
-        "StreamStatus": "ACTIVE",
+        "MaxRecordSizeInKiB": stream.record_kib,
+        "StreamStatus": stream.status(),
         "StreamModeDetails": { "StreamMode": if stream.on_demand { "ON_DEMAND" } else { "PROVISIONED" } },
         "StreamCreationTimestamp": seconds(stream.created),
     })
@@ -318,7 +370,7 @@ pub(super) fn hash_key_range(shard: &Shard) -> Value {
     json!({ "StartingHashKey": shard.first_hash.to_string(), "EndingHashKey": shard.last_hash.to_string() })
 }
 
-fn extend(object: &mut Value, more: Value) {
+pub(super) fn extend(object: &mut Value, more: Value) {
     if let (Value::Object(object), Value::Object(more)) = (object, more) {
         object.extend(more);
     }

@@ -1,10 +1,16 @@
-//! Random histories: puts, reshards, faults and crashes in any order.
+//! Random histories: puts, reshards, faults, crashes, shards that expire, iterators and subscriptions that run out, in any
+//! order, and a restart may change between polling and enhanced fan-out.
+//!
+//! A history is made of its seed. `MILLSTREAM_HISTORY=17` plays that one alone; `MILLSTREAM_LONG=1` plays ten thousand.
+//! What is done is the same each time, when the tasks of the source come to run is not.
 
+use super::super::{ConsumerMode, efo, polling};
 use super::*;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-const HISTORIES: u32 = 200;
+/// With `MILLSTREAM_LONG=1` forty times as many.
+const HISTORIES: u64 = 250;
 const KEYS: u64 = 12;
 
 struct Random(u64);
@@ -82,8 +88,28 @@ fn disturb(server: &Server, random: &mut Random) {
         Fault::NoChildShards,
     ];
     let fault = faults[random.below(8) as usize].clone();
-    let operation = ["GetRecords", "GetRecords", "GetShardIterator", "ListShards"][random.below(4) as usize];
+    let operations =
+        ["GetRecords", "GetRecords", "GetShardIterator", "ListShards", "SubscribeToShard", "SubscribeToShardEvent"];
+    let operation = operations[random.below(6) as usize];
     server.faults().times(operation, 1 + random.below(3) as usize, fault);
+}
+
+/// The oldest shard goes that is drained in the last commit.
+fn expire(server: &Server, reading: &Reading) {
+    let drained = reading.resume.partitions.iter().filter(|(_, state)| state.drained).map(|(id, _)| id);
+    let known = server.shards(STREAM).unwrap();
+    let is_known = |id: &String| known.iter().any(|shard| shard.id == *id);
+    // Its parents go first, as in the service.
+    let has_parent =
+        |id: &String| known.iter().any(|shard| shard.id == *id && shard.parent.as_ref().is_some_and(is_known));
+    let oldest = drained.filter(|id| is_known(id)).find(|id| !has_parent(id));
+    if let Some(id) = oldest {
+        server.expire_shard(STREAM, id).unwrap();
+    }
+}
+
+fn mode(random: &mut Random) -> ConsumerMode {
+    if random.below(2) == 0 { polling } else { efo }
 }
 
 async fn history(seed: u64) {
@@ -92,13 +118,23 @@ async fn history(seed: u64) {
     server.create_stream(STREAM, 1 + random.below(3) as usize).unwrap();
     let mut model = Model::default();
     let pages = 1 + random.below(20) as u32;
-    let mut reading = Reading::start(source(&server).max_records_per_fetch(pages)).await;
+    let first = source(&server).max_records_per_fetch(pages).consumer_name("test").consumer_mode(mode(&mut random));
+    let mut reading = Reading::start(first).await;
+    if random.below(4) == 0 {
+        let faults = [Fault::Throttle, Fault::CutConnection, Fault::CutAnswer, Fault::EmptyPage];
+        server.faults().at_random(seed, 0.05, faults.map(|fault| ("*", fault)));
+    }
     for _ in 0..20 + random.below(20) {
-        match random.below(10) {
+        match random.below(12) {
             0..=2 => model.put(&server, &mut random),
             3 => reshard(&server, &mut random),
             4 => disturb(&server, &mut random),
-            5 => reading = reading.restart().await,
+            5 => {
+                reading.source = reading.source.consumer_mode(mode(&mut random));
+                reading = reading.restart().await;
+            }
+            10 => expire(&server, &reading),
+            11 => server.advance(Duration::from_secs(301)),
             step => {
                 let rows = (random.below(2) == 0).then(|| 1 + random.below(20));
                 let until = Instant::now() + Duration::from_millis(1 + random.below(15));
@@ -126,17 +162,32 @@ async fn history(seed: u64) {
 
 #[test]
 fn each_record_once_and_each_key_in_order() {
-    let next = AtomicU32::new(0);
+    let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    if let Some(seed) = number("MILLSTREAM_HISTORY") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(history(seed));
+    }
+    let histories = if number("MILLSTREAM_LONG") == Some(1) { HISTORIES * 40 } else { HISTORIES };
+    // Each seed of the gate has histories of its own; a failure names the one that failed.
+    let first = number("MILLSTREAM_SEED").unwrap_or(0) * 1_000_000;
+    println!("MILLSTREAM_SEED={}", first / 1_000_000);
+    let next = AtomicU64::new(first);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= HISTORIES {
+                    if seed >= first + histories {
                         break;
                     }
-                    runtime.block_on(history(u64::from(seed)));
+                    // A panic within has the seed in its message, or is a bug that any seed shows.
+                    let played =
+                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(history(seed))));
+                    if let Err(panic) = played {
+                        eprintln!("history {seed}: play it alone with MILLSTREAM_HISTORY={seed}");
+                        std::panic::resume_unwind(panic);
+                    }
                 }
             });
         }

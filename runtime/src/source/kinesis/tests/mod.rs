@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails is meant to panic")]
 
+mod efo;
 mod faults;
 mod histories;
 mod limits;
@@ -9,10 +10,13 @@ mod loss;
 mod packed;
 mod present;
 mod reshard;
+mod rows;
+mod several;
+mod skew;
 mod starts;
 mod units;
 
-use super::{Kinesis, KinesisMeta, OnDataLoss, at, earliest, kinesis, latest, trim_horizon};
+use super::{Kinesis, KinesisMeta, OnDataLoss, after, at, earliest, kinesis, latest, trim_horizon};
 use crate::error::Kind;
 use crate::source::{Chunk, ChunkSender, Feed, Fetched, Limits, PartitionProgress, PartitionState, Resume, Source};
 use crate::testing::kinesis::{Fault, Server, kpl_aggregate_with_hash_keys};
@@ -21,6 +25,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 const STREAM: &str = "s";
+const OTHER: &str = "s-2";
 const FIRST: &str = "shardId-000000000000";
 
 fn run<F: Future>(test: impl FnOnce(Server) -> F) -> F::Output {
@@ -47,6 +52,7 @@ fn source(server: &Server) -> Kinesis {
 struct Got {
     shard: String,
     key: String,
+    stream: String,
     text: String,
     sequence: String,
     sub: u64,
@@ -70,6 +76,20 @@ impl Reading {
         resume.identity.get_or_insert(feed.identity());
         resume.starts.get_or_insert(feed.starts());
         Ok(Self { source, feed, resume })
+    }
+
+    /// Reads twenty new records while `fault` is there, each once, and starts again without it.
+    async fn survives(mut self, server: &Server, fault: &Fault, number: &mut u32) -> Self {
+        let first = *number;
+        *number += 20;
+        server
+            .put_all(STREAM, (first..*number).map(|number| (format!("k{}", number - first), number.to_string())))
+            .unwrap();
+        let mut numbers: Vec<u32> = self.take(20).await.iter().map(|got| got.text.parse().unwrap()).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (first..*number).collect::<Vec<_>>(), "{fault:?}");
+        server.faults().clear();
+        self.restart().await
     }
 
     /// Kills the source and opens it where the last commit was.
@@ -142,10 +162,11 @@ fn collect(chunk: &Chunk, got: &mut Vec<Got>) {
     let meta = chunk.meta.downcast_ref::<KinesisMeta>().unwrap();
     for index in 0..chunk.len() {
         let record = Kinesis::record(chunk, meta, index);
-        assert_eq!(record.stream, STREAM);
+        assert!([STREAM, OTHER].contains(&record.stream));
         got.push(Got {
             shard: record.shard_id.to_owned(),
             key: record.partition_key.to_owned(),
+            stream: record.stream.to_owned(),
             text: String::from_utf8_lossy(record.data).into_owned(),
             sequence: record.sequence_number.to_owned(),
             sub: record.sub_sequence_number,

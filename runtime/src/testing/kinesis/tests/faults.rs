@@ -132,3 +132,56 @@ fn servers_stop_and_do_not_know_each_other() {
         assert!(client.list_shards().stream_name(STREAM).send().await.is_err());
     });
 }
+
+/// The same seed and the same calls have the same faults.
+#[test]
+fn faults_at_random() {
+    let story = |seed| {
+        run(async |server| {
+            server.create_stream(STREAM, 1).unwrap();
+            let client = server.client();
+            let once =
+                client.config().to_builder().retry_config(aws_sdk_kinesis::config::retry::RetryConfig::disabled());
+            let client = Client::from_conf(once.build());
+            server.faults().after("ListShards", 1, Fault::error("LimitExceededException"));
+            let list = || client.list_shards().stream_name(STREAM).send();
+            list().await.unwrap();
+            assert_eq!(code(list().await), "LimitExceededException");
+            list().await.unwrap();
+            server.faults().at_random(seed, 0.3, [("*", Fault::Throttle), ("ListShards", Fault::error("Other"))]);
+            let mut outcomes = Vec::new();
+            for _ in 0..40 {
+                outcomes.push(list().await.err().map(|error| error.code().unwrap().to_owned()));
+            }
+            let entry = || {
+                let entry = aws_sdk_kinesis::types::PutRecordsRequestEntry::builder();
+                entry.partition_key("k").data(b"x".to_vec().into()).build().unwrap()
+            };
+            let put = client.put_records().stream_name(STREAM).set_records(Some(vec![entry(); 100]));
+            let failed = put.send().await.unwrap().failed_record_count.unwrap();
+            assert!((10..50).contains(&failed), "{failed}");
+            assert_eq!(server.shards(STREAM).unwrap()[0].records, 100 - failed as usize);
+            outcomes
+        })
+    };
+    let outcomes = story(7);
+    assert_eq!(outcomes, story(7));
+    assert_ne!(outcomes, story(8));
+    let count = |code: &str| outcomes.iter().flatten().filter(|outcome| *outcome == code).count();
+    assert!(count("ProvisionedThroughputExceededException") > 1 && count("Other") > 1);
+    assert!(outcomes.iter().flatten().count() < 25);
+}
+
+#[test]
+fn an_answer_in_pieces() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        server.put(STREAM, "k", "x").unwrap();
+        let client = server.client();
+        let first = iterator(&client, FIRST, ShardIteratorType::TrimHorizon).await;
+        server.faults().next("GetRecords", Fault::Slow(Duration::from_millis(160)));
+        let start = std::time::Instant::now();
+        assert_eq!(texts(&page(&client, &first).await), ["x"]);
+        assert!(start.elapsed() > Duration::from_millis(100));
+    });
+}

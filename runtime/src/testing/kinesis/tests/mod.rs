@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails is meant to panic")]
 
 mod faults;
+mod push;
 mod reads;
 mod shards;
+mod streams;
 mod writes;
 
 use super::*;
@@ -16,6 +18,7 @@ use std::future::Future;
 use std::time::Duration;
 
 const STREAM: &str = "s";
+const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
 const FIRST: &str = "shardId-000000000000";
 
 fn run<F: Future>(test: impl FnOnce(Server) -> F) -> F::Output {

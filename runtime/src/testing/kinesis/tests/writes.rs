@@ -73,11 +73,11 @@ fn requests_have_limits() {
         let client = server.client();
         let put = |records: Vec<_>| client.put_records().stream_name(STREAM).set_records(Some(records)).send();
         assert_eq!(code(put(vec![entry("k", ""); 501]).await), "ValidationException");
-        assert_eq!(code(put(vec![entry("k", vec![0; 1024 * 1024]); 5]).await), "InvalidArgumentException");
-        assert_eq!(code(put(vec![entry("k", vec![0; 1024 * 1024 + 1])]).await), "ValidationException");
+        assert_eq!(code(put(vec![entry("k", vec![0; 1024 * 1024 - 1]); 11]).await), "InvalidArgumentException");
+        assert_eq!(code(put(vec![entry("k", vec![0; 1024 * 1024])]).await), "InvalidArgumentException");
         assert_eq!(code(put(vec![entry(&"k".repeat(257), "")]).await), "ValidationException");
         assert_eq!(server.shards(STREAM).unwrap()[0].records, 0);
-        put(vec![entry("k", vec![0; 1024 * 1024]); 4]).await.unwrap();
+        put(vec![entry("k", vec![0; 1024 * 1024 - 1]); 4]).await.unwrap();
         assert_eq!(server.shards(STREAM).unwrap()[0].records, 4);
     });
 }

@@ -1,0 +1,5 @@
+//! Starts the example `restart`.
+
+fn main() -> std::io::Result<()> {
+    millstream_launch::run("restart")
+}

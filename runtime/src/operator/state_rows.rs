@@ -1,0 +1,118 @@
+//! The state of a keyed stage as rows: what is written to the checkpoint and read back.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt16Array};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use super::reduce::KeyedSpec;
+use crate::Result;
+use crate::error::{Error, Kind};
+use crate::schema::{Builder, Stored};
+
+/// The columns that every state file begins with: the key group, and the start of the pane or, where there are no windows,
+/// the event time of the last row. Those of the user follow, whatever they are called.
+const OURS: usize = 2;
+const GROUP: &str = "key_group";
+const PANE: &str = "pane";
+const LAST: &str = "last_row";
+
+/// Rows of state under construction.
+pub(super) struct StateRows<K: Stored, A: Stored> {
+    groups: Vec<u16>,
+    places: Vec<i64>,
+    keys: K::Builder,
+    states: A::Builder,
+}
+
+impl<K: Stored, A: Stored> Default for StateRows<K, A> {
+    fn default() -> Self {
+        Self { groups: Vec::new(), places: Vec::new(), keys: K::Builder::default(), states: A::Builder::default() }
+    }
+}
+
+impl<K: Stored, A: Stored> StateRows<K, A> {
+    /// Adds a row; `place` is its pane or the time of its last row.
+    pub(super) fn push(&mut self, key_group: u16, place: i64, key: &K, state: &A) {
+        self.groups.push(key_group);
+        self.places.push(place);
+        key.push_owned(&mut self.keys);
+        state.push_owned(&mut self.states);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Takes the rows, as one batch.
+    pub(super) fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt16Array::from(std::mem::take(&mut self.groups))),
+            Arc::new(Int64Array::from(std::mem::take(&mut self.places))),
+        ];
+        let place = if spec.window.is_windowed() { PANE } else { LAST };
+        self.keys.columns(&mut columns);
+        self.states.columns(&mut columns);
+        let names = [GROUP, place].into_iter().chain(spec.keys.iter().copied()).chain(spec.values.iter().copied());
+        let fields: Vec<Field> = names
+            .zip(&columns)
+            .enumerate()
+            .map(|(at, (name, column))| Field::new(name, column.data_type().clone(), at >= OURS))
+            .collect();
+        let schema: SchemaRef = Arc::new(Schema::new(fields));
+        let batch = RecordBatch::try_new(schema, columns).map_err(|error| broken(spec).caused_by(error))?;
+        Ok(vec![batch])
+    }
+}
+
+/// Reads rows of state, those of the key groups that `wanted` names: key group, pane or time of the last row, key and
+/// accumulator.
+pub(super) fn read<K: Stored, A: Stored>(
+    spec: &KeyedSpec,
+    batch: &RecordBatch,
+    wanted: &dyn Fn(u16) -> bool,
+    mut put: impl FnMut(u16, i64, K, A),
+) -> Result<()> {
+    if batch.num_rows() == 0 {
+        return Ok(());
+    }
+    let ours = |at: usize, name: &str| batch.columns().get(at).ok_or_else(|| unreadable(spec, name));
+    let (groups, places) = (ours(0, GROUP)?, ours(1, PANE)?);
+    let schema = batch.schema();
+    let users = |name: &str| {
+        let mut named =
+            schema.fields().iter().zip(batch.columns()).skip(OURS).filter(|(field, _)| field.name() == name);
+        named.next().map(|(_, column)| Arc::clone(column)).ok_or_else(|| unreadable(spec, name))
+    };
+    let gather = |names: &[&str]| names.iter().map(|name| users(name)).collect::<Result<Vec<_>>>();
+    let (keys, states) = (gather(spec.keys)?, gather(spec.values)?);
+    for row in 0..batch.num_rows() {
+        let group = u16::load(groups, row).ok_or_else(|| unreadable(spec, GROUP))?;
+        if !wanted(group) {
+            continue;
+        }
+        let place = i64::load(places, row).ok_or_else(|| unreadable(spec, PANE))?;
+        let key = K::load_columns(&mut keys.iter(), row).ok_or_else(|| unreadable(spec, &spec.keys.join("`, `")))?;
+        let state =
+            A::load_columns(&mut states.iter(), row).ok_or_else(|| unreadable(spec, &spec.values.join("`, `")))?;
+        put(group, place, key, state);
+    }
+    Ok(())
+}
+
+/// What a bug of ours is.
+pub(super) fn broken(spec: &KeyedSpec) -> Error {
+    Error::new(Kind::Internal, format!("the state of `{}` does not have the columns it should have", spec.name))
+        .help("this is a bug in millstream, please report it")
+}
+
+fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
+    Error::new(
+        Kind::Config,
+        format!(
+            "the state of `{}` in the checkpoint has no column `{column}` of the type this pipeline needs",
+            spec.name
+        ),
+    )
+    .help("the pipeline was changed since; start it with a fresh checkpoint, or with the one it was changed from")
+}

@@ -1,0 +1,64 @@
+//! Figures of a source for the progress document.
+
+use std::collections::BTreeMap;
+use std::ops::Index;
+
+use serde_json::{Value, json};
+
+/// Figures by their names in the progress document: of a source as a whole, and of each of its partitions.
+///
+/// ```
+/// use millstream::source::Metrics;
+/// let mut metrics = Metrics::default();
+/// metrics.gauge("msBehindLatest", 120.0);
+/// metrics.count("numProcessedRecords", 10.0);
+/// let mut later = Metrics::default();
+/// later.gauge("msBehindLatest", 80.0);
+/// later.count("numProcessedRecords", 5.0);
+/// metrics.add(later);
+/// assert_eq!((metrics["msBehindLatest"], metrics["numProcessedRecords"]), (80.0, 15.0));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Metrics {
+    gauges: BTreeMap<&'static str, f64>,
+    counts: BTreeMap<&'static str, f64>,
+    /// By the id of the partition.
+    pub partitions: BTreeMap<String, Metrics>,
+}
+
+impl Metrics {
+    /// Sets a figure that says how things stand, such as a lag: the latest holds.
+    pub fn gauge(&mut self, name: &'static str, figure: f64) {
+        self.gauges.insert(name, figure);
+    }
+
+    /// Adds to a figure that counts what has happened.
+    pub fn count(&mut self, name: &'static str, figure: f64) {
+        *self.counts.entry(name).or_default() += figure;
+    }
+
+    /// Takes over what was said later.
+    pub fn add(&mut self, later: Self) {
+        self.gauges.extend(later.gauges);
+        for (name, figure) in later.counts {
+            self.count(name, figure);
+        }
+        for (id, metrics) in later.partitions {
+            self.partitions.entry(id).or_default().add(metrics);
+        }
+    }
+
+    /// The figures of the source, without those of its partitions.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!(self.gauges.iter().chain(&self.counts).collect::<BTreeMap<_, _>>())
+    }
+}
+
+impl Index<&str> for Metrics {
+    type Output = f64;
+    /// A figure; 0 if it is not there.
+    fn index(&self, name: &str) -> &f64 {
+        self.gauges.get(name).or_else(|| self.counts.get(name)).unwrap_or(&0.0)
+    }
+}

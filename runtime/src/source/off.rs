@@ -1,0 +1,46 @@
+//! Sources that this build is without: a pipeline that names one is told which feature to enable, and nothing else.
+
+/// Stands in for a source: a function of its name that no type fits, and the words of its options.
+macro_rules! off {
+    ($(#[$sentence:meta])* $trait:ident $source:ident($($word:ident)*)) => {
+        /// No type has this.
+        $(#[$sentence])*
+        pub trait $trait {
+            /// There is none.
+            type Source;
+            /// Cannot be called.
+            fn source(self) -> Self::Source;
+        }
+
+        /// Says which feature the source needs.
+        pub fn $source<T: $trait>(what: T) -> T::Source {
+            what.source()
+        }
+
+        #[allow(non_upper_case_globals, missing_docs)]
+        pub mod $source {
+            $(pub const $word: () = ();)*
+            pub fn at<T>(_time: T) {}
+        }
+    };
+}
+
+#[cfg(not(feature = "kinesis"))]
+off! {
+    #[diagnostic::on_unimplemented(
+        message = "the source `kinesis` needs the feature `kinesis` of millstream",
+        label = "`kinesis` is not in this build",
+        note = "write `millstream = {{ version = \"0.1\", features = [\"kinesis\"] }}` in Cargo.toml"
+    )]
+    FeatureKinesis kinesis(latest trim_horizon earliest fail skip)
+}
+
+#[cfg(not(feature = "socket"))]
+off! {
+    #[diagnostic::on_unimplemented(
+        message = "the source `socket` needs the feature `socket` of millstream",
+        label = "`socket` is not in this build",
+        note = "write `millstream = {{ version = \"0.1\", features = [\"socket\"] }}` in Cargo.toml"
+    )]
+    FeatureSocket socket()
+}

@@ -1,0 +1,133 @@
+//! The same promises on the server in the process and on servers that others wrote, and the source on all of them.
+//!
+//! The table in `runtime/docs/kinesis.md` says which promise which server does not keep; the server in the process keeps
+//! all of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use millstream::engine::Trigger;
+use millstream::prelude::*;
+use millstream::source::kinesis;
+
+use super::checks::{NAMES, Stream, check};
+use super::job::STREAM;
+use super::service::{Independent, Service};
+
+const TABLE: &str = include_str!("../../../runtime/docs/kinesis.md");
+
+/// The promises that a server does not keep, as the table says.
+fn differences(server: &str) -> Vec<&'static str> {
+    let mut rows = TABLE.lines().skip_while(|line| !line.starts_with("| promise "));
+    let head: Vec<&str> = rows.next().unwrap().split('|').map(str::trim).collect();
+    let column = head.iter().position(|name| *name == server).unwrap();
+    let rows: Vec<Vec<&str>> = rows
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.iter().map(|row| row[1]).collect::<Vec<_>>(), NAMES, "the table has other promises");
+    rows.iter().filter(|row| row[column] != "yes").map(|row| row[1]).collect()
+}
+
+fn conforms(service: &Service, server: &str) {
+    service.wait();
+    let mut broken = BTreeMap::new();
+    for (number, name) in NAMES.iter().enumerate() {
+        let stream = format!("check-{number}");
+        let stream = Stream { client: service.client(), name: &stream };
+        let limited = async { tokio::time::timeout(Duration::from_secs(240), check(name, &stream)).await };
+        if let Err(why) = service.block_on(limited).unwrap_or_else(|_| Err("no answer".to_owned())) {
+            println!("{server}: {name}: {why}");
+            broken.insert(*name, why);
+        }
+    }
+    let mut expected = differences(server);
+    expected.sort_unstable();
+    assert_eq!(broken.keys().copied().collect::<Vec<_>>(), expected, "{broken:#?}");
+}
+
+#[test]
+fn the_server_in_the_process_keeps_all_promises() {
+    assert_eq!(differences("this server"), [""; 0]);
+    conforms(&Service::here(), "this server");
+}
+
+#[test]
+fn kinesis_local_keeps_those_that_the_table_says() {
+    let Some(server) = Independent::kinesis_local() else { return };
+    conforms(&Service::there(server), "kinesis-local");
+}
+
+#[test]
+fn ferrokinesis_keeps_those_that_the_table_says() {
+    let Some(server) = Independent::ferrokinesis() else { return };
+    conforms(&Service::there(server), "ferrokinesis");
+}
+
+/// Lines that are read in both modes in turn, each start going on where the last one stopped, while the stream is split
+/// and merged.
+fn read_in_turn(service: &Service) {
+    const LINES: usize = 400;
+    service.create(2);
+    let folder = tempfile::tempdir().unwrap();
+    let [out, checkpoint] = ["out", "checkpoint"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let mut modes = [kinesis::polling, kinesis::efo].into_iter().cycle();
+    let job = |mode: kinesis::ConsumerMode| {
+        let (endpoint, out, checkpoint) = (service.endpoint(), out.clone(), checkpoint.clone());
+        let pipeline = pipeline! {
+            from kinesis({STREAM}, endpoint = {endpoint}, start = trim_horizon, min_fetch_period = 20ms,
+                         shard_fetch_interval = 100ms, consumer_mode = {mode}, consumer_name = "turns")
+            | decode text
+            | select { line, key = record.partition_key.to_owned() }
+            | sink parquet({out})
+        };
+        pipeline.checkpoint(checkpoint).trigger(Trigger::AvailableNow)
+    };
+    for round in 0..4 {
+        let part = LINES / 4;
+        service.put((round * part..(round + 1) * part).map(|line| (format!("k{}", line % 7), line.to_string())));
+        if round < 3 {
+            let open = service.open_shards();
+            if round == 1 { service.merge(&open[0], &open[1]) } else { service.split(&open[0]) }
+        }
+        // Servers that know arrival times to the second may have them in the future.
+        std::thread::sleep(Duration::from_millis(1_100));
+        job(modes.next().unwrap()).run_blocking().unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(120);
+    // One more split, which pushing alone has to get over.
+    service.put((LINES..LINES + 50).map(|line| (format!("k{}", line % 7), line.to_string())));
+    service.split(&service.open_shards()[0]);
+    service.put((LINES + 50..LINES + 100).map(|line| (format!("k{}", line % 7), line.to_string())));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let query = job(kinesis::efo).trigger(Trigger::every(millis(200))).start();
+        while super::output::lines(&out).len() < LINES + 100 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(!query.is_finished());
+        }
+        query.stop();
+        query.wait().await.unwrap();
+    });
+    let mut lines: Vec<usize> = super::output::lines(&out).iter().map(|line| line.parse().unwrap()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, (0..LINES + 100).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_source_reads_the_server_in_the_process_in_turn() {
+    read_in_turn(&Service::here());
+}
+
+#[test]
+fn the_source_reads_kinesis_local_in_turn() {
+    let Some(server) = Independent::kinesis_local() else { return };
+    read_in_turn(&Service::there(server));
+}
+
+#[test]
+fn the_source_reads_ferrokinesis_in_turn() {
+    let Some(server) = Independent::ferrokinesis() else { return };
+    read_in_turn(&Service::there(server));
+}

@@ -1,0 +1,28 @@
+//! Output modes where they mean nothing.
+#[path = "../../shared/mod.rs"]
+mod shared;
+
+use millstream::pipeline;
+use shared::Reading;
+
+fn main() {
+    let rows = millstream::sink::collect();
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | sink {rows.clone()} mode = update };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | sink {rows.clone()} mode = upsert };
+    let _ = pipeline! {
+        from memory(["{}"]) | decode json as Reading | watermark 10s
+        | group_by { device_id, w = tumbling(1min) } name "minutes" | agg { n = count() }
+        | group_by { w = tumbling(1h) } name "hours" | agg { n = sum(n) }
+        | sink {rows.clone()} mode = complete
+    };
+    let _ = pipeline! {
+        from memory(["{}"]) | decode json as Reading | watermark 10s
+        | group_by { device_id } ttl 1h | agg { n = count() }
+        | sink {rows.clone()} mode = complete
+    };
+    let _ = pipeline! {
+        from memory(["{}"]) | decode json as Reading
+        | group_by { device_id, w = tumbling(1min) } | agg { n = count() }
+        | sink rows mode = complete
+    };
+}

@@ -1,0 +1,12 @@
+//! Formats with a type that have none, and the other way round.
+#[path = "../../shared/mod.rs"]
+mod shared;
+
+use millstream::pipeline;
+use shared::Reading;
+
+fn main() {
+    let _ = pipeline! { from memory(["{}"]) | decode json | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode text as Reading | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json as String | sink console() };
+}

@@ -1,0 +1,17 @@
+//! Several groups of which one has no name: a warning, here made an error.
+#![deny(deprecated)]
+#[path = "../../shared/mod.rs"]
+mod shared;
+
+use millstream::pipeline;
+use shared::Reading;
+
+fn main() {
+    let rows = millstream::sink::collect();
+    let _ = pipeline! {
+        from memory(["{}"]) | decode json as Reading | watermark 10s
+        | group_by { device_id, w = tumbling(1min) } name "minutes" | agg { n = count() }
+        | group_by { device_id, w = tumbling(1h) } | agg { n = sum(n) }
+        | sink rows
+    };
+}

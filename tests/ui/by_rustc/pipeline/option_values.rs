@@ -1,0 +1,15 @@
+//! Values that an option does not take.
+use millstream::pipeline;
+
+fn main() {
+    let _ = pipeline! { from file("in", follow = 5) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", follow = "5s") | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", order = "together") | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", order = sorted) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", compression = together) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", max_line = "64mib") | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", max_line = 5s) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file(5) | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file() | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file("in", "out") | decode text | select { line } | sink console() };
+}
