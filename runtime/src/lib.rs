@@ -71,7 +71,7 @@
 #[doc(hidden)]
 pub mod __private;
 pub mod agg;
-#[cfg(feature = "kinesis")]
+#[cfg(feature = "_aws")]
 pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]

@@ -11,12 +11,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::crash::input::{MOST_ROWS, Random};
+use crate::is_long;
 use job::{Job, LONG, Places, Start};
 use server::{SECRET_KEY, Server};
-
-fn is_long() -> bool {
-    std::env::var("MILLSTREAM_LONG").is_ok_and(|long| long == "1")
-}
 
 #[test]
 fn rows_on_s3_are_there_once_however_often_the_process_is_killed() {

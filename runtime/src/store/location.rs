@@ -35,9 +35,18 @@ pub struct ObjectOptions {
     pub(crate) secret_key: Option<Secret>,
     pub(crate) session_token: Option<Secret>,
     pub(crate) profile: Option<String>,
-    pub(crate) role: Option<String>,
+    pub(crate) role_arn: Option<String>,
     pub(crate) kms_key: Option<String>,
     pub(crate) allow_http: bool,
+}
+
+#[cfg(feature = "s3")]
+impl ObjectOptions {
+    /// Whom S3 is called as.
+    pub(super) fn aws(&self) -> crate::aws::Aws {
+        let Self { region, access_key, secret_key, session_token, profile, role_arn, .. } = self.clone();
+        crate::aws::Aws { region, access_key, secret_key, session_token, profile, role_arn, ..Default::default() }
+    }
 }
 
 /// The options of an object store, as methods of a type that has them in a field.
@@ -80,17 +89,19 @@ macro_rules! object_options {
             self
         }
 
-        /// The profile of `~/.aws/config` and `~/.aws/credentials`. Default: `AWS_PROFILE`, then `default`.
+        /// The profile of `~/.aws/config` and `~/.aws/credentials` to take the credentials and the region from, and
+        /// from nowhere else. Default: the order of `access_key`, with the profile `AWS_PROFILE` or `default`.
         #[must_use]
         pub fn profile(mut self, profile: impl $crate::setting::IntoText) -> Self {
             self.$field.profile = profile.into_text().or(self.$field.profile);
             self
         }
 
-        /// The ARN of an IAM role to assume with the other credentials. Default: none.
+        /// The ARN of a role to take, with the credentials found otherwise; needs the IAM action `sts:AssumeRole` on
+        /// it. Its credentials are renewed before they expire. Default: none.
         #[must_use]
-        pub fn role(mut self, arn: impl $crate::setting::IntoText) -> Self {
-            self.$field.role = arn.into_text().or(self.$field.role);
+        pub fn role_arn(mut self, arn: impl $crate::setting::IntoText) -> Self {
+            self.$field.role_arn = arn.into_text().or(self.$field.role_arn);
             self
         }
 
@@ -116,6 +127,10 @@ impl Location {
     /// A place in an object store; it is looked at when a pipeline starts.
     pub fn at(url: impl Into<String>) -> Self {
         let mut url = url.into();
+        // One place has one name.
+        if let Some(rest) = url.strip_prefix("s3a://") {
+            url = format!("s3://{rest}");
+        }
         let scheme = url.find("://").map_or(0, |at| at + 3);
         url.truncate(url.trim_end_matches('/').len().max(scheme));
         Self { url, options: ObjectOptions::default() }
@@ -157,14 +172,15 @@ impl Location {
                 format!("enable it in Cargo.toml: `millstream = {{ version = \"0.1\", features = [\"{feature}\"] }}`");
             return wrong(what, &help);
         }
-        let ObjectOptions { region, access_key, secret_key, session_token, profile, role, kms_key, .. } = &self.options;
+        let ObjectOptions { region, access_key, secret_key, session_token, profile, role_arn, kms_key, .. } =
+            &self.options;
         let of_s3 = [
             ("region", region.is_some()),
             ("access_key", access_key.is_some()),
             ("secret_key", secret_key.is_some()),
             ("session_token", session_token.is_some()),
             ("profile", profile.is_some()),
-            ("role", role.is_some()),
+            ("role_arn", role_arn.is_some()),
             ("kms_key", kms_key.is_some()),
         ];
         if parts.service != Service::S3
@@ -175,18 +191,8 @@ impl Location {
                 "credentials of this service come from its environment variables",
             );
         }
-        if access_key.is_some() != secret_key.is_some() {
-            return wrong(
-                "only one of access_key and secret_key is given".to_owned(),
-                "give both, or neither for the AWS credentials of the environment",
-            );
-        }
-        if session_token.is_some() && access_key.is_none() {
-            return wrong(
-                "session_token is given without access_key".to_owned(),
-                "give access_key and secret_key with it",
-            );
-        }
+        #[cfg(feature = "s3")]
+        self.options.aws().check(None).or_else(|(what, help)| wrong(what, help))?;
         match &self.options.endpoint {
             Some(endpoint) => self.check_endpoint(endpoint),
             None => Ok(()),
@@ -218,7 +224,7 @@ impl Location {
     pub(crate) fn parts(&self) -> Result<Parts<'_>> {
         let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
         let service = match scheme {
-            "s3" | "s3a" => Service::S3,
+            "s3" => Service::S3,
             "gs" => Service::Gcs,
             "az" | "abfss" => Service::Azure,
             _ => {

@@ -75,7 +75,7 @@ def compare_all(expected):
     bad = pyarrow.dataset.dataset(f"{base}/bad", filesystem=files, format="parquet").to_table(columns=["raw"])
     rows = out.to_table().to_pylist()
     compare("pyarrow", "rows", [[plain(value) for value in row.values()] for row in rows], expected["rows"])
-    compare("pyarrow", "dead letters", [row["raw"] for row in bad.to_pylist()], expected["bad"])
+    compare("pyarrow", "dead letters", [row["raw"].decode() for row in bad.to_pylist()], expected["bad"])
     # DuckDB itself reads S3 by an extension that has to be downloaded, so it reads through pyarrow's files.
     rows = duckdb.sql("select * from out").to_arrow_table().to_pylist()
     compare("DuckDB", "rows", [[plain(value) for value in row.values()] for row in rows], expected["rows"])

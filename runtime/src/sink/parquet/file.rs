@@ -175,15 +175,11 @@ fn failed(path: &str, error: ParquetError) -> Error {
         ParquetError::External(cause) => cause.downcast_ref::<io::Error>(),
         _ => None,
     };
-    let (kind, help) = match cause.map(Error::inside) {
-        Some(Some(inside)) => {
-            let error = Error::new(inside.kind(), format!("{doing}: {}", inside.message()));
-            return match inside.advice() {
-                Some(advice) => error.help(advice),
-                None => error,
-            };
-        }
-        Some(None) => (Kind::Io, "see whether the disk is full or failing"),
+    if let Some(of_store) = cause.and_then(|cause| Error::inside(&doing, cause)) {
+        return of_store;
+    }
+    let (kind, help) = match cause {
+        Some(_) => (Kind::Io, "see whether the disk is full or failing"),
         None => (Kind::Output, "the rows cannot be stored as parquet"),
     };
     Error::new(kind, format!("{doing}: {error}")).caused_by(error).help(help)

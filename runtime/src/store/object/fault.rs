@@ -20,7 +20,7 @@ pub(super) enum Class {
     Denied,
     /// Nobody answered, or the service is not well: what was asked for may have been done.
     Away,
-    /// Its certificate is not trusted.
+    /// Its certificate is not trusted, or it does not speak TLS.
     Untrusted,
     /// Something else, which will not pass.
     Other,
@@ -50,9 +50,9 @@ impl Class {
     }
 }
 
-/// An answer of S3 that says 200 and means 503.
+/// An answer of S3 that says 200, or 400 because we were too slow ourselves, and means 503.
 fn slow(text: &str) -> bool {
-    text.contains("<Code>SlowDown") || text.contains("<Code>InternalError")
+    ["SlowDown", "InternalError", "RequestTimeout<"].iter().any(|code| text.contains(&format!("<Code>{code}")))
 }
 
 /// Why no answer came, if none did.

@@ -1,6 +1,7 @@
 //! The HTTP client of object stores: hyper with rustls and ring, as the AWS SDK has it here, so that a program has one
 //! TLS stack.
 
+use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -51,7 +52,7 @@ impl Connector for Http {
 /// Speaks TLS, with the certificates that the machine trusts. Also takes `http://`, where the credentials of an instance
 /// are.
 fn encrypted(tcp: HttpConnector) -> object_store::Result<HttpsConnector<HttpConnector>> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic {
+    let failed = |error: Box<dyn Error + Send + Sync>| object_store::Error::Generic {
         store: "TLS",
         source: format!("there are no certificates to trust ({error}); install the package ca-certificates").into(),
     };
@@ -99,22 +100,26 @@ async fn next(mut body: Incoming) -> Option<(Result<hyper::body::Frame<bytes::By
 /// Whether a request that failed had been sent decides whether it may be repeated. A certificate that is not trusted
 /// will not be the next time either.
 fn refused(error: ClientError) -> HttpError {
-    if let Some(untrusted) = of_tls(&error) {
-        return HttpError::new(HttpErrorKind::Unknown, untrusted);
+    if let Some(hopeless) = of_tls(&error) {
+        return HttpError::new(HttpErrorKind::Unknown, hopeless);
     }
     let kind = if error.is_connect() { HttpErrorKind::Connect } else { HttpErrorKind::Interrupted };
     HttpError::new(kind, error)
 }
 
-/// The error of TLS that an error was caused by.
-fn of_tls(error: &ClientError) -> Option<rustls::Error> {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let inside = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref()?.downcast_ref());
-        if let Some(tls) = inside.or_else(|| error.downcast_ref::<rustls::Error>()) {
-            return Some(tls.clone());
+/// The error of TLS that an error was caused by, if it is one that stays: a certificate that is not trusted, or a port
+/// that does not speak TLS.
+fn of_tls(error: &(dyn Error + 'static)) -> Option<rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible};
+            let stays = matches!(tls, InvalidCertificate(_) | InvalidMessage(_) | PeerIncompatible(_));
+            return stays.then(|| tls.clone());
         }
-        source = error.source();
+        // What an error of input and output was made of is not its source: that is the source of what it was made of.
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = inside.map(|inside| inside as _).or_else(|| error.source());
     }
     None
 }

@@ -1,3 +1,6 @@
+#[cfg(feature = "s3")]
+mod tls;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -361,6 +364,7 @@ fn what_a_service_says_is_told_without_what_was_signed() {
     assert!(!format!("{error:?}").contains("canary"), "{error}");
     for (text, class) in [
         ("status code: 400 Bad Request: <Error><Code>ExpiredToken</Code></Error>", Class::Expired),
+        ("status code: 400 Bad Request: <Error><Code>RequestTimeout</Code></Error>", Class::Away),
         ("status code: 503 Service Unavailable", Class::Away),
         ("status code: 429 Too Many Requests", Class::Away),
         ("status code: 400 Bad Request", Class::Other),
