@@ -40,6 +40,7 @@ fn a_rename_replaces_nothing() {
     assert!(store.same_filesystem("", "").unwrap());
 }
 
+#[cfg(unix)]
 #[test]
 fn nothing_leads_out_of_the_root() {
     let dir = tempfile::tempdir().unwrap();
@@ -60,6 +61,7 @@ fn nothing_leads_out_of_the_root() {
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_private_root_is_private() {
     use std::os::unix::fs::PermissionsExt;
