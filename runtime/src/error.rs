@@ -94,8 +94,21 @@ impl Error {
     }
 
     /// An input or output error of the operating system while `doing` something, such as "reading `in/a.json`".
+    ///
+    /// If it was made of the error of a store, it is that error, with what was being done.
     pub fn io(doing: impl fmt::Display, error: std::io::Error) -> Self {
+        if let Some(inside) = Self::inside(&doing, &error) {
+            return inside;
+        }
         Self::new(Kind::Io, format!("{doing}: {error}")).caused_by(error)
+    }
+
+    /// The error of a store that an error of a writer was made of, if it was, while `doing` something.
+    pub(crate) fn inside(doing: impl fmt::Display, error: &std::io::Error) -> Option<Self> {
+        let inside: &Self = error.get_ref()?.downcast_ref()?;
+        let mut of_store = Self::new(inside.kind(), format!("{doing}: {}", inside.message()));
+        of_store.0.help = inside.0.help.clone();
+        Some(of_store)
     }
 
     /// The class of the error.

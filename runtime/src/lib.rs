@@ -59,6 +59,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
+//! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage |
 //! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |
@@ -68,7 +69,7 @@
 #![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]
 
 pub mod agg;
-#[cfg(feature = "kinesis")]
+#[cfg(feature = "_aws")]
 pub(crate) mod aws;
 pub mod checkpoint;
 #[cfg(feature = "cli")]

@@ -29,3 +29,31 @@ impl<T> Setting<T> for Option<T> {
         self
     }
 }
+
+/// A text or an `Option` of one, for options.
+#[diagnostic::on_unimplemented(
+    message = "this option takes text, not `{Self}`",
+    label = "this must be text",
+    note = "write it in quotes, or `{{value}}` for a Rust value"
+)]
+pub trait IntoText {
+    /// The text, if there is one.
+    fn into_text(self) -> Option<String>;
+}
+
+macro_rules! texts {
+    ($($type:ty: $self:ident => $text:expr;)*) => {$(
+        impl IntoText for $type {
+            fn into_text($self) -> Option<String> {
+                $text
+            }
+        }
+    )*};
+}
+
+texts! {
+    &str: self => Some(self.to_owned());
+    String: self => Some(self);
+    Option<&str>: self => self.map(str::to_owned);
+    Option<String>: self => self;
+}

@@ -1,7 +1,7 @@
 //! Real processes that are killed: nothing is lost, nothing is there twice, and a reader never sees anything wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod input;
+pub(crate) mod input;
 mod instances;
 mod output;
 mod victim;

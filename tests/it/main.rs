@@ -6,6 +6,9 @@
 mod crash;
 mod differential;
 mod kinesis;
+// As are these.
+#[cfg(unix)]
+mod objects;
 
 /// Where random parts begin: 0, or the number in `MILLSTREAM_SEED`. The gate sets it to the day; a failure is seen again
 /// with the same number.

@@ -1,9 +1,10 @@
-//! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW`.
+//! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]`.
 //!
-//! It reads `FOLDER/in/*.ndjson` and writes `FOLDER/out` and `FOLDER/bad`, in epochs of ROWS rows. MODE is `rows`, a
+//! It reads `FOLDER/in/*.ndjson` and writes `OUTPUT/out` and `OUTPUT/bad`, in epochs of ROWS rows. MODE is `rows`, a
 //! pipeline without state, `windows`, one that aggregates windows of WINDOW seconds, `ttl`, one of groups that end WINDOW
-//! seconds after their last row, which writes late rows to `FOLDER/late`, or `update`, which hands the windows that changed
-//! to a function that writes a file for each token to `FOLDER/updates`. FOLLOW is `yes` or `no`.
+//! seconds after their last row, which writes late rows to `OUTPUT/late`, or `update`, which hands the windows that changed
+//! to a function that writes a file for each token to `FOLDER/updates`. FOLLOW is `yes` or `no`. OUTPUT is FOLDER and
+//! CHECKPOINT is `FOLDER/checkpoint` unless they are given, as paths or URLs.
 
 use std::env;
 use std::process::ExitCode;
@@ -136,11 +137,13 @@ fn pipeline() -> Option<Pipeline> {
     };
     let size = Duration::from_secs(words.next()?.parse().ok()?);
     let follow = (words.next()? == "yes").then_some(Duration::from_millis(50));
+    let output = words.next().unwrap_or_else(|| folder.clone());
+    let checkpoint = words.next().unwrap_or_else(|| format!("{folder}/checkpoint"));
     let places = Places {
         input: format!("{folder}/in/*.ndjson"),
-        out: format!("{folder}/out"),
-        bad: format!("{folder}/bad"),
-        late: format!("{folder}/late"),
+        out: format!("{output}/out"),
+        bad: format!("{output}/bad"),
+        late: format!("{output}/late"),
         updates: format!("{folder}/updates"),
         follow,
     };
@@ -151,13 +154,12 @@ fn pipeline() -> Option<Pipeline> {
         "update" => update(places, size),
         _ => return None,
     };
-    let checkpoint = format!("{folder}/checkpoint");
     Some(pipeline.checkpoint(checkpoint).workers(workers).max_rows_per_epoch(epoch).durability(durability))
 }
 
 fn main() -> ExitCode {
     let Some(pipeline) = pipeline() else {
-        eprintln!("victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW");
+        eprintln!("victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]");
         return ExitCode::from(64);
     };
     match pipeline.run_blocking() {

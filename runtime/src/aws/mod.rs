@@ -3,8 +3,9 @@
 //! Options that every connector to AWS has are made by the macro `options` and kept in [`Aws`]; [`Aws::connect`] turns them
 //! into the SDK's own configuration, whose credentials renew themselves.
 
+#[cfg(feature = "kinesis")]
 mod options;
-#[cfg(test)]
+#[cfg(all(test, feature = "kinesis"))]
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails is meant to panic")]
 mod tests;
 
@@ -17,11 +18,12 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_kinesis::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
-use aws_sdk_kinesis::error::DisplayErrorContext;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder, tls};
+use aws_types::sdk_config::SharedHttpClient;
 
-pub use self::options::IntoText;
+#[cfg(feature = "kinesis")]
 pub(crate) use self::options::aws_options as options;
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -34,6 +36,8 @@ const LOOKED_FOR: Duration = Duration::from_secs(4);
 #[derive(Clone, Default)]
 pub(crate) struct Aws {
     pub(crate) region: Option<String>,
+    /// The region if nobody names one.
+    pub(crate) default_region: Option<&'static str>,
     pub(crate) endpoint: Option<String>,
     pub(crate) access_key: Option<Secret>,
     pub(crate) secret_key: Option<Secret>,
@@ -107,6 +111,7 @@ impl Aws {
             None => self.load(region, local).await,
         };
         let region = region.map(|region| Region::new(region.to_owned())).or_else(|| base.region().cloned());
+        let region = region.or_else(|| self.default_region.map(Region::from_static));
         let Some(region) = region else {
             return Err(wrong("there is no region".into()).help("set the option `region`, or AWS_REGION"));
         };
@@ -127,7 +132,7 @@ impl Aws {
         let asked = tokio::time::timeout(LOOKED_FOR, credentials.provide_credentials()).await;
         let why = match asked {
             Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(DisplayErrorContext(&error).to_string()),
+            Ok(Err(error)) => Some(with_causes(&error)),
             Err(_) => Some(format!("no answer within {LOOKED_FOR:?}")),
         };
         if let Some(why) = why {
@@ -195,7 +200,7 @@ impl Aws {
             role = role.external_id(id);
         }
         let role = role.build().await;
-        role.provide_credentials().await.map_err(|error| DisplayErrorContext(&error).to_string())?;
+        role.provide_credentials().await.map_err(|error| with_causes(&error))?;
         let provider = SharedCredentialsProvider::new(role);
         Ok(config.to_builder().credentials_provider(provider).build())
     }
@@ -240,7 +245,20 @@ fn region_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(3).filter(|region| !region.is_empty())
 }
 
+/// An error with all its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
 /// The first part of ARNs in a region.
+#[cfg(feature = "kinesis")]
 pub(crate) fn partition_of(region: &str) -> &'static str {
     match region.split('-').take(2).collect::<Vec<_>>().as_slice() {
         ["cn", ..] => "aws-cn",

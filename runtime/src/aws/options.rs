@@ -1,39 +1,11 @@
 //! The options that sources and sinks of AWS have in common, written once.
 
-/// A text or an `Option` of one, for options.
-#[diagnostic::on_unimplemented(
-    message = "this option takes text, not `{Self}`",
-    label = "this must be text",
-    note = "write it in quotes, or `{{value}}` for a Rust value"
-)]
-pub trait IntoText {
-    /// The text, if there is one.
-    fn into_text(self) -> Option<String>;
-}
-
-macro_rules! texts {
-    ($($type:ty: $self:ident => $text:expr;)*) => {$(
-        impl IntoText for $type {
-            fn into_text($self) -> Option<String> {
-                $text
-            }
-        }
-    )*};
-}
-
-texts! {
-    &str: self => Some(self.to_owned());
-    String: self => Some(self);
-    Option<&str>: self => self.map(str::to_owned);
-    Option<String>: self => self;
-}
-
 /// The methods of a builder with a field `aws`.
 macro_rules! aws_options {
     () => {
         /// The AWS region (`region`). Default: the region in the ARN, then that of the environment or profile.
         #[must_use]
-        pub fn region(mut self, region: impl $crate::aws::IntoText) -> Self {
+        pub fn region(mut self, region: impl $crate::setting::IntoText) -> Self {
             self.aws.region = region.into_text().or(self.aws.region);
             self
         }
@@ -42,7 +14,7 @@ macro_rules! aws_options {
         /// (`http://127.0.0.1:4567`, `http://localhost:4567`) the credentials are made up unless they are given, and
         /// rates have no limits.
         #[must_use]
-        pub fn endpoint(mut self, endpoint: impl $crate::aws::IntoText) -> Self {
+        pub fn endpoint(mut self, endpoint: impl $crate::setting::IntoText) -> Self {
             self.aws.endpoint = endpoint.into_text().or(self.aws.endpoint);
             self
         }
@@ -73,7 +45,7 @@ macro_rules! aws_options {
         /// The profile of `~/.aws/config` and `~/.aws/credentials` to take the credentials and the region from, and
         /// from nowhere else. Default: the order of [`Self::access_key`], with the profile `AWS_PROFILE` or `default`.
         #[must_use]
-        pub fn profile(mut self, profile: impl $crate::aws::IntoText) -> Self {
+        pub fn profile(mut self, profile: impl $crate::setting::IntoText) -> Self {
             self.aws.profile = profile.into_text().or(self.aws.profile);
             self
         }
@@ -81,28 +53,28 @@ macro_rules! aws_options {
         /// The ARN of a role to take (`roleArn`), with the credentials found otherwise; needs the IAM action
         /// `sts:AssumeRole` on it. Its credentials are renewed before they expire. Default: none.
         #[must_use]
-        pub fn role_arn(mut self, role: impl $crate::aws::IntoText) -> Self {
+        pub fn role_arn(mut self, role: impl $crate::setting::IntoText) -> Self {
             self.aws.role_arn = role.into_text().or(self.aws.role_arn);
             self
         }
 
         /// The external id that the role's trust policy asks for (`roleExternalId`). Default: none.
         #[must_use]
-        pub fn role_external_id(mut self, id: impl $crate::aws::IntoText) -> Self {
+        pub fn role_external_id(mut self, id: impl $crate::setting::IntoText) -> Self {
             self.aws.role_external_id = id.into_text().or(self.aws.role_external_id);
             self
         }
 
         /// The name of the session, as CloudTrail shows it (`roleSessionName`). Default: `millstream`.
         #[must_use]
-        pub fn role_session_name(mut self, name: impl $crate::aws::IntoText) -> Self {
+        pub fn role_session_name(mut self, name: impl $crate::setting::IntoText) -> Self {
             self.aws.role_session_name = name.into_text().or(self.aws.role_session_name);
             self
         }
 
         /// The URL of STS (`stsEndpoint`), for [`Self::role_arn`]. Default: that of the region.
         #[must_use]
-        pub fn sts_endpoint(mut self, endpoint: impl $crate::aws::IntoText) -> Self {
+        pub fn sts_endpoint(mut self, endpoint: impl $crate::setting::IntoText) -> Self {
             self.aws.sts_endpoint = endpoint.into_text().or(self.aws.sts_endpoint);
             self
         }

@@ -37,7 +37,7 @@ impl Checkpoint {
         let Some(last) = lock(&self.head).last.clone() else { return Ok(0) };
         let named: BTreeSet<&str> =
             last.operators.values().flat_map(|files| files.files()).map(|file| file.path.as_str()).collect();
-        let mut deleted = 0;
+        let mut unneeded = Vec::new();
         for operator in self.store.list(STATE)?.into_iter().filter(|entry| entry.is_dir) {
             let dir = join(STATE, &operator.name);
             for entry in self.store.list(&dir)?.into_iter().filter(|entry| !entry.is_dir) {
@@ -48,11 +48,12 @@ impl Checkpoint {
                     false => generation + 2 <= self.generation(),
                 };
                 if old && !named.contains(path.as_str()) && !in_use.contains(&path) {
-                    deleted += u64::from(self.store.remove(&path)?);
+                    unneeded.push(path);
                 }
             }
         }
-        Ok(deleted)
+        self.store.remove_many(&unneeded)?;
+        Ok(unneeded.len() as u64)
     }
 
     fn collect_log(&self) -> Result<u64> {
@@ -94,9 +95,7 @@ impl Checkpoint {
                 .caused_by(error));
             }
         }
-        for slot in lowest..end {
-            self.store.remove(&slot_path(slot))?;
-        }
+        self.store.remove_many(&(lowest..end).map(slot_path).collect::<Vec<_>>())?;
         if lowest > 1 {
             self.store.remove(&floor_path(lowest - 1))?;
         }

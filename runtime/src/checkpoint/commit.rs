@@ -58,7 +58,7 @@ impl Checkpoint {
                 ));
             };
             if !files.is_empty() {
-                commit.roots.insert(id.clone(), sink.name.clone());
+                commit.roots.insert(id.clone(), sink.name().to_owned());
             }
         }
         if commit.writers.is_empty() {
@@ -180,24 +180,14 @@ impl Checkpoint {
                 .collect()
         };
         let known: BTreeSet<String> = last.map(files).unwrap_or_default().into_iter().map(|file| file.path).collect();
-        let mut dirs = BTreeSet::new();
         let new =
             files(commit).into_iter().filter(|file| !known.contains(&file.path)).map(|file| (file.path, file.len));
         let outbox = commit.outbox.values().flatten().map(|file| (file.path.clone(), file.len));
-        for (path, len) in new.chain(outbox) {
-            check_there(self.store.as_ref(), commit.epoch, &path, len)?;
-            dirs.insert(parent(&path).to_owned());
-        }
-        dirs.iter().try_for_each(|dir| self.store.sync_dir(dir))?;
+        sync_new(self.store.as_ref(), commit.epoch, new.chain(outbox).collect())?;
         for (id, files) in &commit.sinks {
             let Some(sink) = self.sinks.get(id) else { continue };
-            let mut dirs = BTreeSet::new();
-            for file in files {
-                let path = sink.stage_path(&file.stage);
-                check_there(sink.store.as_ref(), commit.epoch, &path, file.len)?;
-                dirs.insert(parent(&path).to_owned());
-            }
-            dirs.iter().try_for_each(|dir| sink.store.sync_dir(dir))?;
+            let files = files.iter().map(|file| (sink.stage_path(&file.stage), file.len));
+            sync_new(sink.store().as_ref(), commit.epoch, files.collect())?;
         }
         Ok(())
     }
@@ -209,12 +199,19 @@ impl Head {
     }
 }
 
-fn check_there(store: &dyn Store, epoch: u64, path: &str, len: u64) -> Result<()> {
-    let found = match store.len(path)? {
-        Some(found) if found == len => return Ok(()),
-        Some(found) => format!("has {found} bytes, not {len}"),
-        None => "is not there".to_owned(),
-    };
-    Err(Error::new(Kind::Internal, format!("epoch {epoch} was not committed: `{}` {found}", store.describe(path)))
-        .help("if nobody deleted it, this is a bug in the sink or the operator; start again"))
+/// Sees that new files are there, and makes their names durable.
+fn sync_new(store: &dyn Store, epoch: u64, files: Vec<(String, u64)>) -> Result<()> {
+    let (paths, wanted): (Vec<String>, Vec<u64>) = files.into_iter().unzip();
+    for ((path, len), found) in paths.iter().zip(wanted).zip(store.lens(&paths)?) {
+        let found = match found {
+            Some(found) if found == len => continue,
+            Some(found) => format!("has {found} bytes, not {len}"),
+            None => "is not there".to_owned(),
+        };
+        let what = format!("epoch {epoch} was not committed: `{}` {found}", store.describe(path));
+        return Err(Error::new(Kind::Internal, what)
+            .help("if nobody deleted it, this is a bug in the sink or the operator; start again"));
+    }
+    let dirs: BTreeSet<&str> = paths.iter().map(|path| parent(path)).collect();
+    dirs.iter().try_for_each(|dir| store.sync_dir(dir))
 }

@@ -49,16 +49,18 @@ pub use collect::Collected;
 pub use identity::{Identity, Instance, KEY_GROUPS};
 pub use log::Log;
 pub use open::last_descriptor;
-pub use options::{OpenOptions, Place, Retention, SinkRoot, check_filesystem, check_places};
+pub use options::{OpenOptions, Retention, check_filesystem, check_places};
 pub use publish::Published;
 pub use record::{
     Close, Commit, Open, OperatorFiles, OutboxFile, OutputFile, PartitionPosition, PartitionState, Record,
     SourcePositions, StateFile, Writer,
 };
 pub use stage::StageDir;
+pub(crate) use stage::remove_tree;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::{LockGuard, Store, join, safe_part};
+pub use crate::store::{Place, SinkRoot};
 use log::{Author, Tail};
 
 /// The folder of the state files.
@@ -154,6 +156,12 @@ impl Checkpoint {
         &self.store
     }
 
+    /// Where a sink writes, if it was given to [`Checkpoint::open`].
+    #[must_use]
+    pub fn sink(&self, id: &str) -> Option<&SinkRoot> {
+        self.sinks.get(id)
+    }
+
     /// The last committed epoch.
     #[must_use]
     pub fn last_epoch(&self) -> Option<u64> {
@@ -177,7 +185,7 @@ impl Checkpoint {
                 .help("add it to the options of `Checkpoint::open`")
         })?;
         let dir = stage::epoch_dir(self.generation(), epoch);
-        root.store.create_dirs(&root.stage_path(&dir))?;
+        root.store().create_dirs(&root.stage_path(&dir))?;
         Ok(StageDir { sink: root.clone(), dir })
     }
 

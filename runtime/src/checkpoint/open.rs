@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::history::History;
 use super::identity::{Identity, PLAN, read_plan, write_plan};
 use super::log::{Author, Claimed, FLOOR, LOG, Log, Tail};
-use super::options::{SinkRoot, check_filesystem, check_places};
+use super::options::{check_filesystem, check_places};
 use super::record::{Close, Open, Record, Writer};
 use super::{Checkpoint, Head, OpenOptions, Opened, Progress, Published, STATE, fence, publish, stage};
 use crate::error::{Error, Kind, Result};
-use crate::store::Store;
+use crate::store::{Place, SinkRoot, Store};
 
 /// So many starts in a row may end without a commit.
 const STARTS: usize = 5;
@@ -39,6 +39,7 @@ impl Checkpoint {
         }
         let store = options.open_root()?;
         let held = super::lock::take(store.as_ref(), &options.instance)?;
+        store.probe("")?;
         for dir in [LOG, FLOOR, PLAN, STATE] {
             store.create_dirs(dir)?;
         }
@@ -68,17 +69,16 @@ impl Checkpoint {
     }
 }
 
-/// The description of the pipeline that made the last commit in a folder of the local disk; `None` when there is none.
-/// Writes nothing.
+/// The description of the pipeline that made the last commit in a checkpoint; `None` when there is none. Writes nothing.
 ///
 /// # Errors
 ///
 /// If the log or the description cannot be read.
-pub fn last_descriptor(root: &std::path::Path) -> Result<Option<Value>> {
-    if !root.is_dir() {
+pub fn last_descriptor(root: &Place) -> Result<Option<Value>> {
+    if matches!(root, Place::Local(root) if !root.is_dir()) {
         return Ok(None);
     }
-    let store = super::Place::Local(root.to_owned()).open(crate::store::Durability::ProcessCrash)?;
+    let store = root.open(crate::store::Durability::ProcessCrash)?;
     let history = Log::new(Arc::clone(&store)).history()?;
     history.last.map(|last| read_plan(store.as_ref(), &last.fingerprint)).transpose()
 }
@@ -219,7 +219,7 @@ fn redo(store: &dyn Store, history: &History, claim: &Claim) -> Result<Published
         published.present += one.present;
     }
     claim.sinks.values().try_for_each(|sink| stage::clean(sink, claim.author.generation))?;
-    history.listing.collected.iter().try_for_each(|left| store.remove(left).map(drop))?;
+    store.remove_many(&history.listing.collected)?;
     // A process that died, or one that we have fenced, made these: none of them can become a name any more that counts.
     ["", LOG, FLOOR, PLAN].into_iter().try_for_each(|dir| stage::clean_temporary(store, dir))?;
     Ok(published)

@@ -1,7 +1,6 @@
 //! What a checkpoint is opened with.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,16 +8,7 @@ use serde_json::Value;
 
 use super::identity::{Instance, KEY_GROUPS};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Durability, LocalOptions, LocalStore, Store, join, network_filesystem};
-
-/// A folder: one of the local disk, or one inside a store.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// A folder of the local disk.
-    Local(PathBuf),
-    /// A folder inside a store. The root of the store is `""`, which only a checkpoint can be.
-    Store(Arc<dyn Store>, String),
-}
+use crate::store::{Durability, Place, Store, network_filesystem};
 
 /// What a checkpoint is opened with.
 #[derive(Debug, Clone)]
@@ -125,10 +115,8 @@ pub fn check_places(root: Option<&Place>, sinks: &BTreeMap<String, Place>) -> Re
             // A reader of the one would find rows, and unfinished files, of the other.
             return refuse(format!("the outputs `{other}` and `{name}` lie in each other"), "each sink");
         }
-        let (Some(Place::Local(root)), Place::Local(_)) = (root, place) else { continue };
-        let (root, out) = (absolute(root)?, PathBuf::from(&name));
-        if root.starts_with(&out) || out.starts_with(&root) || root.starts_with(format!("{name}.stage")) {
-            let root = root.display();
+        let Some(root) = root.map(Place::name).transpose()? else { continue };
+        if lies_in(&root, &name) || Path::new(&name).starts_with(&root) {
             // A reader of the output would find state files, and read them as rows.
             return refuse(
                 format!("the checkpoint `{root}` and the output `{name}` of sink `{id}` lie in each other"),
@@ -137,56 +125,6 @@ pub fn check_places(root: Option<&Place>, sinks: &BTreeMap<String, Place>) -> Re
         }
     }
     Ok(())
-}
-
-impl Place {
-    /// The name that a commit records, by which a later start knows the folder again.
-    pub(super) fn name(&self) -> Result<String> {
-        match self {
-            Self::Local(path) => Ok(absolute(path)?.display().to_string()),
-            Self::Store(store, dir) => Ok(store.describe(dir)),
-        }
-    }
-
-    pub(super) fn open(&self, durability: Durability) -> Result<Arc<dyn Store>> {
-        match self {
-            Self::Local(path) => Ok(Arc::new(LocalStore::open(path, LocalOptions { durability, private: true })?)),
-            Self::Store(store, _) => Ok(Arc::clone(store)),
-        }
-    }
-
-    pub(super) fn open_sink(&self, durability: Durability) -> Result<SinkRoot> {
-        let name = self.name()?;
-        let (store, out): (Arc<dyn Store>, String) = match self {
-            Self::Store(store, out) => (Arc::clone(store), out.clone()),
-            Self::Local(path) => {
-                let path = absolute(path)?;
-                let (Some(above), Some(last)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-                    return Err(Error::new(Kind::Config, format!("`{name}` cannot be an output folder"))
-                        .help("choose a folder with a name, below another one"));
-                };
-                let options = LocalOptions { durability, private: false };
-                (Arc::new(LocalStore::open(above, options)?), last.to_owned())
-            }
-        };
-        Ok(SinkRoot { store, stage: format!("{out}.stage"), out, name })
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    let full = std::path::absolute(path).map_err(|e| Error::io(format!("finding `{}`", path.display()), e))?;
-    // `a/../b` would slip through every comparison.
-    let mut plain = PathBuf::new();
-    for part in full.components() {
-        match part {
-            std::path::Component::ParentDir => {
-                return Err(Error::new(Kind::Config, format!("`{}` goes up with `..`", path.display()))
-                    .help("write the path without `..`, or make it absolute"));
-            }
-            part => plain.push(part),
-        }
-    }
-    Ok(plain)
 }
 
 /// How much of the log is kept for people and for late readers.
@@ -203,40 +141,5 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Self { slots: 1000, micros: 7 * 86_400 * 1_000_000, batch: 100 }
-    }
-}
-
-/// The output folder of a sink, in a store that also holds its sibling `<out>.stage`.
-#[derive(Clone)]
-pub struct SinkRoot {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) out: String,
-    pub(super) stage: String,
-    pub(super) name: String,
-}
-
-impl SinkRoot {
-    /// The store that holds both folders.
-    #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
-    }
-
-    /// Where a finished file goes, as a path of the store.
-    #[must_use]
-    pub fn out_path(&self, path: &str) -> String {
-        join(&self.out, path)
-    }
-
-    /// Where a file is staged, as a path of the store.
-    #[must_use]
-    pub fn stage_path(&self, path: &str) -> String {
-        join(&self.stage, path)
-    }
-}
-
-impl fmt::Debug for SinkRoot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SinkRoot({})", self.name)
     }
 }

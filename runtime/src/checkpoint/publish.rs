@@ -4,10 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::options::SinkRoot;
 use super::record::{Commit, OutputFile};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Renamed, parent};
+use crate::store::{Move, Renamed, SinkRoot, parent};
 
 /// How many files a publish moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,34 +61,28 @@ fn publish_sink(
     recovering: bool,
     done: &mut Published,
 ) -> Result<()> {
-    let store = &sink.store;
+    let store = sink.store();
     let (mut targets, mut stages) = (BTreeSet::new(), BTreeSet::new());
+    let mut moves = Vec::with_capacity(files.len());
     for file in files {
-        let (target, stage) = (sink.out_path(&file.path), sink.stage_path(&file.stage));
-        let dir = parent(&target).to_owned();
-        if targets.insert(dir.clone()) {
-            store.create_dirs(&dir)?;
-        }
-        stages.insert(parent(&stage).to_owned());
-        if present(sink, epoch, file, &target)? {
-            done.present += 1;
-            continue;
-        }
-        match store.rename_no_replace(&stage, &target)? {
+        let (to, from) = (sink.out_path(&file.path), sink.stage_path(&file.stage));
+        targets.insert(parent(&to).to_owned());
+        stages.insert(parent(&from).to_owned());
+        moves.push(Move { from, to, len: file.len });
+    }
+    targets.iter().try_for_each(|dir| store.create_dirs(dir))?;
+    for (file, renamed) in files.iter().zip(store.rename_many(&moves)) {
+        match renamed? {
             Renamed::Done => done.moved += 1,
-            // Another process that publishes the same commit came between: look again.
-            Renamed::TargetExists | Renamed::SourceMissing => {
-                if !present(sink, epoch, file, &target)? {
-                    return Err(lost(sink, epoch, file));
-                }
-                done.present += 1;
-            }
+            // An earlier publish, or another process that publishes the same commit, has done it.
+            Renamed::TargetExists | Renamed::SourceMissing if present(sink, epoch, file)? => done.present += 1,
+            Renamed::TargetExists | Renamed::SourceMissing => return Err(lost(sink, epoch, file)),
         }
     }
     if recovering {
         for dir in targets.clone() {
             let mut above = dir.as_str();
-            while above.len() > sink.out.len() {
+            while above.len() > sink.out_path("").len() {
                 above = parent(above);
                 targets.insert(above.to_owned());
             }
@@ -106,21 +99,22 @@ fn publish_sink(
 }
 
 /// Whether the file is where it belongs.
-fn present(sink: &SinkRoot, epoch: u64, file: &OutputFile, target: &str) -> Result<bool> {
-    match sink.store.len(target)? {
+fn present(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Result<bool> {
+    let target = sink.out_path(&file.path);
+    match sink.store().len(&target)? {
         None => Ok(false),
         Some(len) if len == file.len => Ok(true),
         Some(len) => Err(Error::new(
             Kind::Io,
-            format!("epoch {epoch}: `{}` has {len} bytes, {} are committed", sink.store.describe(target), file.len),
+            format!("epoch {epoch}: `{}` has {len} bytes, {} are committed", sink.store().describe(&target), file.len),
         )
         .help("somebody changed it or put another file there; restore it from a backup, or move it away if it is not ours")),
     }
 }
 
 fn lost(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Error {
-    let target = sink.store.describe(&sink.out_path(&file.path));
-    let stage = sink.store.describe(&sink.stage_path(&file.stage));
+    let target = sink.store().describe(&sink.out_path(&file.path));
+    let stage = sink.store().describe(&sink.stage_path(&file.stage));
     let rows = file.rows;
     Error::new(
         Kind::Io,

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::options::SinkRoot;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Created, Store, join};
+use crate::store::{Created, SinkRoot, Store, join};
 
 const OWNER: &str = "OWNER";
 
@@ -24,7 +23,7 @@ impl StageDir {
     /// The store to write to.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.sink.store
+        self.sink.store()
     }
 
     /// The path in [`StageDir::store`] of a file of this name.
@@ -53,7 +52,8 @@ pub(super) fn epoch_dir(generation: u64, epoch: u64) -> String {
 
 /// Makes both folders of a sink, and finds what would fail at the first publish: another file system, another owner.
 pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()> {
-    let (store, name) = (&sink.store, &sink.name);
+    let (store, name) = (sink.store(), sink.name());
+    let (out, stage) = (sink.out_path(""), sink.stage_path(""));
     let output = |error: Error| {
         Error::new(
             Kind::Output,
@@ -62,15 +62,16 @@ pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()
         .help("check that the folder above it exists and can be written")
         .caused_by(error)
     };
-    store.create_dirs(&sink.out).map_err(output)?;
-    store.create_dirs(&sink.stage).map_err(output)?;
+    store.create_dirs(&out).map_err(output)?;
+    store.create_dirs(&stage).map_err(output)?;
     // A process may have died between making a folder and syncing its name.
-    store.sync_dir(crate::store::parent(&sink.out))?;
-    if !store.same_filesystem(&sink.out, &sink.stage)? {
-        let stage = store.describe(&sink.stage);
+    store.sync_dir(crate::store::parent(&out))?;
+    if !store.same_filesystem(&out, &stage)? {
+        let stage = store.describe(&stage);
         return Err(Error::new(Kind::Config, format!("`{name}` and `{stage}` are on different file systems"))
             .help("staged files are renamed into the output; mount the folder above both, not the output alone"));
     }
+    store.probe(&stage)?;
     let owner = Owner { pipeline_id: pipeline_id.to_owned(), sink: id.to_owned() };
     let owner = serde_json::to_vec(&owner).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let path = sink.stage_path(OWNER);
@@ -99,18 +100,19 @@ pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()
 
 /// Deletes what older generations staged. All that they committed is published by now.
 pub(super) fn clean(sink: &SinkRoot, generation: u64) -> Result<()> {
-    for entry in sink.store.list(&sink.stage)? {
+    let (store, stage) = (sink.store().as_ref(), sink.stage_path(""));
+    for entry in store.list(&stage)? {
         let older = entry.name.strip_prefix('g').and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n < generation);
         if older && entry.is_dir {
-            remove_tree(sink.store.as_ref(), &join(&sink.stage, &entry.name))?;
+            remove_tree(store, &join(&stage, &entry.name))?;
         }
     }
-    clean_temporary(sink.store.as_ref(), &sink.stage)
+    clean_temporary(store, &stage)
 }
 
 /// Removes the folder of a generation that has ended, unless there is something in it.
 pub(super) fn remove_empty(sink: &SinkRoot, generation: u64) -> Result<()> {
-    sink.store.remove_empty_dir(&sink.stage_path(&format!("g{generation}"))).map(drop)
+    sink.store().remove_empty_dir(&sink.stage_path(&format!("g{generation}"))).map(drop)
 }
 
 /// Deletes what a process left that died while it made a small file.
@@ -121,15 +123,11 @@ pub(super) fn clean_temporary(store: &dyn Store, dir: &str) -> Result<()> {
     Ok(())
 }
 
-fn remove_tree(store: &dyn Store, dir: &str) -> Result<()> {
-    for entry in store.list(dir)? {
-        let path = join(dir, &entry.name);
-        if entry.is_dir {
-            remove_tree(store, &path)?;
-        } else {
-            store.remove(&path)?;
-        }
-    }
+pub(crate) fn remove_tree(store: &dyn Store, dir: &str) -> Result<()> {
+    let (dirs, files): (Vec<_>, Vec<_>) = store.list(dir)?.into_iter().partition(|entry| entry.is_dir);
+    dirs.iter().try_for_each(|entry| remove_tree(store, &join(dir, &entry.name)))?;
+    let files: Vec<String> = files.iter().map(|entry| join(dir, &entry.name)).collect();
+    store.remove_many(&files)?;
     store.remove_empty_dir(dir)?;
     Ok(())
 }

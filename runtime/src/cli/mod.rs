@@ -54,7 +54,7 @@ struct Arguments {
 enum Command {
     /// Runs the pipeline (the default)
     Run {
-        /// The folder in which progress is kept
+        /// The folder or URL in which progress is kept
         #[arg(long)]
         checkpoint: Option<String>,
         /// `fast`, `available-now`, `once`, or an interval such as `10s`
@@ -93,7 +93,7 @@ enum Command {
     },
     /// Says whether the sink and the checkpoint fit the pipeline, and writes nothing
     Check {
-        /// The folder in which progress is kept
+        /// The folder or URL in which progress is kept
         #[arg(long)]
         checkpoint: Option<String>,
     },
@@ -177,7 +177,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
         }
         Command::Check { checkpoint } => {
             let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
-            crate::engine::check(&pipeline, checkpoint.as_ref())?;
+            crate::engine::check(pipeline, checkpoint).await?;
             println!("the sink can store the rows, and the checkpoint fits the pipeline");
             Ok(())
         }

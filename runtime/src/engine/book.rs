@@ -1,7 +1,6 @@
 //! The commit log, as the engine uses it: positions, state files and output files of an epoch become one record.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -21,7 +20,7 @@ use crate::pipeline::descriptor::{Descriptor, compare};
 use crate::pipeline::options::Options;
 use crate::source::{self, Resume};
 use crate::state::file::{self, Extent};
-use crate::store::{Store, join};
+use crate::store::{Place, SinkRoot, Store, join};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -39,28 +38,29 @@ pub(super) struct Book {
     sources: SourcePositions,
     operators: BTreeMap<String, OperatorFiles>,
     counters: BTreeMap<String, u64>,
+    /// The files of the last commit with rows to be delivered, by sink.
+    outbox: BTreeMap<String, Vec<String>>,
 }
 
 /// Rows that were committed and may not have been delivered: the sink's number and the rows.
 pub(super) type Undelivered = Vec<(usize, Vec<RecordBatch>)>;
 
 impl Book {
-    /// Opens the log in `folder`; `roots` are the output folders of the sinks that stage.
+    /// Opens the log in `root`; `sinks` are the output folders of the sinks that stage.
     pub(super) fn open(
-        folder: &Path,
+        root: Place,
         plan: &Plan,
         options: &Options,
-        roots: &[(usize, &Path)],
+        sinks: Vec<(usize, Place)>,
     ) -> Result<(Self, Found, Undelivered)> {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
         let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
-        let mut open = OpenOptions::new(folder, fingerprint, descriptor, Instance::here(build()));
+        let mut open = OpenOptions::new("", fingerprint, descriptor, Instance::here(build()));
+        open.root = root;
         open.durability = options.durability;
         open.ignore_crash_loop = options.ignore_crash_loop;
         open.allow_network_filesystem = options.allow_network_filesystem;
-        for (number, root) in roots {
-            open = open.sink(sink_id(*number), *root);
-        }
+        open.sinks.extend(sinks.into_iter().map(|(number, place)| (sink_id(number).to_owned(), place)));
         let opened = Checkpoint::open(open, compare)?;
         let last = opened.last.unwrap_or_default();
         let book = Self {
@@ -69,8 +69,9 @@ impl Book {
             sources: last.sources.get(SOURCE).cloned().unwrap_or_default(),
             operators: last.operators.clone(),
             counters: last.counters.clone(),
+            outbox: paths(&last.outbox),
         };
-        match book.find(&last, opened.starts, plan) {
+        match book.clean_outbox().and_then(|()| book.find(&last, opened.starts, plan)) {
             Ok((found, undelivered)) => Ok((book, found, undelivered)),
             // So that a later start can say what went wrong.
             Err(error) => {
@@ -151,6 +152,11 @@ impl Book {
         self.checkpoint.generation()
     }
 
+    /// Where a sink stages its files.
+    pub(super) fn sink(&self, number: usize) -> Option<&SinkRoot> {
+        self.checkpoint.sink(sink_id(number))
+    }
+
     /// Makes the resolved start of the source durable.
     pub(super) fn starts(&mut self, starts: &Value, identity: Value) -> Result<()> {
         self.sources.identity = identity;
@@ -225,6 +231,7 @@ impl Book {
             }
         }
         self.checkpoint.commit(commit.clone())?;
+        self.outbox = paths(&commit.outbox);
         (self.sources, self.operators, self.counters) = (sources, operators, commit.counters);
         Ok(writing)
     }
@@ -238,9 +245,22 @@ impl Book {
         Ok(())
     }
 
-    /// The rows of an epoch are delivered: a start after this does not deliver them again.
-    pub(super) fn delivered(&self, epoch: u64, sink: usize) -> Result<()> {
-        self.checkpoint.store().remove(&outbox_path(epoch, sink)).map(drop)
+    /// The rows of the last epoch are delivered: a start after this does not deliver them again.
+    pub(super) fn delivered(&self, sink: usize) -> Result<()> {
+        let paths = self.outbox.get(sink_id(sink)).map(Vec::as_slice).unwrap_or_default();
+        self.checkpoint.store().remove_many(paths)
+    }
+
+    /// Deletes what older generations wrote for epochs that they did not commit.
+    fn clean_outbox(&self) -> Result<()> {
+        let store = self.checkpoint.store();
+        let named: Vec<&String> = self.outbox.values().flatten().collect();
+        let generation = |name: &str| name.strip_suffix(".parquet")?.rsplit_once("-g")?.1.parse::<u64>().ok();
+        let older = |name: &str| generation(name).is_some_and(|generation| generation < self.generation());
+        let left = store.list(OUTBOX)?.into_iter().filter(|entry| older(&entry.name));
+        let mut left: Vec<String> = left.map(|entry| join(OUTBOX, &entry.name)).collect();
+        left.retain(|path| !named.contains(&path));
+        store.remove_many(&left)
     }
 
     pub(super) fn close(self, error: Option<&Error>) -> Result<()> {
@@ -343,9 +363,9 @@ impl Book {
     fn write_outbox(&self, slot: &Slot, epoch: u64) -> Result<OutboxFile> {
         let store = self.checkpoint.store();
         store.create_dirs(OUTBOX)?;
-        let path = outbox_path(epoch, slot.sink);
-        // What an epoch that was never committed has left behind.
-        store.remove(&path)?;
+        // A name of this generation's own: an older one that does not know yet that it is fenced cannot write it.
+        let name = format!("e{epoch:010}-{}-g{}.parquet", sink_id(slot.sink), self.generation());
+        let path = join(OUTBOX, &name);
         let StateFile { path, len, xxh3, rows, .. } =
             write_rows(store.as_ref(), &path, Extent { lo: 0, hi: 0, epoch }, &slot.batches)?;
         Ok(OutboxFile { path, len, xxh3, rows })
@@ -367,8 +387,9 @@ fn snapshot_epochs(files: &OperatorFiles) -> Vec<u64> {
     (0..KEY_GROUPS).map(|group| of(group).map(|file| file.epoch).max().unwrap_or(0)).collect()
 }
 
-fn outbox_path(epoch: u64, sink: usize) -> String {
-    join(OUTBOX, &format!("e{epoch:010}-{}.parquet", sink_id(sink)))
+fn paths(outbox: &BTreeMap<String, Vec<OutboxFile>>) -> BTreeMap<String, Vec<String>> {
+    let paths = |files: &[OutboxFile]| files.iter().map(|file| file.path.clone()).collect();
+    outbox.iter().map(|(id, files)| (id.clone(), paths(files))).collect()
 }
 
 fn outbox_file(file: &OutboxFile) -> StateFile {

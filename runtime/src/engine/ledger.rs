@@ -1,6 +1,6 @@
 //! Where epochs are written down, and how their output becomes visible.
 
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 #[cfg(feature = "parquet")]
 use super::book::Book;
 use super::commit::{EpochWork, Found, Recovered};
-use crate::checkpoint::{Place, check_places};
+use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
 #[cfg(feature = "parquet")]
 use crate::observe::RUN;
@@ -21,6 +21,7 @@ use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
+use crate::store::{Move, Place, Renamed, SinkRoot, join, parent};
 use crate::{Result, clock};
 
 /// An epoch's output for one sink.
@@ -83,35 +84,41 @@ impl Target {
         Ok(Self { number, staging, delivering, writer: None })
     }
 
-    fn root(&self) -> Option<PathBuf> {
+    fn place(&self) -> Option<Place> {
         self.staging.as_ref().map(|staging| staging.root())
     }
 
-    fn writer(&self, worker: usize, generation: u64, options: &Options) -> Option<Box<dyn StageWriter>> {
-        let staging = self.staging.as_ref()?;
-        let stage = stage_of(&staging.root()).join(format!("g{generation}"));
-        Some(staging.writer(WriterContext { worker, stage, generation, durability: options.durability }))
+    fn writer(&self, worker: usize, root: &SinkRoot, generation: u64) -> Option<Box<dyn StageWriter>> {
+        let stage = root.stage_path(&format!("g{generation}"));
+        let store = Arc::clone(root.store());
+        Some(self.staging.as_ref()?.writer(WriterContext { worker, store, stage, generation }))
     }
 }
 
 /// Refuses outputs that get into each other's way, or into that of the checkpoint.
 fn check_folders(checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
-    let root = match checkpoint {
-        Some(Checkpoint::Folder(folder)) => Some(Place::Local(folder.clone())),
-        Some(Checkpoint::None) | None => None,
-    };
-    let outputs = targets.iter().enumerate();
-    let outputs = outputs.filter_map(|(number, of)| Some((sink_id(number).to_owned(), Place::Local(of.root()?))));
-    check_places(root.as_ref(), &outputs.collect())
+    let outputs = targets.iter().filter_map(|of| Some((sink_id(of.number).to_owned(), of.place()?)));
+    check_places(checkpoint.and_then(Checkpoint::place).as_ref(), &outputs.collect())
 }
 
 /// Where epochs are written down.
 enum Log {
     /// Nowhere: output becomes visible at once, and a restart begins anew.
-    None { id: String, generation: u64 },
+    None { id: String, generation: u64, roots: BTreeMap<usize, SinkRoot> },
     /// In a commit log.
     #[cfg(feature = "parquet")]
     Book(Box<Book>),
+}
+
+impl Log {
+    /// Where a sink writes, if it stages.
+    fn root(&self, sink: usize) -> Option<&SinkRoot> {
+        match self {
+            Self::None { roots, .. } => roots.get(&sink),
+            #[cfg(feature = "parquet")]
+            Self::Book(book) => book.sink(sink),
+        }
+    }
 }
 
 /// The commit log, if there is one, and the sinks.
@@ -127,22 +134,25 @@ impl Ledger {
         check_folders(options.checkpoint.as_ref(), &targets)?;
         let stages = targets.iter().any(|target| target.staging.is_some());
         let (log, mut recovered) = match &options.checkpoint {
-            Some(Checkpoint::Folder(folder)) => open_book(folder, plan, options, &mut targets)?,
-            Some(Checkpoint::None) => anew(),
+            Some(checkpoint) => match checkpoint.place() {
+                Some(place) => open_book(place, plan, options, &mut targets)?,
+                None => anew(options, &targets)?,
+            },
             None if stages => return Err(needs_checkpoint(plan)),
-            None => anew(),
+            None => anew(options, &targets)?,
         };
         let mut ledger = Self { log, targets };
         let generation = ledger.generation();
-        for target in &mut ledger.targets {
+        let Self { log, targets } = &mut ledger;
+        for target in targets {
+            let root = log.root(target.number);
+            let writer = |worker| target.writer(worker, root?, generation);
             if target.number == 0 {
                 recovered.staging = target.staging.is_some();
-                recovered.writers =
-                    (0..options.workers).map(|worker| target.writer(worker, generation, options)).collect();
+                recovered.writers = (0..options.workers).map(writer).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                let writer = crate::operator::keyed::STRIPES + target.number - 1;
-                target.writer = target.writer(writer, generation, options);
+                target.writer = writer(crate::operator::keyed::STRIPES + target.number - 1);
             }
         }
         Ok((ledger, recovered))
@@ -209,12 +219,9 @@ impl Ledger {
     /// Shows the output of a committed epoch.
     pub(crate) fn publish(&mut self, epoch: u64, slots: Vec<Slot>) -> Result<()> {
         match &mut self.log {
-            Log::None { generation, .. } => {
-                let generation = *generation;
+            Log::None { generation, roots, .. } => {
                 for slot in &slots {
-                    let target = self.targets.iter().find(|target| target.number == slot.sink);
-                    let root = target.and_then(Target::root);
-                    root.map_or(Ok(()), |root| move_files(&root, generation, &slot.files))?;
+                    roots.get(&slot.sink).map_or(Ok(()), |root| move_files(root, *generation, &slot.files))?;
                 }
             }
             #[cfg(feature = "parquet")]
@@ -236,7 +243,7 @@ impl Ledger {
         match &self.log {
             Log::None { .. } => Ok(()),
             #[cfg(feature = "parquet")]
-            Log::Book(book) => book.delivered(epoch, sink),
+            Log::Book(book) => book.delivered(sink),
         }
     }
 
@@ -245,10 +252,11 @@ impl Ledger {
         let closed =
             self.targets.iter_mut().filter_map(|target| target.delivering.as_mut()).try_for_each(|sink| sink.close());
         let ended: Result<()> = match self.log {
-            Log::None { generation, .. } => {
-                for root in self.targets.iter().filter_map(Target::root) {
-                    std::fs::remove_dir_all(stage_of(&root).join(format!("g{generation}"))).ok();
-                    std::fs::remove_dir(stage_of(&root)).ok();
+            Log::None { generation, roots, .. } => {
+                for root in roots.values() {
+                    // What is left of it does no harm.
+                    remove_tree(root.store().as_ref(), &root.stage_path(&format!("g{generation}"))).ok();
+                    root.store().remove_empty_dir(&root.stage_path("")).ok();
                 }
                 Ok(())
             }
@@ -269,37 +277,41 @@ impl Ledger {
 pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
     plan.check()?;
     check_folders(checkpoint, &Target::all(plan)?)?;
-    let Some(Checkpoint::Folder(folder)) = checkpoint else { return Ok(()) };
+    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
     if !options.allow_network_filesystem {
-        crate::checkpoint::check_filesystem(&Place::Local(folder.clone()))?;
+        crate::checkpoint::check_filesystem(&place)?;
     }
-    let Some(old) = crate::checkpoint::last_descriptor(folder)? else { return Ok(()) };
+    let Some(old) = crate::checkpoint::last_descriptor(&place)? else { return Ok(()) };
     let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
     crate::pipeline::descriptor::compare(&old, &new)
 }
 
-fn anew() -> (Log, Recovered) {
-    let id = new_id();
-    let log = Log::None { id: id.clone(), generation: clock::now().micros().unsigned_abs() };
+fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
+    let mut roots = BTreeMap::new();
+    for target in targets {
+        if let Some(place) = target.place() {
+            roots.insert(target.number, place.open_sink(options.durability)?);
+        }
+    }
+    let (id, generation) = (new_id(), clock::now().micros().unsigned_abs());
+    let log = Log::None { id: id.clone(), generation, roots };
     let found = Found::default();
-    (log, Recovered { found, writers: Vec::new(), log_changes: false, staging: false, run_id: id.clone(), id })
+    Ok((log, Recovered { found, writers: Vec::new(), log_changes: false, staging: false, run_id: id.clone(), id }))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn open_book(folder: &Path, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
+fn open_book(place: Place, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(Log, Recovered)> {
     Err(Error::new(
         Kind::Config,
-        format!("the checkpoint `{}` needs the feature `parquet` of millstream", folder.display()),
+        format!("the checkpoint `{}` needs the feature `parquet` of millstream", place.name()?),
     )
     .help("state is kept in parquet files: add `features = [\"parquet\"]` to the dependency"))
 }
 
 #[cfg(feature = "parquet")]
-fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
-    let roots: Vec<(usize, PathBuf)> =
-        targets.iter().filter_map(|target| Some((target.number, target.root()?))).collect();
-    let roots: Vec<(usize, &Path)> = roots.iter().map(|(number, root)| (*number, root.as_path())).collect();
-    let (book, found, undelivered) = Book::open(folder, plan, options, &roots)?;
+fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
+    let sinks = targets.iter().filter_map(|target| Some((target.number, target.place()?))).collect();
+    let (book, found, undelivered) = Book::open(place, plan, options, sinks)?;
     for (sink, batches) in undelivered {
         let epoch = found.last_epoch.unwrap_or_default();
         let token = Token { pipeline: book.pipeline_id().to_owned(), sink, epoch };
@@ -315,7 +327,7 @@ fn open_book(folder: &Path, plan: &Plan, options: &Options, targets: &mut [Targe
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
         tracing::info!(target: RUN, epoch, sink = sink_id(sink), "delivers again what was committed before the last end");
-        let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(epoch, sink));
+        let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(sink));
         if let Err(error) = delivered {
             book.close(Some(&error)).ok();
             return Err(error);
@@ -340,20 +352,26 @@ fn needs_checkpoint(plan: &Plan) -> Error {
         ))
 }
 
-/// The folder for staged files: a sibling of the output, since readers of the output read whatever lies inside of it.
-fn stage_of(root: &Path) -> PathBuf {
-    let mut name = root.as_os_str().to_owned();
-    name.push(".stage");
-    PathBuf::from(name)
-}
-
 /// Shows files of a run without a commit log.
-fn move_files(root: &Path, generation: u64, files: &[StagedFile]) -> Result<()> {
-    let stage = stage_of(root).join(format!("g{generation}"));
-    for file in files {
-        let (from, to) = (stage.join(&file.stage), root.join(&file.path));
-        let moved = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::rename(&from, &to));
-        moved.map_err(|error| Error::io(format!("moving `{}` to `{}`", from.display(), to.display()), error))?;
+fn move_files(root: &SinkRoot, generation: u64, files: &[StagedFile]) -> Result<()> {
+    let store = root.store();
+    let one = |file: &StagedFile| Move {
+        from: root.stage_path(&join(&format!("g{generation}"), &file.stage)),
+        to: root.out_path(&file.path),
+        len: file.len,
+    };
+    let moves: Vec<Move> = files.iter().map(one).collect();
+    let dirs: BTreeSet<&str> = moves.iter().map(|one| parent(&one.to)).collect();
+    dirs.iter().try_for_each(|dir| store.create_dirs(dir))?;
+    for (one, renamed) in moves.iter().zip(store.rename_many(&moves)) {
+        if renamed? != Renamed::Done {
+            let (from, to) = (store.describe(&one.from), store.describe(&one.to));
+            return Err(Error::new(
+                Kind::Output,
+                format!("`{from}` cannot be moved to `{to}`: one is gone, or one is there"),
+            )
+            .help("nothing else may write to the output; start again with an empty one"));
+        }
     }
     Ok(())
 }

@@ -31,7 +31,12 @@ pub use query::Query;
 /// # Errors
 /// What does not fit.
 #[cfg(feature = "cli")]
-pub(crate) fn check(pipeline: &crate::Pipeline, checkpoint: Option<&Checkpoint>) -> crate::Result<()> {
-    ledger::check(&pipeline.plan, &pipeline.options, checkpoint)
+pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<()> {
+    // A checkpoint may be far away.
+    let checked =
+        tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));
+    checked.await.map_err(|error| {
+        crate::Error::new(crate::error::Kind::Internal, "the check panicked").caused_by(error).help("please report it")
+    })?
 }
 pub use summary::Summary;

@@ -19,7 +19,8 @@ impl Pipeline {
         self
     }
 
-    /// Where progress is kept: a folder of its own. A sink that writes files needs one.
+    /// Where progress is kept: a folder of its own, or a place of its own in an object store, such as
+    /// `s3://bucket/checkpoint`. A sink that writes files needs one.
     pub fn checkpoint(mut self, checkpoint: impl Into<Checkpoint>) -> Self {
         self.options.checkpoint = Some(checkpoint.into());
         self

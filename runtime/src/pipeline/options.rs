@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::observe::progress::Progress;
-use crate::store::Durability;
+use crate::store::{Durability, Location, Place};
 
 /// When an epoch ends and the next begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,27 +37,50 @@ impl Trigger {
 pub enum Checkpoint {
     /// In a folder of its own, on a local disk.
     Folder(PathBuf),
+    /// In a folder of its own, in an object store.
+    Object(Location),
     /// Nowhere, and that is meant: after a restart the pipeline begins anew, so output may be doubled.
     None,
 }
 
 impl Checkpoint {
+    /// A place in an object store, with its options: `Checkpoint::at("s3://bucket/checkpoint").region("eu-west-1")`.
+    /// Without options a URL alone will do, as in `.checkpoint("s3://bucket/checkpoint")`.
+    pub fn at(url: impl Into<String>) -> Location {
+        Location::at(url)
+    }
+
     /// No checkpoint: says aloud that output is at-least-once.
     #[must_use]
     pub fn none() -> Self {
         Self::None
     }
+
+    /// Where it is; `None` if it is nowhere.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Folder(folder) => Some(Place::Local(folder.clone())),
+            Self::Object(location) => Some(Place::Object(location.clone())),
+            Self::None => None,
+        }
+    }
+}
+
+impl From<Location> for Checkpoint {
+    fn from(location: Location) -> Self {
+        Self::Object(location)
+    }
 }
 
 impl From<&str> for Checkpoint {
     fn from(folder: &str) -> Self {
-        Self::Folder(folder.into())
+        if Location::is_url(folder) { Self::Object(Location::at(folder)) } else { Self::Folder(folder.into()) }
     }
 }
 
 impl From<String> for Checkpoint {
     fn from(folder: String) -> Self {
-        Self::Folder(folder.into())
+        Self::from(folder.as_str())
     }
 }
 

@@ -15,7 +15,6 @@ mod mode;
 pub mod parquet;
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -30,7 +29,7 @@ pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
 pub use self::parquet::parquet;
 use crate::Result;
 use crate::error::Error;
-use crate::store::Durability;
+use crate::store::{Digest, Place, Store, join};
 
 /// Where rows go.
 ///
@@ -46,6 +45,7 @@ use crate::store::Durability;
 /// use millstream::sink::{
 ///     Accepts, Append, Connected, Sink, SinkDescription, StageWriter, StagedFile, Staging, WriterContext,
 /// };
+/// use millstream::store::Place;
 ///
 /// /// `sink counts("out")`: a file for each epoch and worker that says how many rows there were.
 /// pub fn counts(root: impl Into<PathBuf>) -> Counts {
@@ -69,8 +69,8 @@ use crate::store::Durability;
 /// impl Accepts<Append> for Counts {}
 ///
 /// impl Staging for Counts {
-///     fn root(&self) -> PathBuf {
-///         self.root.clone()
+///     fn root(&self) -> Place {
+///         Place::Local(self.root.clone())
 ///     }
 ///     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter> {
 ///         Box::new(Writer { context, rows: 0 })
@@ -135,7 +135,7 @@ pub enum Connected {
 /// A sink whose files are invisible until the engine publishes them.
 pub trait Staging: Send + Sync {
     /// The folder the files are for.
-    fn root(&self) -> PathBuf;
+    fn root(&self) -> Place;
     /// A writer; each worker has its own.
     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter>;
 }
@@ -145,12 +145,12 @@ pub trait Staging: Send + Sync {
 pub struct WriterContext {
     /// The number of the worker.
     pub worker: usize,
-    /// The folder that staged files go to, made anew for each generation; a sibling of the output.
-    pub stage: PathBuf,
+    /// The store that staged files are written to.
+    pub store: Arc<dyn Store>,
+    /// The folder of it that they go to, made anew for each generation; a sibling of the output.
+    pub stage: String,
     /// The number of the run, for the names of files.
     pub generation: u64,
-    /// Whether files must survive a power cut.
-    pub durability: Durability,
 }
 
 impl WriterContext {
@@ -161,27 +161,19 @@ impl WriterContext {
     /// # Errors
     /// The disk failed, or the worker has staged such a file before.
     pub fn stage(&self, epoch: u64, extension: &str, bytes: &[u8], rows: u64) -> Result<StagedFile> {
-        let seed = xxhash_rust::xxh3::xxh3_64_with_seed(self.stage.as_os_str().as_encoded_bytes(), self.generation);
+        let stage = self.store.describe(&self.stage);
+        let seed = xxhash_rust::xxh3::xxh3_64_with_seed(stage.as_bytes(), self.generation);
         let (folder, nonce) = (format!("e{epoch:010}"), seed & 0xff_ffff);
         let name = format!("{folder}-w{:03}-{nonce:06x}.{extension}", self.worker);
-        let inside = self.stage.join(&folder);
-        let path = inside.join(&name);
-        let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(&inside)?;
-            let mut file = std::fs::File::create_new(&path)?;
-            file.write_all(bytes)?;
-            if self.durability == Durability::PowerLoss {
-                file.sync_all()?;
-                // The folders may be new, up to the sibling of the output.
-                for folder in inside.ancestors().take(4).filter(|folder| !folder.as_os_str().is_empty()) {
-                    std::fs::File::open(folder)?.sync_all()?;
-                }
-            }
-            Ok(())
-        };
-        write().map_err(|error| Error::io(format!("staging `{}`", path.display()), error))?;
-        let crate::store::Digest { len, xxh3 } = crate::store::Digest::of(bytes);
-        Ok(StagedFile { stage: format!("{folder}/{name}"), path: name, len, xxh3, rows })
+        let inside = join(&self.stage, &folder);
+        self.store.create_dirs(&inside)?;
+        let path = join(&inside, &name);
+        let mut file = self.store.write_new_file(&path)?;
+        let written = file.write_all(bytes);
+        written.map_err(|error| Error::io(format!("staging `{}`", self.store.describe(&path)), error))?;
+        file.sync_and_close()?;
+        let Digest { len, xxh3 } = Digest::of(bytes);
+        Ok(StagedFile { stage: join(&folder, &name), path: name, len, xxh3, rows })
     }
 }
 
@@ -192,7 +184,7 @@ pub trait StageWriter: Send {
     /// # Errors
     /// The disk or the encoder failed.
     fn write(&mut self, epoch: u64, batch: &RecordBatch) -> Result<()>;
-    /// Ends the epoch: every file is complete and durable when this returns.
+    /// Ends the epoch: every file is complete and durable when this returns. Its name is made durable by the commit.
     ///
     /// # Errors
     /// As [`Self::write`].

@@ -26,7 +26,11 @@
 
 mod digest;
 pub mod local;
+mod location;
+#[cfg(feature = "_objects")]
+pub(crate) mod object;
 mod path;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -34,8 +38,12 @@ use std::fmt;
 use std::io::Write;
 
 pub use digest::{Digest, Hashing, digest_of};
+pub(crate) use local::host;
 pub use local::{LocalOptions, LocalStore, network_filesystem};
+pub(crate) use location::object_options;
+pub use location::{Location, ObjectOptions};
 pub use path::{join, parent, safe_part};
+pub use place::{Place, SinkRoot};
 
 use crate::error::{Error, Result};
 
@@ -101,16 +109,29 @@ pub struct Entry {
 
 /// A new file on its way to being durable.
 pub trait DurableFile: Write + Send {
+    /// Begins what [`sync_and_close`](Self::sync_and_close) waits for, where that can be done without waiting. Nothing
+    /// is written after it.
+    fn begin_sync(&mut self) {}
+
     /// Syncs the content and closes the file. Its name is durable only after [`Store::sync_dir`] on its directory.
     fn sync_and_close(self: Box<Self>) -> Result<()>;
+}
 
-    /// Closes the file without syncing. Only for [`Store::sync_files`], which syncs many at once.
-    fn close_unsynced(self: Box<Self>) -> Result<()>;
+/// A file that is to have another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Its name.
+    pub from: String,
+    /// The new one.
+    pub to: String,
+    /// Its length in bytes.
+    pub len: u64,
 }
 
 /// A place for files that survive. See the [module](self) for the rules.
 ///
-/// All calls block; they are made from compute threads or from `spawn_blocking`.
+/// All calls block; they are made from compute threads or from `spawn_blocking`. A call for many files is made for
+/// stores whose answers take long, and which can do many things at once.
 pub trait Store: fmt::Debug + Send + Sync {
     /// The path as a user would type it, for messages.
     fn describe(&self, path: &str) -> String;
@@ -132,6 +153,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The length of a file, or `None` if there is none of this name.
     fn len(&self, path: &str) -> Result<Option<u64>>;
 
+    /// The lengths of many files, in their order.
+    fn lens(&self, paths: &[String]) -> Result<Vec<Option<u64>>> {
+        paths.iter().map(|path| self.len(path)).collect()
+    }
+
     /// Whether there is a file of this name.
     fn exists(&self, path: &str) -> Result<bool> {
         Ok(self.len(path)?.is_some())
@@ -144,10 +170,22 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// synced.
     fn rename_no_replace(&self, from: &str, to: &str) -> Result<Renamed>;
 
-    /// Removes a file; `false` if it was not there. Not synced: a name that comes back is removed again.
+    /// [`rename_no_replace`](Self::rename_no_replace) for many files, whose new directories exist; one outcome for each,
+    /// in their order.
+    fn rename_many(&self, moves: &[Move]) -> Vec<Result<Renamed>> {
+        moves.iter().map(|one| self.rename_no_replace(&one.from, &one.to)).collect()
+    }
+
+    /// Removes a file; `false` if it is known that it was not there. Not synced: a name that comes back is removed again.
     fn remove(&self, path: &str) -> Result<bool>;
 
-    /// Removes a directory if it is empty; `false` if it is not or was not there.
+    /// Removes many files, whether or not they are there.
+    fn remove_many(&self, paths: &[String]) -> Result<()> {
+        paths.iter().try_for_each(|path| self.remove(path).map(drop))
+    }
+
+    /// Removes a directory if it is empty; `false` if it is not or was not there. Where there are no directories but
+    /// names with `/`, there is nothing to do, and the answer is `true`.
     fn remove_empty_dir(&self, dir: &str) -> Result<bool>;
 
     /// Makes a directory and all above it, each durable.
@@ -158,6 +196,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Whether a file can be renamed from one directory to another.
     fn same_filesystem(&self, a: &str, b: &str) -> Result<bool>;
+
+    /// Sees, at the start, that the store keeps its promises and that we may read, write and delete in a directory.
+    /// Leaves nothing behind.
+    fn probe(&self, _dir: &str) -> Result<()> {
+        Ok(())
+    }
 
     /// Takes a lock for life, and leaves `text` for those who find it taken.
     fn lock(&self, path: &str, text: &str) -> Result<Locked>;

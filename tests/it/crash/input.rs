@@ -8,22 +8,22 @@ use millstream::time::Timestamp;
 use serde_json::{Value, json};
 
 /// Random numbers by splitmix64.
-pub(super) struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 }
 
-pub(super) const PARTITIONS: u64 = 4;
+pub(crate) const PARTITIONS: u64 = 4;
 const SECOND: i64 = 1_000_000;
 /// 2026-01-01T20:00:00Z, so that rows are of several days.
 const BEGIN: i64 = 1_767_297_600 * SECOND;
@@ -33,7 +33,7 @@ const STEP: i64 = 2 * SECOND;
 const DISORDER: u64 = 25;
 const LATE: i64 = 3_600 * SECOND;
 /// The most rows of an epoch for which that holds.
-pub(super) const MOST_ROWS: u64 = 2_000;
+pub(crate) const MOST_ROWS: u64 = 2_000;
 
 struct Row {
     partition: u64,
@@ -46,16 +46,16 @@ struct Row {
 }
 
 /// The input of a run.
-pub(super) struct Input {
+pub(crate) struct Input {
     rows: Vec<Row>,
     /// Lines that cannot be decoded.
-    pub(super) bad: Vec<String>,
-    pub(super) lines: u64,
+    pub(crate) bad: Vec<String>,
+    pub(crate) lines: u64,
 }
 
 impl Input {
     /// Makes files of `lines` lines each in `folder`.
-    pub(super) fn make(folder: &Path, lines: u64, seed: u64) -> Self {
+    pub(crate) fn make(folder: &Path, lines: u64, seed: u64) -> Self {
         fs::create_dir_all(folder).unwrap();
         let mut random = Random(seed);
         let mut input = Self { rows: Vec::new(), bad: Vec::new(), lines: lines * PARTITIONS };
@@ -134,7 +134,7 @@ impl Input {
     }
 
     /// The rows of the output, and the account of the whole run.
-    pub(super) fn expected(&self, mode: &str) -> (Vec<Value>, BTreeMap<String, u64>) {
+    pub(crate) fn expected(&self, mode: &str) -> (Vec<Value>, BTreeMap<String, u64>) {
         let mut rows = if mode == "rows" { self.selected() } else { self.windows(mode == "ttl") };
         super::output::sort(&mut rows);
         let late = if mode == "rows" { 0 } else { self.late().len() };

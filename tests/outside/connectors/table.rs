@@ -11,6 +11,7 @@ use millstream::error::{Error, Kind};
 use millstream::sink::{
     Accepts, Append, Connected, Sink, SinkDescription, StageWriter, StagedFile, Staging, WriterContext,
 };
+use millstream::store::Place;
 
 pub fn table(root: impl Into<PathBuf>) -> Table {
     Table { root: root.into(), header: no }
@@ -58,8 +59,8 @@ struct Files {
 }
 
 impl Staging for Files {
-    fn root(&self) -> PathBuf {
-        self.root.clone()
+    fn root(&self) -> Place {
+        Place::Local(self.root.clone())
     }
     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter> {
         Box::new(Writer { context, header: self.header.clone(), text: String::new(), rows: 0 })

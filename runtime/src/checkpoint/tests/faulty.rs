@@ -131,10 +131,6 @@ impl DurableFile for FaultyFile {
         let Self { inner, path, life } = *self;
         life.effect(format!("sync {path}"), || inner.sync_and_close())
     }
-
-    fn close_unsynced(self: Box<Self>) -> Result<()> {
-        self.inner.close_unsynced()
-    }
 }
 
 impl Store for Faulty {

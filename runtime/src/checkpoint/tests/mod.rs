@@ -4,6 +4,8 @@ mod cost;
 mod crash;
 mod faulty;
 mod fence;
+#[cfg(feature = "_objects")]
+mod objects;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,8 +1,6 @@
 //! One file under construction.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
@@ -17,7 +15,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::store::{Digest, Hashing};
+use crate::store::{Digest, DurableFile, Hashing, Store};
 
 /// Encoded bytes at which a row group ends.
 const ROW_GROUP_BYTES: u64 = 128 << 20;
@@ -35,8 +33,9 @@ pub(super) struct Shape {
 
 /// A file that takes rows.
 pub(super) struct OpenFile {
-    path: PathBuf,
-    writer: SerializedFileWriter<Hashing<File>>,
+    /// For messages.
+    path: String,
+    writer: SerializedFileWriter<Hashing<Box<dyn DurableFile>>>,
     factory: ArrowRowGroupWriterFactory,
     schema: SchemaRef,
     row_group_rows: usize,
@@ -48,8 +47,7 @@ pub(super) struct OpenFile {
 
 /// A file that is complete but not yet synced.
 pub(super) struct Finished {
-    pub(super) file: File,
-    pub(super) path: PathBuf,
+    pub(super) file: Box<dyn DurableFile>,
     pub(super) len: u64,
     pub(super) xxh3: String,
     pub(super) rows: u64,
@@ -57,17 +55,13 @@ pub(super) struct Finished {
 
 impl OpenFile {
     /// Makes a new file; there must be none of its name.
-    pub(super) fn create(path: PathBuf, shape: &Shape) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        // `create_new` follows no link and takes over no file.
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
-        let file = options.open(&path).map_err(|error| {
-            Error::new(Kind::Output, format!("creating the staged file `{}`: {error}", path.display()))
-                .caused_by(error)
-                .help("the folder beside the output must be writable, and the disk have room and inodes")
+    pub(super) fn create(store: &dyn Store, path: &str, shape: &Shape) -> Result<Self> {
+        let file = store.write_new_file(path).map_err(|error| match error.kind() {
+            Kind::Io => Error::new(Kind::Output, error.message())
+                .help("the folder beside the output must be writable, and the disk have room and inodes"),
+            _ => error,
         })?;
+        let path = store.describe(path);
         let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.properties.clone()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = parts.map_err(|error| failed(&path, error))?;
@@ -148,7 +142,7 @@ impl OpenFile {
         // `into_inner` writes the footer.
         let done = self.end_group().and_then(|()| self.writer.into_inner());
         let (file, Digest { len, xxh3 }) = done.map_err(|error| failed(&self.path, error))?.finish();
-        Ok(Finished { file, path: self.path, len, xxh3, rows: self.rows })
+        Ok(Finished { file, len, xxh3, rows: self.rows })
     }
 }
 
@@ -175,12 +169,18 @@ fn hide_nan(closed: &mut ColumnCloseResult) -> Result<(), ParquetError> {
 }
 
 /// An error while a staged file was written.
-fn failed(path: &Path, error: ParquetError) -> Error {
-    let (kind, help) = match &error {
-        ParquetError::External(cause) if cause.is::<io::Error>() => {
-            (Kind::Io, "see whether the disk is full or failing")
-        }
-        _ => (Kind::Output, "the rows cannot be stored as parquet"),
+fn failed(path: &str, error: ParquetError) -> Error {
+    let doing = format!("writing the staged file `{path}`");
+    let cause = match &error {
+        ParquetError::External(cause) => cause.downcast_ref::<io::Error>(),
+        _ => None,
     };
-    Error::new(kind, format!("writing the staged file `{}`: {error}", path.display())).caused_by(error).help(help)
+    if let Some(of_store) = cause.and_then(|cause| Error::inside(&doing, cause)) {
+        return of_store;
+    }
+    let (kind, help) = match cause {
+        Some(_) => (Kind::Io, "see whether the disk is full or failing"),
+        None => (Kind::Output, "the rows cannot be stored as parquet"),
+    };
+    Error::new(kind, format!("{doing}: {error}")).caused_by(error).help(help)
 }

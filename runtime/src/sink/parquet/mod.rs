@@ -27,13 +27,16 @@ use super::{Accepts, Append, Connected, Sink, SinkDescription};
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::setting::Setting;
+use crate::store::{ObjectOptions, Place, object_options};
 
 /// Files must be movable and readable: the most bytes [`Parquet::max_file_size`] takes.
 const MAX_FILE_SIZE: u64 = 1 << 30;
 /// The most rows [`Parquet::row_group_rows`] takes.
 const MAX_ROW_GROUP_ROWS: usize = 1 << 24;
 
-/// Parquet files in the folder `path`, which is made when it is not there.
+/// Parquet files in the folder `path`, which is made when it is not there, or in an object store:
+/// `parquet("s3://bucket/readings", region = "eu-west-1")`. See [`Location`](crate::store::Location) for the URLs and the
+/// features they need.
 ///
 /// Needs the feature `parquet` of millstream. Options are methods of [`Parquet`]; in a pipeline they are written
 /// `parquet("out/readings", partition_by = [date], compression = zstd)`.
@@ -45,7 +48,7 @@ const MAX_ROW_GROUP_ROWS: usize = 1 << 24;
 /// assert!(sink.describe().exactly_once);
 /// # }
 /// ```
-pub fn parquet<P: LocalFolder>(path: P) -> Parquet {
+pub fn parquet<P: Folder>(path: P) -> Parquet {
     Parquet {
         path: path.into(),
         partition_by: &[],
@@ -54,15 +57,16 @@ pub fn parquet<P: LocalFolder>(path: P) -> Parquet {
         row_group_rows: 1 << 20,
         max_partitions: 1_000,
         max_open: 256,
+        objects: ObjectOptions::default(),
     }
 }
 
-/// What [`parquet()`] takes: `&str`, `String` and paths, if the feature `parquet` is enabled.
+/// What [`parquet()`] takes: `&str`, `String` and paths, also those that are URLs, if the feature `parquet` is enabled.
 #[cfg_attr(
     feature = "parquet",
     diagnostic::on_unimplemented(
         message = "`parquet` cannot write to a `{Self}`",
-        note = "give a local path, such as `parquet(\"out/readings\")`"
+        note = "give a path or a URL, such as `parquet(\"out/readings\")`"
     )
 )]
 #[cfg_attr(
@@ -73,10 +77,10 @@ pub fn parquet<P: LocalFolder>(path: P) -> Parquet {
         note = "write `millstream = {{ version = \"0.1\", features = [\"parquet\"] }}` in Cargo.toml"
     )
 )]
-pub trait LocalFolder: Into<PathBuf> {}
+pub trait Folder: Into<PathBuf> {}
 
 #[cfg(feature = "parquet")]
-impl<P: Into<PathBuf>> LocalFolder for P {}
+impl<P: Into<PathBuf>> Folder for P {}
 
 /// How the pages of a file are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,9 +116,12 @@ pub struct Parquet {
     row_group_rows: usize,
     max_partitions: usize,
     max_open: usize,
+    objects: ObjectOptions,
 }
 
 impl Parquet {
+    object_options!(objects);
+
     /// The columns whose values name folders, outermost first: `date=2026-01-02/country=DE/`. None by default.
     ///
     /// They are text, integers, bool, `Date` or `Timestamp`, and are left out of the files, as readers of the layout
@@ -167,7 +174,7 @@ impl Parquet {
 
     /// Whether the options make sense by themselves.
     fn check(&self) -> Result<()> {
-        path::check_root(&self.path)?;
+        self.place()?;
         let within = |name: &str, value: u64, most: u64| {
             if (1..=most).contains(&value) {
                 return Ok(());
@@ -181,6 +188,11 @@ impl Parquet {
         within("row_group_rows", self.row_group_rows as u64, MAX_ROW_GROUP_ROWS as u64)?;
         within("max_partitions", self.max_partitions as u64, u64::from(u32::MAX))?;
         within("max_open", self.max_open as u64, u64::from(u32::MAX))
+    }
+
+    /// Where the files go.
+    fn place(&self) -> Result<Place> {
+        path::place(&self.path, &self.objects)
     }
 
     /// An error of the options.

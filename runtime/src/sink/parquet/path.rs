@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::store::{Location, ObjectOptions, Place};
 
 /// The folder of rows whose value is null.
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
@@ -14,17 +15,22 @@ pub(super) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(super) const MAX_VALUE: usize = 128;
 
-/// Refuses outputs that are not local folders.
-pub(super) fn check_root(root: &Path) -> Result<()> {
+/// The folder that a user names: a path of the local disk, or a URL.
+pub(super) fn place(root: &Path, options: &ObjectOptions) -> Result<Place> {
     let text = root.to_string_lossy();
     if text.is_empty() {
         return Err(Error::new(Kind::Config, "the path of sink parquet is empty").help("give a folder, such as `out`"));
     }
-    if text.contains("://") {
-        return Err(Error::new(Kind::Config, format!("sink parquet `{text}`: object stores are not supported yet"))
-            .help("give a local path"));
+    if Location::is_url(&text) {
+        let location = Location::at(text).with(options.clone());
+        location.check()?;
+        return Ok(Place::Object(location));
     }
-    Ok(())
+    if *options != ObjectOptions::default() {
+        return Err(Error::new(Kind::Config, format!("sink parquet `{text}`: options of an object store are given"))
+            .help("leave them out for a local folder, or write a URL such as `s3://bucket/readings`"));
+    }
+    Ok(Place::Local(root.to_owned()))
 }
 
 /// Appends a value as a part of a path that no reader or file system takes for anything else, and that readers decode.
@@ -67,8 +73,8 @@ pub(super) fn encode(value: &str, out: &mut String) {
 /// The name of a file: the epoch, the worker, its number within the two, and six digits that differ between stage
 /// folders, so that runs on other checkpoints do not meet in one output.
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
-pub(super) fn file_name(epoch: u64, worker: usize, sequence: usize, stage: &Path, generation: u64) -> String {
-    let seed = xxhash_rust::xxh3::xxh3_64_with_seed(stage.as_os_str().as_encoded_bytes(), generation);
+pub(super) fn file_name(epoch: u64, worker: usize, sequence: usize, stage: &str, generation: u64) -> String {
+    let seed = xxhash_rust::xxh3::xxh3_64_with_seed(stage.as_bytes(), generation);
     let nonce = seed & 0xff_ffff;
     format!("e{epoch:010}-w{worker:03}-{sequence:03}-{nonce:06x}.parquet")
 }

@@ -16,7 +16,7 @@ use super::path::{MAX_VALUE, NULL, encode};
 use super::{Parquet, parquet, uncompressed, zstd_level};
 use crate::error::Kind;
 use crate::sink::{Connected, Sink, StageWriter, StagedFile, Staging, WriterContext};
-use crate::store::Durability;
+use crate::store::{Durability, LocalOptions, LocalStore};
 
 /// A folder that goes away with the test.
 struct Scratch(std::path::PathBuf);
@@ -44,8 +44,12 @@ fn staging(sink: &Parquet, batch: &RecordBatch) -> Arc<dyn Staging> {
 }
 
 fn writer(sink: &Parquet, batch: &RecordBatch, stage: &Path, durability: Durability) -> Box<dyn StageWriter> {
-    let context = WriterContext { worker: 3, stage: stage.to_owned(), generation: 7, durability };
-    staging(sink, batch).writer(context)
+    staging(sink, batch).writer(context(3, stage, durability))
+}
+
+fn context(worker: usize, stage: &Path, durability: Durability) -> WriterContext {
+    let store = LocalStore::open(stage, LocalOptions { durability, private: false }).unwrap();
+    WriterContext { worker, store: Arc::new(store), stage: String::new(), generation: 7 }
 }
 
 /// Writes batches as one epoch.
@@ -162,7 +166,7 @@ fn a_link_in_place_of_the_folder_is_refused() {
     let rows = batch(vec![("n", numbers(0, 10))]);
     let error = stage(&parquet("out"), &[rows], &scratch.0).unwrap_err();
     assert_eq!(error.kind(), Kind::Output);
-    assert!(error.to_string().contains("e0000000001` is a link; remove it"), "{error}");
+    assert!(error.to_string().contains("e0000000001` is a link or a file, and not a folder; remove it"), "{error}");
 }
 
 #[test]
@@ -270,9 +274,7 @@ fn row_groups_end_when_all_of_them_are_large() {
         batch(vec![("n", numbers(0, 4_000)), ("k", Arc::new(Int64Array::from_iter_values((0..4_000).map(|n| n % 4))))]);
     let mut sink = super::writer::Files::new(&parquet("out").partition_by(&["k"]), &rows.schema()).unwrap();
     sink.buffered = 20_000;
-    let stage = scratch.0.clone();
-    let mut writer =
-        sink.writer(WriterContext { worker: 0, stage, generation: 1, durability: Durability::ProcessCrash });
+    let mut writer = sink.writer(context(0, &scratch.0, Durability::ProcessCrash));
     (0..4).for_each(|_| writer.write(1, &rows).unwrap());
     let files = writer.seal(1).unwrap();
     assert_eq!(by_folder(&files, &scratch.0).values().map(Vec::len).collect::<Vec<_>>(), [4_000; 4]);
@@ -348,7 +350,11 @@ fn connecting_refuses_what_cannot_work() {
         let error = config_error(&sink, &rows);
         assert!(error.contains(words), "{error}");
     };
-    says(parquet("s3://bucket/out"), "object stores are not supported yet; give a local path");
+    if !cfg!(feature = "s3") {
+        says(parquet("s3://bucket/out"), "built without the feature `s3`");
+    }
+    says(parquet("s4://bucket/out"), "this is no place that millstream knows");
+    says(parquet("out").region("eu-west-1"), "options of an object store are given");
     says(parquet(""), "the path of sink parquet is empty");
     says(parquet("out").partition_by(&["date"]), "names `date`, which is no column; the columns are n, f, a b");
     says(parquet("out").partition_by(&["f"]), "names `f`, which is Float64; name columns of text");

@@ -1,8 +1,6 @@
 //! One worker's files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowSchemaConverter;
@@ -18,7 +16,7 @@ use super::{Compression, MAX_FILE_SIZE, Parquet, path};
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::sink::{StageWriter, StagedFile, Staging, WriterContext};
-use crate::store::Durability;
+use crate::store::{DurableFile, Place, join};
 
 /// Bytes of rows that are handed to a file at once; more are split, so that no file grows far over its size.
 const PIECE: usize = 64 << 20;
@@ -26,13 +24,12 @@ const PIECE: usize = 64 << 20;
 const BUFFERED: u64 = 256 << 20;
 /// Complete files that wait to be synced, before they are synced without waiting for the end of the epoch: they are open.
 const UNSYNCED: usize = 64;
-/// Threads that sync.
-const SYNCERS: usize = 8;
 
 /// The sink with its schema.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     sink: Parquet,
+    place: Place,
     shape: Shape,
     columns: Columns,
     /// The columns of a batch that files hold.
@@ -62,13 +59,13 @@ impl Files {
             .set_created_by(concat!("millstream version ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
         let shape = Shape { schema: Arc::new(inner), properties, row_group_rows: sink.row_group_rows };
-        Ok(Self { sink: sink.clone(), shape, columns, rest, buffered: BUFFERED })
+        Ok(Self { sink: sink.clone(), place: sink.place()?, shape, columns, rest, buffered: BUFFERED })
     }
 }
 
 impl Staging for Files {
-    fn root(&self) -> PathBuf {
-        self.sink.path.clone()
+    fn root(&self) -> Place {
+        self.place.clone()
     }
     fn writer(&self, context: WriterContext) -> Box<dyn StageWriter> {
         Box::new(Writer { files: self.clone(), context, epochs: BTreeMap::new(), clock: 0 })
@@ -92,18 +89,18 @@ struct Epoch {
     open: BTreeMap<usize, Open>,
     /// Bytes of the row groups under construction in `open`.
     buffered: u64,
-    unsynced: Vec<Finished>,
+    unsynced: Vec<Box<dyn DurableFile>>,
     done: Vec<StagedFile>,
     /// Files begun.
     sequence: usize,
-    /// The folder of the staged files, once it is there.
-    folder: Option<PathBuf>,
-    /// Folders that have a new entry and are not yet synced.
-    changed: Vec<PathBuf>,
+    /// Whether the folder of the staged files is there.
+    has_folder: bool,
 }
 
 struct Open {
     file: OpenFile,
+    /// Its name below the stage folder.
+    stage: String,
     /// Its name below the output's root.
     target: String,
     used: u64,
@@ -141,9 +138,6 @@ impl StageWriter for Writer {
             state.finish(open, &self.context)?;
         }
         state.sync(&self.context)?;
-        if self.context.durability == Durability::PowerLoss {
-            state.changed.iter().try_for_each(|folder| sync_folder(folder))?;
-        }
         // By name, whatever the order in which they were ended.
         state.done.sort_unstable_by(|one, other| one.stage.cmp(&other.stage));
         Ok(state.done)
@@ -208,108 +202,39 @@ impl Open {
 impl Epoch {
     /// Begins a file for a partition.
     fn begin(&mut self, epoch: u64, partition: usize, shape: &Shape, context: &WriterContext) -> Result<Open> {
-        let folder = match &self.folder {
-            Some(folder) => folder,
-            None => {
-                let folder = context.stage.join(epoch_folder(epoch));
-                self.changed = make_folder(&folder)?;
-                self.folder.insert(folder)
-            }
-        };
-        let name = path::file_name(epoch, context.worker, self.sequence, &context.stage, context.generation);
+        let folder = epoch_folder(epoch);
+        if !self.has_folder {
+            context.store.create_dirs(&join(&context.stage, &folder))?;
+            self.has_folder = true;
+        }
+        let stage = context.store.describe(&context.stage);
+        let name = path::file_name(epoch, context.worker, self.sequence, &stage, context.generation);
         self.sequence += 1;
-        let file = OpenFile::create(folder.join(&name), shape)?;
-        Ok(Open { file, target: format!("{}{name}", self.partitions.folder(partition)), used: 0, buffered: 0 })
+        let stage = join(&folder, &name);
+        let file = OpenFile::create(context.store.as_ref(), &join(&context.stage, &stage), shape)?;
+        let target = format!("{}{name}", self.partitions.folder(partition));
+        Ok(Open { file, stage, target, used: 0, buffered: 0 })
     }
 
     /// Completes a file.
     fn finish(&mut self, open: Open, context: &WriterContext) -> Result<()> {
         self.buffered = self.buffered.saturating_sub(open.buffered);
-        let finished = open.file.finish()?;
-        let inside = finished.path.strip_prefix(&context.stage).unwrap_or(&finished.path);
-        self.done.push(StagedFile {
-            stage: inside.to_string_lossy().into_owned(),
-            path: open.target,
-            len: finished.len,
-            xxh3: finished.xxh3.clone(),
-            rows: finished.rows,
-        });
-        self.unsynced.push(finished);
+        let Finished { mut file, len, xxh3, rows } = open.file.finish()?;
+        file.begin_sync();
+        self.done.push(StagedFile { stage: open.stage, path: open.target, len, xxh3, rows });
+        self.unsynced.push(file);
         if self.unsynced.len() >= UNSYNCED { self.sync(context) } else { Ok(()) }
     }
 
     /// Syncs what is complete, several files at a time: each sync waits for the disk.
     fn sync(&mut self, context: &WriterContext) -> Result<()> {
-        let files = std::mem::take(&mut self.unsynced);
-        if context.durability == Durability::ProcessCrash {
-            return Ok(());
-        }
-        if files.len() <= 4 {
-            return files.iter().try_for_each(sync_file);
-        }
-        std::thread::scope(|scope| {
-            let mut threads = Vec::with_capacity(SYNCERS);
-            for files in files.chunks(files.len().div_ceil(SYNCERS)) {
-                let thread = std::thread::Builder::new().spawn_scoped(scope, || files.iter().try_for_each(sync_file));
-                match thread {
-                    Ok(thread) => threads.push(thread),
-                    // No more threads to be had: slower, but as good.
-                    Err(_) => files.iter().try_for_each(sync_file)?,
-                }
-            }
-            threads.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs staged files panicked")),
-            })
-        })
+        context.store.sync_files(std::mem::take(&mut self.unsynced))
     }
 }
 
 /// The folder of an epoch, below the stage.
 fn epoch_folder(epoch: u64) -> String {
     format!("e{epoch:010}")
-}
-
-/// Makes a folder that other workers may have made already, but never follows a link in its place. Returns the folders
-/// to sync: it, the one it is in, and those that new folders above it are in.
-fn make_folder(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error: std::io::Error| {
-        Error::new(Kind::Output, format!("making the stage folder `{}`: {error}", folder.display())).caused_by(error)
-    };
-    let above = folder.parent().unwrap_or(folder);
-    let mut changed = vec![folder.to_owned(), above.to_owned()];
-    for new in above.ancestors().take_while(|folder| fs::symlink_metadata(folder).is_err()) {
-        match new.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => changed.push(".".into()),
-            Some(parent) => changed.push(parent.to_owned()),
-            None => {}
-        }
-    }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
-    builder.create(folder).map_err(failed)?;
-    if fs::symlink_metadata(folder).map_err(failed)?.is_dir() {
-        return Ok(changed);
-    }
-    Err(Error::new(Kind::Output, format!("the stage folder `{}` is a link", folder.display()))
-        .help("remove it; nothing but millstream may write beside the output"))
-}
-
-/// A failed sync ends the run: the pages may count as written from then on, so a second try would prove nothing.
-fn sync_file(finished: &Finished) -> Result<()> {
-    finished.file.sync_data().map_err(|error| {
-        Error::io(format!("syncing the staged file `{}`", finished.path.display()), error)
-            .help("the disk has lost writes; check it, then start again from the last commit")
-    })
-}
-
-fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(|error| {
-        Error::io(format!("syncing the stage folder `{}`", folder.display()), error)
-            .help("the disk has lost writes; check it, then start again from the last commit")
-    })
 }
 
 /// The bytes of rows in memory, of a slice only its own.

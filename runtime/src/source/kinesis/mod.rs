@@ -53,7 +53,7 @@ pub use self::options::{
 pub use self::record::{KinesisMeta, KinesisRecord};
 use super::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 use crate::Result;
-pub use crate::aws::IntoText;
+pub use crate::setting::IntoText;
 
 impl Source for Kinesis {
     type Record<'a> = KinesisRecord<'a>;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::position::{Origin, Position};
 use crate::Result;
-use crate::aws::{Aws, IntoText};
+use crate::aws::Aws;
 use crate::error::{Error, Kind};
-use crate::setting::Setting;
+use crate::setting::{IntoText, Setting};
 use crate::time::Timestamp;
 
 /// Records from streams of Amazon Kinesis Data Streams, each named by its name or its ARN: one, or several in `[..]`.

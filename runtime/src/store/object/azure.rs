@@ -1,0 +1,34 @@
+//! Azure Blob Storage.
+
+use std::sync::Arc;
+
+use object_store::azure::MicrosoftAzureBuilder;
+
+use super::http::Http;
+use super::{Connected, retries};
+use crate::error::Result;
+use crate::store::Location;
+
+/// Takes the account, unless the URL names it, and its credentials from the environment: `AZURE_STORAGE_ACCOUNT_NAME`,
+/// `AZURE_STORAGE_ACCOUNT_KEY`, `AZURE_STORAGE_SAS_TOKEN`, `AZURE_CLIENT_ID` with `AZURE_TENANT_ID` and
+/// `AZURE_CLIENT_SECRET` or `AZURE_FEDERATED_TOKEN_FILE`, or the instance.
+pub(super) fn connect(location: &Location, container: &str, account: Option<&str>) -> Result<Connected> {
+    let endpoint = location.options.endpoint.as_deref();
+    let plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_retry(retries())
+        .with_http_connector(Http { plain });
+    if let Some(account) = account {
+        builder = builder.with_account(account);
+    }
+    if let Some(endpoint) = endpoint {
+        builder = builder.with_endpoint(endpoint.to_owned()).with_allow_http(plain);
+    }
+    let store = builder.build().map_err(|error| {
+        location
+            .wrong(error)
+            .help("set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or another credential")
+    })?;
+    Ok(Connected { store: Arc::new(store), credentials: None })
+}

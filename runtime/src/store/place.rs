@@ -1,0 +1,137 @@
+//! Folders, wherever they are: what a user names as output or checkpoint, and what it is opened as.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Durability, LocalOptions, LocalStore, Location, Store, join};
+use crate::error::{Error, Kind, Result};
+
+/// A folder: one of the local disk, one of an object store, or one inside a store that is open.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A folder of the local disk.
+    Local(PathBuf),
+    /// A folder of an object store.
+    Object(Location),
+    /// A folder inside a store. The root of the store is `""`, which only a checkpoint can be.
+    Store(Arc<dyn Store>, String),
+}
+
+impl Place {
+    /// The name that a commit records, by which a later start knows the folder again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made absolute.
+    pub fn name(&self) -> Result<String> {
+        match self {
+            Self::Local(path) => Ok(absolute(path)?.display().to_string()),
+            Self::Object(location) => Ok(location.url().to_owned()),
+            Self::Store(store, dir) => Ok(store.describe(dir)),
+        }
+    }
+
+    /// Opens it as a checkpoint: a store whose root it is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened.
+    pub fn open(&self, durability: Durability) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::Local(path) => Ok(Arc::new(LocalStore::open(path, LocalOptions { durability, private: true })?)),
+            Self::Object(location) => location.open(location.parts()?.path),
+            Self::Store(store, _) => Ok(Arc::clone(store)),
+        }
+    }
+
+    /// Opens it as an output: a store that holds it and its sibling, where files are staged.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or has no name that a sibling could be named after.
+    pub fn open_sink(&self, durability: Durability) -> Result<SinkRoot> {
+        let name = self.name()?;
+        let nameless = || {
+            Error::new(Kind::Config, format!("`{name}` cannot be an output folder"))
+                .help("choose a folder with a name, below another one")
+        };
+        let (store, out): (Arc<dyn Store>, String) = match self {
+            Self::Store(store, out) => (Arc::clone(store), out.clone()),
+            Self::Object(location) => {
+                let path = location.parts()?.path;
+                let (above, last) = path.rsplit_once('/').unwrap_or(("", path));
+                if last.is_empty() {
+                    return Err(nameless());
+                }
+                (location.open(above)?, last.to_owned())
+            }
+            Self::Local(path) => {
+                let path = absolute(path)?;
+                let (Some(above), Some(last)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+                    return Err(nameless());
+                };
+                let options = LocalOptions { durability, private: false };
+                (Arc::new(LocalStore::open(above, options)?), last.to_owned())
+            }
+        };
+        Ok(SinkRoot { store, stage: format!("{out}.stage"), out, name })
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let full = std::path::absolute(path).map_err(|e| Error::io(format!("finding `{}`", path.display()), e))?;
+    // `a/../b` would slip through every comparison.
+    let mut plain = PathBuf::new();
+    for part in full.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                return Err(Error::new(Kind::Config, format!("`{}` goes up with `..`", path.display()))
+                    .help("write the path without `..`, or make it absolute"));
+            }
+            part => plain.push(part),
+        }
+    }
+    Ok(plain)
+}
+
+/// The output folder of a sink, in a store that also holds its sibling `<out>.stage`.
+#[derive(Clone)]
+pub struct SinkRoot {
+    store: Arc<dyn Store>,
+    out: String,
+    stage: String,
+    name: String,
+}
+
+impl SinkRoot {
+    /// The store that holds both folders.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The name of the output, for messages and records.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where a finished file goes, as a path of the store.
+    #[must_use]
+    pub fn out_path(&self, path: &str) -> String {
+        join(&self.out, path)
+    }
+
+    /// Where a file is staged, as a path of the store.
+    #[must_use]
+    pub fn stage_path(&self, path: &str) -> String {
+        join(&self.stage, path)
+    }
+}
+
+impl fmt::Debug for SinkRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SinkRoot({})", self.name)
+    }
+}

@@ -1,0 +1,115 @@
+//! The same on S3: real processes that are killed, on a network that loses requests and answers. The server is one that
+//! others wrote, and so are the readers.
+
+mod job;
+mod options;
+mod proxy;
+mod server;
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::crash::input::{MOST_ROWS, Random};
+use crate::is_long;
+use job::{Job, LONG, Places, Start};
+use server::{SECRET_KEY, Server};
+
+#[test]
+fn rows_on_s3_are_there_once_however_often_the_process_is_killed() {
+    kill_often("rows", Places::S3, 31);
+}
+
+#[test]
+fn windows_on_s3_are_there_once_however_often_the_process_is_killed() {
+    kill_often("windows", Places::S3, 32);
+}
+
+#[test]
+fn output_on_a_disk_with_its_checkpoint_on_s3() {
+    kill_often("windows", Places::OutputOnDisk, 33);
+}
+
+#[test]
+fn output_on_s3_with_its_checkpoint_on_a_disk() {
+    kill_often("rows", Places::CheckpointOnDisk, 34);
+}
+
+fn kill_often(mode: &'static str, places: Places, seed: u64) {
+    let Some(server) = Server::start() else { return };
+    let kills = match (is_long(), places) {
+        (true, _) => 100,
+        (false, Places::S3) => 8,
+        (false, _) => 4,
+    };
+    let lines = if is_long() { 30_000 } else { 6_000 };
+    let job = Job::new(&server, mode, places, lines, seed);
+    let watch = job.watch();
+    let mut random = Random(seed);
+    let mut killed = 0;
+    while killed < kills {
+        let mut running =
+            job.start(Start { workers: 1 + random.below(3), epoch_rows: 32 + random.below(64), ..Start::default() });
+        let slots = job.slots();
+        let more = 2 + random.below(8);
+        assert!(running.wait_for(LONG, || job.slots() >= slots + more), "no progress: {}", running.errors());
+        std::thread::sleep(Duration::from_millis(random.below(150)));
+        assert!(running.kill(), "all was done after {killed} kills of {kills}: the input is too short");
+        killed += 1;
+    }
+    let (code, errors) = job.start(Start { epoch_rows: MOST_ROWS, ..Start::default() }).end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+    let (looks, seen) = watch.end();
+    let epoch = job.check(seen);
+    println!("{mode}, {places:?}: {kills} kills in {epoch} epochs; {looks} looks; trouble {:?}", job.proxy.happened());
+    assert!(job.proxy.happened().len() >= 3, "too little went wrong on the way");
+    // A start with nothing to do changes nothing.
+    let (code, errors) = job.start(Start { epoch_rows: MOST_ROWS, ..Start::default() }).end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+    job.check(seen);
+}
+
+#[test]
+fn of_two_instances_on_s3_the_older_one_is_fenced() {
+    let Some(server) = Server::start() else { return };
+    for frozen in [false, true] {
+        let job = Job::new(&server, "windows", Places::S3, 6_000, 35);
+        job.proxy.calm();
+        let start = Start { follow: true, ..Start::default() };
+        let mut first = job.start(start);
+        assert!(first.wait_for(LONG, || job.slots() >= 4), "{}", first.errors());
+        if frozen {
+            first.freeze();
+        }
+        let slots = job.slots();
+        let mut second = job.start(start);
+        assert!(second.wait_for(LONG, || job.slots() >= slots + 4), "{}", second.errors());
+        assert_eq!(second.ended(), None, "{}", second.errors());
+        if frozen {
+            // Whatever it was doing, it does it now.
+            first.signal(Signal::CONT);
+        }
+        let (code, errors) = first.end(LONG);
+        println!("{errors}");
+        assert_eq!((code, errors.contains("fenced by generation 2")), (Some(76), true), "{errors}");
+        second.signal(Signal::TERM);
+        let (code, errors) = second.end(LONG);
+        assert_eq!(code, Some(0), "{errors}");
+        let (code, errors) = job.start(Start { epoch_rows: MOST_ROWS, ..Start::default() }).end(LONG);
+        assert_eq!(code, Some(0), "{errors}");
+        job.check_rows();
+    }
+}
+
+#[test]
+fn a_wrong_key_is_refused_in_words_that_hold_no_key() {
+    let Some(server) = Server::start() else { return };
+    let job = Job::new(&server, "rows", Places::S3, 100, 36);
+    job.proxy.calm();
+    let wrong = "another-canary";
+    let (code, errors) = job.start(Start { secret: wrong, ..Start::default() }).end(LONG);
+    println!("{errors}");
+    assert_eq!(code, Some(78), "{errors}");
+    assert!(errors.contains("SignatureDoesNotMatch") && errors.contains("s3://"), "{errors}");
+    assert!(!errors.contains(wrong) && !errors.contains(SECRET_KEY), "{errors}");
+}

@@ -1,0 +1,280 @@
+//! A pipeline on S3, its processes, and what should come out of it.
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use millstream::Secret;
+use millstream::checkpoint::{Log, Record};
+use millstream::store::{Durability, Entry, Location, Place, Store};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::proxy::Proxy;
+use super::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use crate::crash::input::Input;
+
+/// Longer than any start or epoch takes on a busy machine.
+pub(super) const LONG: Duration = Duration::from_secs(180);
+
+/// What is where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    S3,
+    OutputOnDisk,
+    CheckpointOnDisk,
+}
+
+/// How a process is started.
+#[derive(Clone, Copy)]
+pub(super) struct Start {
+    pub(super) workers: u64,
+    pub(super) epoch_rows: u64,
+    pub(super) follow: bool,
+    pub(super) secret: &'static str,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { workers: 2, epoch_rows: 60, follow: false, secret: SECRET_KEY }
+    }
+}
+
+pub(super) struct Job {
+    pub(super) proxy: Proxy,
+    folder: TempDir,
+    mode: &'static str,
+    places: Places,
+    /// The part of the bucket that is this job's.
+    prefix: String,
+    /// Of the server itself, where nothing gets lost.
+    endpoint: String,
+    input: Input,
+    /// The checkpoint, as the test reads it.
+    store: Arc<dyn Store>,
+    /// Slots that were seen.
+    seen: AtomicU64,
+}
+
+impl Job {
+    pub(super) fn new(server: &Server, mode: &'static str, places: Places, lines: u64, seed: u64) -> Self {
+        static JOBS: AtomicU64 = AtomicU64::new(0);
+        let folder = TempDir::new().unwrap();
+        let input = Input::make(&folder.path().join("in"), lines, seed);
+        let prefix = format!("job-{}", JOBS.fetch_add(1, Ordering::Relaxed));
+        let endpoint = format!("http://127.0.0.1:{}", server.port());
+        let checkpoint = match places {
+            Places::CheckpointOnDisk => Place::Local(folder.path().join("checkpoint")),
+            _ => Place::Object(
+                Location::at(format!("s3://{BUCKET}/{prefix}/checkpoint"))
+                    .endpoint(endpoint.clone())
+                    .region("us-east-1")
+                    .access_key(Secret::from(ACCESS_KEY.to_owned()))
+                    .secret_key(Secret::from(SECRET_KEY.to_owned())),
+            ),
+        };
+        let store = checkpoint.open(Durability::ProcessCrash).unwrap();
+        let proxy = Proxy::start(server.port(), 25, seed);
+        Self { proxy, folder, mode, places, prefix, endpoint, input, store, seen: 0.into() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(super) fn start(&self, start: Start) -> Running {
+        let Start { workers, epoch_rows, follow, secret } = start;
+        let errors = self.path("errors.txt");
+        fs::write(&errors, "").unwrap();
+        let log = |name: &str| File::options().create(true).append(true).open(self.path(name)).unwrap();
+        let on_s3 = format!("s3://{BUCKET}/{}", self.prefix);
+        let on_disk = self.folder.path().display().to_string();
+        let (output, checkpoint) = match self.places {
+            Places::S3 => (&on_s3, &on_s3),
+            Places::OutputOnDisk => (&on_disk, &on_s3),
+            Places::CheckpointOnDisk => (&on_s3, &on_disk),
+        };
+        let child = Command::new(env!("CARGO_BIN_EXE_victim"))
+            .arg(self.mode)
+            .arg(self.folder.path())
+            .args([workers, epoch_rows].map(|number| number.to_string()))
+            .args(["process-crash", "60", if follow { "yes" } else { "no" }])
+            .args([output.clone(), format!("{checkpoint}/checkpoint")])
+            .env("AWS_ENDPOINT_URL_S3", self.proxy.endpoint())
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .stdin(Stdio::null())
+            .stdout(log("output.txt"))
+            .stderr(log("errors.txt"))
+            .spawn()
+            .unwrap();
+        Running { child, started: Instant::now(), errors }
+    }
+
+    /// How many slots the log has.
+    pub(super) fn slots(&self) -> u64 {
+        let mut seen = self.seen.load(Ordering::Relaxed);
+        while self.store.exists(&format!("log/{:020}.rec", seen + 1)).unwrap() {
+            seen += 1;
+        }
+        self.seen.store(seen, Ordering::Relaxed);
+        seen
+    }
+
+    /// What holds at the end; gives the last epoch.
+    pub(super) fn check(&self, seen: usize) -> u64 {
+        let log = Log::new(Arc::clone(&self.store));
+        let (mut epoch, mut last) = (0, None);
+        for slot in log.listing().unwrap().slots {
+            last = Some(log.read(slot).unwrap().record);
+            if let Some(Record::Commit(commit)) = &last {
+                assert_eq!(commit.epoch, epoch + 1, "an epoch is missing or there twice");
+                epoch = commit.epoch;
+            }
+        }
+        let Some(Record::Close(close)) = last else { panic!("the log has no clean end") };
+        assert_eq!((close.published_through, &close.error), (Some(epoch), &None));
+        let (rows, _) = self.input.expected(self.mode);
+        assert_eq!(seen, rows.len(), "the reader did not see as many rows as there should be");
+        self.check_rows();
+        epoch
+    }
+
+    /// Compares with what DuckDB and pyarrow read.
+    pub(super) fn check_rows(&self) {
+        let (rows, _) = self.input.expected(self.mode);
+        let expected = self.path("expected.json");
+        fs::write(&expected, json!({ "rows": rows, "bad": self.input.bad }).to_string()).unwrap();
+        let ran = self.reader("compare").arg(&expected).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        print!("{}", String::from_utf8_lossy(&ran.stdout));
+        let place = match self.places {
+            Places::OutputOnDisk => return,
+            _ => Location::at(format!("s3://{BUCKET}/{}/out", self.prefix))
+                .endpoint(self.endpoint.clone())
+                .region("us-east-1")
+                .access_key(Secret::from(ACCESS_KEY.to_owned()))
+                .secret_key(Secret::from(SECRET_KEY.to_owned())),
+        };
+        let root = Place::Object(place).open_sink(Durability::ProcessCrash).unwrap();
+        assert_eq!(objects(root.store().as_ref(), "out.stage"), ["out.stage/OWNER"], "files are left in the stage");
+    }
+
+    /// The program that reads the output as others do.
+    fn reader(&self, what: &str) -> Command {
+        let python =
+            std::env::var_os("MILLSTREAM_PYTHON").expect("MILLSTREAM_PYTHON names no Python with duckdb and pyarrow");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/objects/reader.py");
+        let on_disk = self.folder.path().display().to_string();
+        let (endpoint, base) = match self.places {
+            Places::OutputOnDisk => ("-", on_disk),
+            _ => (self.endpoint.trim_start_matches("http://"), format!("{BUCKET}/{}", self.prefix)),
+        };
+        let mut command = Command::new(python);
+        command.arg(script).args([what, endpoint, ACCESS_KEY, SECRET_KEY, &base]);
+        command
+    }
+
+    /// Reads the output over and over from now on.
+    pub(super) fn watch(&self) -> Watch {
+        let mut command = self.reader("watch");
+        Watch(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+}
+
+/// Every object below a folder. This server shows folders that are empty.
+fn objects(store: &dyn Store, folder: &str) -> Vec<String> {
+    let below = |entry: Entry| match (entry.is_dir, format!("{folder}/{}", entry.name)) {
+        (true, folder) => objects(store, &folder),
+        (false, object) => vec![object],
+    };
+    store.list(folder).unwrap().into_iter().flat_map(below).collect()
+}
+
+/// Somebody who reads the output all the time.
+pub(super) struct Watch(Child);
+
+impl Watch {
+    /// Ends it; gives how often it looked, and how many rows it saw.
+    pub(super) fn end(self) -> (u64, usize) {
+        // Its input ends here.
+        let ended = self.0.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "the reader saw something wrong: {errors}");
+        let said: Value = serde_json::from_slice(&ended.stdout).unwrap();
+        (said[0].as_u64().unwrap(), said[1].as_u64().unwrap() as usize)
+    }
+}
+
+/// A running process.
+pub(super) struct Running {
+    child: Child,
+    started: Instant,
+    errors: PathBuf,
+}
+
+impl Running {
+    pub(super) fn errors(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap()
+    }
+
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Stops it for the time being, and waits until all its threads have stopped.
+    pub(super) fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let (_, status) = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
+    }
+
+    /// Waits until it is `ready`, it has ended, or the time is over, when it gives `false`.
+    pub(super) fn wait_for(&mut self, within: Duration, ready: impl Fn() -> bool) -> bool {
+        let begun = self.started.elapsed();
+        while !ready() && self.ended().is_none() {
+            if self.started.elapsed() > begun + within {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    /// Waits for its end. Gives the exit code and what it said.
+    pub(super) fn end(&mut self, within: Duration) -> (Option<i32>, String) {
+        assert!(self.wait_for(within, || false), "it did not end in {within:?}: {}", self.errors());
+        (self.ended().unwrap().code(), self.errors())
+    }
+
+    /// Kills it. `false` if it had ended before.
+    pub(super) fn kill(mut self) -> bool {
+        self.child.kill().unwrap();
+        let status = self.child.wait().unwrap();
+        if status.signal() == Some(9) {
+            return true;
+        }
+        assert_eq!(status.code(), Some(0), "it ended by itself: {}", self.errors());
+        false
+    }
+}
+
+/// A running process does not outlive its test.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            self.child.kill().ok();
+            self.child.wait().ok();
+        }
+    }
+}
