@@ -17,8 +17,7 @@
 //! ```
 
 use millstream::prelude::*;
-use millstream_examples::stream::Input;
-use millstream_examples::{readings, table};
+use millstream_examples::{readings, stream::Input, table};
 
 #[derive(StreamSchema)]
 struct Reading {
