@@ -15,9 +15,9 @@
 
 use millstream::prelude::*;
 
-#[tokio::main]
-async fn main() -> millstream::Result<()> {
-    let pipeline = pipeline! {
+/// The pipeline; in a function, so that a test can look at it.
+pub(crate) fn pipeline() -> Pipeline {
+    pipeline! {
         from rate(1, count = 180, start = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or_default(), pace = unpaced)
         | select { ts = timestamp, number = (random % 1000) as i64 }
         | watermark ts 10s
@@ -25,7 +25,11 @@ async fn main() -> millstream::Result<()> {
         | agg { n = count(), largest = max(number) }
         | select { minute = window.start, even, n, largest }
         | sink console(sort = [minute, even])
-    };
-    println!("{}", pipeline.run().await?);
+    }
+}
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    println!("{}", pipeline().run().await?);
     Ok(())
 }

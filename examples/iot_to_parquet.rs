@@ -36,13 +36,10 @@ enum Status {
     Faulty,
 }
 
-#[tokio::main]
-async fn main() -> millstream::Result<()> {
-    let input = Input::from_args("iot_to_parquet")?;
-    input.put(readings()).await?;
-    let (out, bad) = (input.folder("readings"), input.folder("bad"));
-    let (stream, region, profile, endpoint) = input.options();
-    let pipeline = pipeline! {
+pub(crate) fn pipeline(input: &Input) -> Pipeline {
+    let (out, bad, (stream, region, profile, endpoint)) =
+        (input.folder("readings"), input.folder("bad"), input.options());
+    pipeline! {
         from kinesis({stream}, region = {region}, profile = {profile}, endpoint = {endpoint}, start = trim_horizon)
         | decode json as Reading else dead_letter(parquet({bad}))
         | filter status == Status::Ok
@@ -50,9 +47,15 @@ async fn main() -> millstream::Result<()> {
         | group_by { device_id, window = tumbling(1min) }
         | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
         | select { .., date = window.start.date() }
-        | sink parquet({&out}, partition_by = [date])
-    };
+        | sink parquet({out}, partition_by = [date])
+    }
+}
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    let input = Input::from_args("iot_to_parquet")?;
+    input.put(readings()).await?;
     // A stream does not end: the last minute stays open, as more of it may come. The account says so.
-    input.run(pipeline).await?;
-    table::show(&out, &["window", "device_id", "n", "mean", "hottest"])
+    input.run(pipeline(&input)).await?;
+    table::show(&input.folder("readings"), &["window", "device_id", "n", "mean", "hottest"])
 }

@@ -1,12 +1,15 @@
 //! What the examples share: made-up records, the stream to read, a look at the output.
 
 pub mod pairs;
+mod places;
 #[cfg(feature = "kinesis")]
 pub mod stream;
 #[cfg(feature = "parquet")]
 pub mod table;
 
 use millstream::time::{Timestamp, secs};
+
+pub use places::{TempFile, serve_once};
 
 /// A folder for the output of the example `name` that is not there yet.
 #[must_use]

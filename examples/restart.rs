@@ -14,18 +14,23 @@ use millstream::engine::Trigger;
 use millstream::prelude::*;
 use millstream_examples::table;
 
-#[tokio::main]
-async fn main() -> millstream::Result<()> {
-    let out = "target/out/restart/numbers";
+const OUT: &str = "target/out/restart/numbers";
+
+/// The pipeline; in a function, so that a test can look at it.
+pub(crate) fn pipeline() -> Pipeline {
     let pipeline = pipeline! {
         from rate(2_000, count = 20_000)
         | select { number = value, timestamp, random }
-        | sink parquet({out})
+        | sink parquet({OUT})
     };
+    pipeline.checkpoint("target/out/restart/_checkpoint").trigger(Trigger::every(secs(1)))
+}
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
     println!("kill -9 {} and start it again, or wait", std::process::id());
-    let pipeline = pipeline.checkpoint("target/out/restart/_checkpoint").trigger(Trigger::every(secs(1)));
-    println!("{}", pipeline.run().await?);
-    let numbers = table::numbers(out, "number")?;
-    println!("{} numbers in {out}, {} of them different", numbers.len(), numbers.iter().collect::<HashSet<_>>().len());
+    println!("{}", pipeline().run().await?);
+    let numbers = table::numbers(OUT, "number")?;
+    println!("{} numbers in {OUT}, {} of them different", numbers.len(), numbers.iter().collect::<HashSet<_>>().len());
     Ok(())
 }

@@ -1,16 +1,17 @@
-//! One chain over a file, memory and Kinesis: only the line `from` differs. `cargo run --example switch_source` prints:
+//! One chain over a file, memory, a socket and Kinesis: only `from` differs. `cargo run --example switch_source` prints:
 //!
 //! ```text
-//! 600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
-//! ...
-//! 56 rows, the same from all three
+//! file:    600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
+//! memory:  600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
+//! socket:  600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
+//! kinesis: 600 rows in = 56 used + 543 filtered + 0 late + 1 skipped + 0 dead letters; 56 rows out in 1 epoch
+//! 56 rows, the same from all four
 //! ```
 
-use millstream::engine::Trigger;
 use millstream::prelude::*;
 use millstream::sink::collect::{Collect, collect};
 use millstream::testing::kinesis::Server;
-use millstream_examples::readings;
+use millstream_examples::{TempFile, readings, serve_once};
 
 #[derive(StreamSchema, PartialEq)]
 struct Reading {
@@ -31,8 +32,9 @@ macro_rules! hot {
     };
 }
 
-async fn rows(pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Reading>> {
-    println!("{}", pipeline.trigger(Trigger::AvailableNow).run().await?);
+/// Runs it over all there is; a socket has read that when it has been silent for a moment.
+async fn run(source: &str, pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Reading>> {
+    println!("{:8} {}", format!("{source}:"), pipeline.trigger(Trigger::AvailableNow).run().await?);
     let mut rows = rows.rows::<Reading>()?;
     rows.sort_by_key(|row| row.ts);
     Ok(rows)
@@ -41,17 +43,18 @@ async fn rows(pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Readi
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
     let lines: Vec<String> = readings().map(|(_, line)| line).collect();
-    let path = std::env::temp_dir().join(format!("switch_source-{}.json", std::process::id())).display().to_string();
-    std::fs::write(&path, lines.join("\n")).map_err(|error| millstream::Error::io("writing the file", error))?;
+    let copy = TempFile::new("switch_source.json", &lines.join("\n"))?;
+    let address = serve_once(lines.join("\n"))?;
     let server = Server::start()?;
     server.create_stream("readings", 2)?;
     server.put_all("readings", readings())?;
 
-    let (a, b, c) = (collect(), collect(), collect());
-    let file = rows(hot!(a, file({ path })), a).await?;
-    let memory = rows(hot!(b, memory({ lines })), b).await?;
-    let kinesis = rows(hot!(c, kinesis("readings", endpoint = { server.endpoint() }, start = trim_horizon)), c).await?;
-    assert!(file == memory && memory == kinesis);
-    println!("{} rows, the same from all three", file.len());
+    let (a, b, c, d) = (collect(), collect(), collect(), collect());
+    let file = run("file", hot!(a, file({ copy.path() })), a).await?;
+    let memory = run("memory", hot!(b, memory({ lines })), b).await?;
+    let socket = run("socket", hot!(c, socket({ address })), c).await?;
+    let stream = hot!(d, kinesis("readings", endpoint = { server.endpoint() }, start = trim_horizon));
+    assert!([memory, socket, run("kinesis", stream, d).await?].iter().all(|rows| *rows == file));
+    println!("{} rows, the same from all four", file.len());
     Ok(())
 }

@@ -17,12 +17,10 @@
 use millstream::prelude::*;
 use millstream_examples::{sentences, stream::Input};
 
-#[tokio::main]
-async fn main() -> millstream::Result<()> {
-    let input = Input::from_args("wordcount")?;
-    input.put_at(sentences()).await?;
+/// The pipeline; in a function, so that a test can look at it.
+pub(crate) fn pipeline(input: &Input) -> Pipeline {
     let (stream, region, profile, endpoint) = input.options();
-    let pipeline = pipeline! {
+    pipeline! {
         from kinesis({stream}, region = {region}, profile = {profile}, endpoint = {endpoint}, start = trim_horizon)
         | decode text
         | select { line, arrival = record.approximate_arrival_timestamp }
@@ -32,8 +30,14 @@ async fn main() -> millstream::Result<()> {
         | agg { n = count() }
         | select { minute = window.start, word, n }
         | sink console(sort = [minute, word])
-    };
+    }
+}
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    let input = Input::from_args("wordcount")?;
+    input.put_at(sentences()).await?;
     // A stream does not end: the last minute stays open, as more of it may come. The account says so.
-    println!("{}", pipeline.trigger(input.trigger()).run().await?);
+    println!("{}", pipeline(&input).trigger(input.trigger()).run().await?);
     Ok(())
 }

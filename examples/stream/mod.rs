@@ -58,14 +58,18 @@ impl Input {
         if input.out.is_empty() {
             input.out = crate::fresh_folder(name);
         }
-        if input.stream.is_empty() {
-            let server = Server::start()?;
-            input.stream = "sample".to_owned();
-            server.create_stream(&input.stream, 2)?;
-            input.endpoint = Some(server.endpoint());
-            input.server = Some(server);
-        }
-        Ok(input)
+        if input.stream.is_empty() { Self::sample(input.out) } else { Ok(input) }
+    }
+
+    /// A stream of a server in the process, and output below `out`.
+    ///
+    /// # Errors
+    /// There is no port for the server.
+    pub fn sample(out: String) -> Result<Self> {
+        let (server, stream) = (Server::start()?, "sample".to_owned());
+        server.create_stream(&stream, 2)?;
+        let endpoint = Some(server.endpoint());
+        Ok(Self { stream, region: None, profile: None, endpoint, out, produce: false, server: Some(server) })
     }
 
     /// The stream, its region, the profile to read it with, and the endpoint.

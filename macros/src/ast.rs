@@ -182,7 +182,9 @@ pub(crate) fn columns(cursor: &mut Cursor<'_>, whose: &Ident, example: &str, dia
                 (TokenTree::Group(group.clone()), format!("{whose} {{ {} }}", text(&group.stream())))
             }
             Some(first @ TokenTree::Ident(_)) => {
-                (first.clone(), format!("{whose} {{ {} }}", text(&stream(cursor.rest()))))
+                let columns = cursor.until_word(&[words::TTL, words::ELSE, words::NAME, words::AS]);
+                let (columns, rest) = (text(&stream(columns)), text(&stream(cursor.rest())));
+                (first.clone(), format!("{whose} {{ {columns} }} {rest}").trim_end().to_owned())
             }
             other => (other.cloned().unwrap_or_else(|| TokenTree::Ident(whose.clone())), example.to_owned()),
         };
@@ -242,7 +244,12 @@ fn item(piece: &[TokenTree], diags: &mut Diags) -> Option<Item> {
             None
         }
         _ => {
-            let (name, text) = (proposal(piece), text(&stream(piece)));
+            let (name, mut text) = (proposal(piece), text(&stream(piece)));
+            // A window of another dialect.
+            let alias = words::WINDOW_ALIASES.iter().find(|(alias, _)| words::alike(&name, alias));
+            if let (Some((_, window)), Some(arguments)) = (alias, text.get(name.len()..)) {
+                text = format!("{window}{arguments}");
+            }
             diags.push(stream(piece), "this column has no name", format!("write `{name} = {text}`"));
             None
         }

@@ -35,6 +35,7 @@ macro_rules! paths {
 paths! {
     from => [::millstream::pipeline::from]
     stage => [::millstream::stage]
+    schema => [::millstream::schema::StreamSchema]
     predicate => [::millstream::schema::Predicate::keep]
     event_time => [::millstream::schema::EventTime::event_time]
     projection => [::millstream::schema::Projection]
@@ -47,33 +48,32 @@ paths! {
     update => [::millstream::sink::Update]
     complete => [::millstream::sink::Complete]
     row => [::millstream::row!]
-    capture => [::millstream::__private::capture]
-    apply => [::millstream::__private::apply]
-    kept => [::millstream::__private::Kept]
-    cloned => [::millstream::__private::Cloned]
-    attempt => [::millstream::__private::Attempt]
-    certain => [::millstream::__private::Certain]
+    capture => [::millstream::pipeline::capture]
+    taken => [::millstream::pipeline::taken]
+    apply => [::millstream::agg::Update::apply]
+    items => [::millstream::operator::explode::items]
+    items_or_none => [::millstream::operator::explode::items_or_none]
+    extended_as => [::millstream::schema::declared::extended]
+    named_as => [::millstream::schema::declared::named]
+    view_of => [::millstream::schema::declared::view_of]
+    last_instant => [::millstream::schema::Window::last_instant]
+    kept => [::millstream::expand::Kept]
+    cloned => [::millstream::expand::Cloned]
+    attempt => [::millstream::expand::Attempt]
+    certain => [::millstream::expand::Certain]
+    empty => [::millstream::expand::Empty {}]
+    broken => [::millstream::expand::broken()]
+    variant => [::millstream::expand::variant!]
     result => [::std::result::Result]
-    explode => [::millstream::__private::explode]
-    explode_outer => [::millstream::__private::explode_outer]
-    extended_as => [::millstream::__private::extended]
-    named_as => [::millstream::__private::named]
-    fits => [::millstream::__private::fits]
-    nothing => [::millstream::__private::nothing]
-    window_time => [::millstream::__private::window_time]
-    empty => [::millstream::__private::Empty {}]
-    broken => [::millstream::__private::broken()]
-    variant => [::millstream::__private::variant!]
     some => [::std::option::Option::Some]
+    option => [::std::option::Option]
     default => [::std::default::Default::default()]
     clone => [::std::clone::Clone::clone]
 }
 
-/// The module with everything that generated code may name besides the public API. Absolute, so that nothing in the
-/// user's scope can stand in its way.
-#[allow(dead_code)] // The derive's.
-pub(crate) fn private() -> TokenStream {
-    quote!(::millstream::__private)
+/// The runtime, of which the derive names much. Absolute, so that nothing in the user's scope can stand in its way.
+pub(crate) fn runtime() -> TokenStream {
+    quote!(::millstream)
 }
 
 /// The name of a row's struct.

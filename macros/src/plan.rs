@@ -2,14 +2,15 @@
 
 mod expansion;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 
-use crate::columns::{ColumnUse, walk};
+use crate::columns::{Capture, ColumnUse, walk};
 use crate::connector::plain;
 use crate::diag::Diags;
 use crate::row::{Phase, Row, ours, ours_at, row_var};
 use crate::spans::place;
+use crate::tokens::is_punct;
 use crate::{paths, spans, words};
 
 /// Where the event time of a row comes from.
@@ -282,6 +283,9 @@ impl Plan {
                     "write `{value}`, with a value of the program",
                 );
             }
+            if capture.taken {
+                self.taken(&capture);
+            }
             self.cloned.push(capture.ident.clone());
             self.captures.push((capture.ident, capture.tokens));
         }
@@ -291,6 +295,15 @@ impl Plan {
             }
         }
         found.tokens
+    }
+
+    /// Has rustc say, where a value is named, that it cannot be taken by value; at its use it would speak of closures.
+    fn taken(&mut self, capture: &Capture) {
+        let at = capture.tokens.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+        if !spans::is_editor() {
+            let (taken, value) = (spans::at(&paths::taken(), at), ours_at(&capture.ident.to_string(), at));
+            self.statement(quote_spanned! { place(at) => if false { #taken(&#value); } });
+        }
     }
 
     fn mark_used(&mut self, column: &Ident, path: &str) {
@@ -306,6 +319,10 @@ impl Plan {
 
     /// An expression over the row as the value of a column.
     pub(crate) fn value(&mut self, name: &Ident, tokens: &TokenStream, diags: &mut Diags) -> TokenStream {
+        if is_number(tokens) {
+            // It gets its type from where the column is declared, if it is.
+            return tokens.clone();
+        }
         let value = self.expression_of(name, tokens, diags);
         let input = ours_at("__input", name.span());
         quote_spanned! { place(name.span()) => #input.settle(#value) }
@@ -429,7 +446,17 @@ impl Plan {
 /// Whether the tokens are one name.
 fn is_name(tokens: &TokenStream) -> bool {
     let mut tokens = tokens.clone().into_iter();
-    matches!((tokens.next(), tokens.next()), (Some(proc_macro2::TokenTree::Ident(_)), None))
+    matches!((tokens.next(), tokens.next()), (Some(TokenTree::Ident(_)), None))
+}
+
+/// Whether the tokens are a number, with or without a sign.
+fn is_number(tokens: &TokenStream) -> bool {
+    let mut tokens = tokens.clone().into_iter().peekable();
+    tokens.next_if(|token| is_punct(Some(token), '-'));
+    let number = tokens.next().is_some_and(|token| {
+        matches!(&token, TokenTree::Literal(number) if number.to_string().starts_with(|digit: char| digit.is_ascii_digit()))
+    });
+    number && tokens.next().is_none()
 }
 
 /// The type that says which fields are used.

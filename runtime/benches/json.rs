@@ -7,8 +7,8 @@ mod schema;
 use std::hint::black_box;
 use std::time::Instant;
 
-use millstream::__private::Arena;
 use millstream::decode::{Decoder, Format, json};
+use millstream::schema::Arena;
 use millstream::schema::{All, Projection};
 use millstream::time::Timestamp;
 

@@ -49,8 +49,8 @@
 //! | [`testing`] | pipelines in unit tests |
 //! | [`guide`] | the manual: the language, exactly once, operations |
 //!
-//! The other modules are what the macros write code against. All of it can be written by hand; [`pipeline::from`] is where
-//! that begins.
+//! The other modules are what the macros write code against; [`expand`] lists all of it. It can be written by hand, too:
+//! [`pipeline::from`] is where that begins.
 //!
 //! # Features
 //!
@@ -68,8 +68,6 @@
 // Only checkpoints need some of what there is.
 #![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]
 
-#[doc(hidden)]
-pub mod __private;
 pub mod agg;
 #[cfg(feature = "_aws")]
 pub(crate) mod aws;
@@ -82,6 +80,7 @@ pub mod decode;
 pub mod encode;
 pub mod engine;
 pub mod error;
+pub mod expand;
 pub mod guide;
 pub mod observe;
 pub mod operator;

@@ -23,6 +23,7 @@ impl<T> Setting<T> for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Setting<T> for Option<T> {
     fn given(self) -> Option<T> {
         self

@@ -27,10 +27,9 @@ struct ReadingView<'a> {
 }
 
 const _: () = {
-    use ::millstream::__private::arrow::array::{Array, ArrayRef, StructArray};
-    use ::millstream::__private::arrow::buffer::NullBuffer;
-    use ::millstream::__private::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
-    use ::millstream::__private::std;
+    use ::arrow::array::{Array, ArrayRef, StructArray};
+    use ::arrow::buffer::NullBuffer;
+    use ::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 
     /// The builders of the columns of [`Reading`].
     #[derive(Default)]
@@ -90,7 +89,7 @@ const _: () = {
         fn data_type() -> DataType {
             DataType::Struct(<Reading as StreamSchema>::fields())
         }
-        fn view<'a>(&'a self, arena: &'a ::millstream::__private::Arena) -> ReadingView<'a> {
+        fn view<'a>(&'a self, arena: &'a ::millstream::schema::Arena) -> ReadingView<'a> {
             ReadingView {
                 device_id: Stored::view(&self.device_id, arena),
                 ts: Stored::view(&self.ts, arena),
@@ -166,20 +165,25 @@ const _: () = {
                 _ => reader.skip(),
             })?;
             std::result::Result::Ok(ReadingView {
-                device_id: ::millstream::__private::field::<R, String>(
+                device_id: ::millstream::schema::fields::field::<R, String>(
                     reader,
                     device_id,
                     const { uses::<P, Reading>(0) },
                     "device_id",
                 )?,
-                ts: ::millstream::__private::field::<R, Timestamp>(reader, ts, const { uses::<P, Reading>(1) }, "ts")?,
-                temperature: ::millstream::__private::field::<R, f64>(
+                ts: ::millstream::schema::fields::field::<R, Timestamp>(
+                    reader,
+                    ts,
+                    const { uses::<P, Reading>(1) },
+                    "ts",
+                )?,
+                temperature: ::millstream::schema::fields::field::<R, f64>(
                     reader,
                     temperature,
                     const { uses::<P, Reading>(2) },
                     "temperature",
                 )?,
-                country: ::millstream::__private::field::<R, Option<String>>(
+                country: ::millstream::schema::fields::field::<R, Option<String>>(
                     reader,
                     country,
                     const { uses::<P, Reading>(3) },
@@ -198,6 +202,7 @@ const _: () = {
     }
 
     impl StreamSchema for Reading {
+        type Itself = Reading;
         const NAME: &'static str = "Reading";
         const FIELDS: &'static [&'static str] = &["device_id", "ts", "temperature", "country"];
         const EVENT_TIME: std::option::Option<&'static str> = std::option::Option::Some("ts");
@@ -220,7 +225,7 @@ const _: () = {
 
     impl<'a> ::millstream::schema::Value<'a> for ReadingView<'a> {
         type View = ReadingView<'a>;
-        fn settle(self, _arena: &'a ::millstream::__private::Arena) -> ReadingView<'a> {
+        fn settle(self, _arena: &'a ::millstream::schema::Arena) -> ReadingView<'a> {
             self
         }
     }

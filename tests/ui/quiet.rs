@@ -39,13 +39,15 @@ enum Status {
 #[derive(StreamSchema, Debug)]
 struct Line {
     text: String,
+    n: i64,
+    below: f32,
 }
 
 /// Every stage.
 pub fn grouped(threshold: f64) -> Pipeline {
     pipeline! {
         from memory(["{}"])
-        | decode json as Reading else dead_letter(console(limit = 5))
+        | decode json as Reading else dead_letter(console(limit = Some(5)))
         | filter status == Status::Ok && temperature > {threshold} && country != Some("x")
         | explode outer tag = tags
         | select { .., north = location.lat > 0.0, at = ts + 5min }
@@ -69,7 +71,7 @@ pub fn lines() -> Pipeline {
     let rows = millstream::sink::collect();
     pipeline! {
         let lines = from memory(["a b"]) | filter data.len() > 1 | decode text;
-        from lines | explode word = line.split(' ') | select { text = word } as Line | sink {rows}
+        from lines | explode word = line.split(' ') | select { text = word, n = 1, below = -0.5 } as Line | sink {rows}
     }
 }
 

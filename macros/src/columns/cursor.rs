@@ -18,6 +18,11 @@ impl Cursor {
         self.tokens.get(self.at.saturating_add(ahead))
     }
 
+    /// The token `behind` places before the next one.
+    pub(super) fn back(&self, behind: usize) -> Option<&TokenTree> {
+        self.tokens.get(self.at.checked_sub(behind)?)
+    }
+
     pub(super) fn next(&mut self) -> Option<TokenTree> {
         let token = self.look(0).cloned();
         self.at = self.at.saturating_add(usize::from(token.is_some()));

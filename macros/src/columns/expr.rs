@@ -27,18 +27,30 @@ struct Rules {
     before_and: bool,
     /// A statement or the body of an arm: it ends after an `if`, `match`, loop or block at its start.
     statement: bool,
+    /// An argument, which is taken by value.
+    argument: bool,
 }
 
-const PLAIN: Rules = Rules { before_block: false, before_and: false, statement: false };
+const PLAIN: Rules = Rules { before_block: false, before_and: false, statement: false, argument: false };
+const ARGUMENT: Rules = Rules { argument: true, ..PLAIN };
 const STATEMENT: Rules = Rules { statement: true, ..PLAIN };
 const CONDITION: Rules = Rules { before_block: true, ..PLAIN };
 
 impl Walker<'_> {
     /// Expressions between `,` and `;` up to the end.
     pub(super) fn list(&mut self, cursor: &mut Cursor, out: &mut TokenStream) {
+        self.expressions(cursor, out, PLAIN);
+    }
+
+    /// The arguments of a call.
+    fn arguments(&mut self, cursor: &mut Cursor, out: &mut TokenStream) {
+        self.expressions(cursor, out, ARGUMENT);
+    }
+
+    fn expressions(&mut self, cursor: &mut Cursor, out: &mut TokenStream, rules: Rules) {
         let mut after = After::Operator;
         while !cursor.at_end() {
-            self.expr(cursor, out, PLAIN, after);
+            self.expr(cursor, out, rules, after);
             after = self.separator(cursor, out);
         }
     }
@@ -76,7 +88,7 @@ impl Walker<'_> {
                 }
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                     match after {
-                        After::Operator => self.capture(cursor, out),
+                        After::Operator => self.capture(cursor, out, rules.argument),
                         After::Operand if rules.before_block => return,
                         _ => {
                             block_like = after == After::Opening;
@@ -85,8 +97,9 @@ impl Walker<'_> {
                     }
                     after = After::Operand;
                 }
-                TokenTree::Group(_) => {
-                    self.group(cursor, out, Self::list);
+                TokenTree::Group(group) => {
+                    let call = after == After::Operand && group.delimiter() == Delimiter::Parenthesis;
+                    self.group(cursor, out, if call { Self::arguments } else { Self::list });
                     after = After::Operand;
                 }
                 TokenTree::Ident(ident) => {
@@ -332,7 +345,7 @@ impl Walker<'_> {
                 if cursor.colon(1) {
                     cursor.copy(out, 2);
                 }
-                self.argument(cursor, out);
+                self.expr(cursor, out, ARGUMENT, After::Operator);
             }
             if !cursor.at_end() {
                 self.separator(cursor, out);

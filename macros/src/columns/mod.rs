@@ -15,6 +15,7 @@ mod cursor;
 mod expr;
 mod macros;
 mod scope;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -48,6 +49,8 @@ pub(crate) struct Capture {
     /// What stands for it in the walked expression. Its location is the opening brace: a span over the whole escape
     /// would make an editor show the capture for every name in it.
     pub ident: Ident,
+    /// Whether the expression takes it by value.
+    pub taken: bool,
 }
 
 /// Walks one expression. `resolve` gives the tokens that stand for a column (such as `__row.ident`, with the user's own
@@ -85,12 +88,13 @@ impl Walker<'_> {
     }
 
     /// Replaces the escape that comes next.
-    fn capture(&mut self, cursor: &mut Cursor, out: &mut TokenStream) {
+    fn capture(&mut self, cursor: &mut Cursor, out: &mut TokenStream, argument: bool) {
+        let taken = taken::taken(cursor, argument);
         let Some(TokenTree::Group(group)) = cursor.next() else { return };
         let span = spans::place(group.span_open());
         let ident = Ident::new(&format!("__cap{}", self.next_capture), span);
         *self.next_capture = self.next_capture.saturating_add(1);
-        self.captures.push(Capture { tokens: group.stream(), ident: ident.clone() });
+        self.captures.push(Capture { tokens: group.stream(), ident: ident.clone(), taken });
         out.extend([TokenTree::Ident(ident)]);
     }
 

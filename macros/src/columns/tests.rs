@@ -64,6 +64,39 @@ fn captures_are_numbered_over_the_pipeline() {
 }
 
 #[test]
+fn what_is_taken_by_value() {
+    let taken = |text: &str| {
+        let walk = walk_all(tokens(text), &mut 0);
+        walk.captures.iter().map(|capture| if capture.taken { 't' } else { '-' }).collect::<String>()
+    };
+    for (text, expected) in [
+        ("{a} + b", "t"),
+        ("b * {a}", "t"),
+        ("b == {a} - 1", "t"),
+        ("-{a}", "t"),
+        ("f({a})", "t"),
+        ("b.max({a})", "t"),
+        ("f(b, {a}, &{c}, {d}.len(), {e} > 1)", "t---"),
+        ("Point { lat: {a}, lon: {b}.lon }", "t-"),
+        ("{a}", "-"),
+        ("b > {a}", "-"),
+        ("{a} == b && {c} != d", "--"),
+        ("{a}.contains(b)", "-"),
+        ("{a}[0] + {f}(x)", "--"),
+        ("b + {a}.len()", "-"),
+        ("&{a} + b", "-"),
+        ("{a}.into_iter().chain({b}.iter())", "t-"),
+        ("*{a} + b", "-"),
+        ("b * *{a}", "-"),
+        ("matches!({a}, 1) || format!(\"{}\", {b}).is_empty()", "--"),
+        ("match {a} { _ => 1 }", "-"),
+        ("({a}).len()", "-"),
+    ] {
+        assert_eq!(taken(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn resolve_sees_each_column_once_and_the_rest_never() {
     let mut seen = Vec::new();
     let mut resolve = |ident: &Ident| {

@@ -69,7 +69,7 @@ impl Plan {
         quote! {
             {
                 #captures
-                #[allow(unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
+                #[allow(unused_assignments, unused_labels, unused_variables, unused_parens, unused_braces, clippy::all)]
                 let #pipeline = #chain;
                 #items
                 #pipeline

@@ -27,9 +27,9 @@ struct Names {
 
 /// Writes the view and the implementations.
 pub(crate) fn emit(schema: &Struct) -> TokenStream {
-    let (rt, bound) = (paths::private(), schema.fields.iter().filter(|field| !field.plain).map(|field| &field.ty));
+    let (rt, bound) = (paths::runtime(), schema.fields.iter().filter(|field| !field.plain).map(|field| &field.ty));
     let names = Names {
-        bounds: quote!(where #(for<'__column> #bound: #rt::Column,)*),
+        bounds: quote!(where #(for<'__column> #bound: #rt::schema::Column,)*),
         rt,
         own: quiet(&schema.ident),
         view: quiet(&format_ident!("{}View", schema.ident)),
@@ -57,7 +57,7 @@ fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenSt
     let doc = format!("What expressions see of a [`{own}`]: its columns, borrowed.");
     let fields = schema.fields.iter().map(|Field { ident, vis, ty, docs, column, .. }| {
         let doc = docs.is_empty().then(|| format!("The column `{column}`.")).into_iter();
-        quote!(#(#docs)* #(#[doc = #doc])* #vis #ident: <#ty as #rt::Stored>::View<'a>)
+        quote!(#(#docs)* #(#[doc = #doc])* #vis #ident: <#ty as #rt::schema::Stored>::View<'a>)
     });
     quote! {
         #[doc = #doc]
@@ -70,7 +70,7 @@ fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenSt
         }
 
         #[automatically_derived]
-        impl #rt::std::clone::Clone for #view<'_> #bounds {
+        impl ::std::clone::Clone for #view<'_> #bounds {
             #[inline]
             fn clone(&self) -> Self {
                 *self
@@ -78,7 +78,7 @@ fn view(schema: &Struct, Names { rt, own, view, bounds, .. }: &Names) -> TokenSt
         }
 
         #[automatically_derived]
-        impl #rt::std::marker::Copy for #view<'_> #bounds {}
+        impl ::std::marker::Copy for #view<'_> #bounds {}
     }
 }
 
@@ -87,50 +87,50 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, bounds, .. }: &
     quote! {
         #[doc(hidden)]
         pub struct #builders #bounds {
-            #(#columns: <#types as #rt::Stored>::Builder,)*
-            len: #rt::std::primitive::usize,
+            #(#columns: <#types as #rt::schema::Stored>::Builder,)*
+            len: ::std::primitive::usize,
         }
 
         impl #builders #bounds {
-            fn arrays(&mut self) -> #rt::std::vec::Vec<#rt::ArrayRef> {
+            fn arrays(&mut self) -> ::std::vec::Vec<#rt::schema::arrow::ArrayRef> {
                 self.len = 0;
-                #rt::std::vec![
-                    #(#rt::Builder::finish(&mut self.#columns, #rt::std::option::Option::None),)*
+                ::std::vec![
+                    #(#rt::schema::Builder::finish(&mut self.#columns, ::std::option::Option::None),)*
                 ]
             }
         }
 
         #[automatically_derived]
-        impl #rt::std::default::Default for #builders #bounds {
+        impl ::std::default::Default for #builders #bounds {
             fn default() -> Self {
-                Self { #(#columns: #rt::std::default::Default::default(),)* len: 0 }
+                Self { #(#columns: ::std::default::Default::default(),)* len: 0 }
             }
         }
 
         #[automatically_derived]
-        impl #rt::Builder for #builders #bounds {
+        impl #rt::schema::Builder for #builders #bounds {
             fn push_placeholder(&mut self) {
                 self.len += 1;
-                #(#rt::Builder::push_placeholder(&mut self.#columns);)*
+                #(#rt::schema::Builder::push_placeholder(&mut self.#columns);)*
             }
-            fn len(&self) -> #rt::std::primitive::usize {
+            fn len(&self) -> ::std::primitive::usize {
                 self.len
             }
-            fn finish(&mut self, nulls: #rt::std::option::Option<#rt::NullBuffer>) -> #rt::ArrayRef {
+            fn finish(&mut self, nulls: ::std::option::Option<#rt::schema::arrow::NullBuffer>) -> #rt::schema::arrow::ArrayRef {
                 let arrays = self.arrays();
-                #rt::struct_array(<#own as #rt::StreamSchema>::fields(), arrays, nulls)
+                #rt::schema::fields::struct_array(<#own as #rt::schema::StreamSchema>::fields(), arrays, nulls)
             }
         }
 
         #[automatically_derived]
-        impl #rt::RowBuilder for #builders #bounds {
-            fn schema() -> #rt::SchemaRef {
-                #rt::schema_of(<#own as #rt::StreamSchema>::fields())
+        impl #rt::schema::RowBuilder for #builders #bounds {
+            fn schema() -> #rt::schema::arrow::SchemaRef {
+                #rt::schema::row::schema_of(<#own as #rt::schema::StreamSchema>::fields())
             }
-            fn len(&self) -> #rt::std::primitive::usize {
+            fn len(&self) -> ::std::primitive::usize {
                 self.len
             }
-            fn finish(&mut self) -> #rt::std::vec::Vec<#rt::ArrayRef> {
+            fn finish(&mut self) -> ::std::vec::Vec<#rt::schema::arrow::ArrayRef> {
                 self.arrays()
             }
         }
@@ -142,34 +142,37 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &
     let names = schema.columns();
     quote! {
         #[automatically_derived]
-        impl #rt::Stored for #own #bounds {
+        impl #rt::schema::Stored for #own #bounds {
             type View<'a> = #view<'a>;
             type Builder = #builders;
-            const SHAPE: #rt::Shape = #rt::Shape::Named(<Self as #rt::StreamSchema>::NAME);
-            fn data_type() -> #rt::DataType {
-                #rt::DataType::Struct(<#own as #rt::StreamSchema>::fields())
+            const SHAPE: #rt::schema::Shape = #rt::schema::Shape::Named(<Self as #rt::schema::StreamSchema>::NAME);
+            fn data_type() -> #rt::schema::arrow::DataType {
+                #rt::schema::arrow::DataType::Struct(<#own as #rt::schema::StreamSchema>::fields())
             }
-            fn view<'a>(&'a self, arena: &'a #rt::Arena) -> #view<'a> {
-                #view { #(#fields: <#types as #rt::Stored>::view(&self.#fields, arena),)* }
+            fn view<'a>(&'a self, arena: &'a #rt::schema::Arena) -> #view<'a> {
+                #view { #(#fields: <#types as #rt::schema::Stored>::view(&self.#fields, arena),)* }
             }
             fn own(view: #view<'_>) -> Self {
-                #own { #(#fields: <#types as #rt::Stored>::own(view.#fields),)* }
+                #own { #(#fields: <#types as #rt::schema::Stored>::own(view.#fields),)* }
             }
             fn push(view: #view<'_>, builder: &mut #builders) {
                 builder.len += 1;
-                #(<#types as #rt::Stored>::push(view.#fields, &mut builder.#columns);)*
+                #(<#types as #rt::schema::Stored>::push(view.#fields, &mut builder.#columns);)*
             }
             fn push_owned(&self, builder: &mut #builders) {
                 builder.len += 1;
-                #(<#types as #rt::Stored>::push_owned(&self.#fields, &mut builder.#columns);)*
+                #(<#types as #rt::schema::Stored>::push_owned(&self.#fields, &mut builder.#columns);)*
+            }
+            fn heap(&self) -> #rt::std::primitive::usize {
+                0 #(+ <#types as #rt::Stored>::heap(&self.#fields))*
             }
             fn load(
-                array: &dyn #rt::Array,
-                row: #rt::std::primitive::usize,
-            ) -> #rt::std::option::Option<Self> {
-                let array = #rt::struct_at(array, row)?;
-                #rt::std::option::Option::Some(#own {
-                    #(#fields: #rt::load_field::<#types>(array, #names, row)?,)*
+                array: &dyn #rt::schema::arrow::Array,
+                row: ::std::primitive::usize,
+            ) -> ::std::option::Option<Self> {
+                let array = #rt::schema::fields::struct_at(array, row)?;
+                ::std::option::Option::Some(#own {
+                    #(#fields: #rt::schema::fields::load_field::<#types>(array, #names, row)?,)*
                 })
             }
         }
@@ -182,40 +185,40 @@ fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -
     let names: Vec<_> = schema.fields.iter().map(|field| &field.names).collect();
     let wire = schema.fields.iter().map(|field| &field.names.wire);
     let readers = schema.fields.iter().zip(&indices).map(|(Field { ty, format, .. }, index)| match format {
-        None => quote!(<#ty as #rt::Column>::read::<R, #rt::Inside<P, #own, #index>>),
+        None => quote!(<#ty as #rt::schema::Column>::read::<R, #rt::schema::projection::Inside<P, #own, #index>>),
         Some(format) => {
             // A format that does not fit the field is blamed on this token.
             let infer = Token![_](format.span());
             let format = format_value(rt, format);
-            quote!(|reader: &mut R| #rt::read_as::<#ty, R, #infer>(#format, reader))
+            quote!(|reader: &mut R| #rt::schema::fields::read_as::<#ty, R, #infer>(#format, reader))
         }
     });
     // What is not used falls through to the last arm, unless that one is for the unknown.
     let last = if schema.deny_unknown {
         let expected = format!("a field of `{own}`");
         quote! {
-            #(#names)|* => #rt::Reader::skip(reader),
-            _ => #rt::std::result::Result::Err(#rt::Fault::within(#rt::Reader::unexpected(reader, #expected), key)),
+            #(#names)|* => #rt::schema::Reader::skip(reader),
+            _ => ::std::result::Result::Err(#rt::schema::Fault::within(#rt::schema::Reader::unexpected(reader, #expected), key)),
         }
     } else {
-        quote!(_ => #rt::Reader::skip(reader),)
+        quote!(_ => #rt::schema::Reader::skip(reader),)
     };
     let values = schema.fields.iter().zip(columns).zip(&indices).map(|((field, column), index)| {
         let Field { ty, names, .. } = field;
-        let (used, wire) = (quote!(const { #rt::uses::<P, #own>(#index) }), &names.wire);
+        let (used, wire) = (quote!(const { #rt::schema::projection::uses::<P, #own>(#index) }), &names.wire);
         match &field.fallback {
-            None => quote!(#rt::field::<R, #ty>(reader, #column, #used, #wire)?),
+            None => quote!(#rt::schema::fields::field::<R, #ty>(reader, #column, #used, #wire)?),
             Some(fallback) => {
                 let value = match fallback {
-                    Fallback::OfType => quote!(<#ty as #rt::std::default::Default>::default()),
+                    Fallback::OfType => quote!(<#ty as ::std::default::Default>::default()),
                     Fallback::Text(text) => {
-                        quote!(#rt::std::convert::Into::<#ty>::into(#text))
+                        quote!(::std::convert::Into::<#ty>::into(#text))
                     }
                     Fallback::Value(value) => quote!(#value),
                 };
-                quote!(#rt::field_or::<R, #ty>(reader, #column, #used, || {
+                quote!(#rt::schema::fields::field_or::<R, #ty>(reader, #column, #used, || {
                     // Columns are borrowed, so the value is made once and kept.
-                    static __VALUE: #rt::std::sync::LazyLock<#ty> = #rt::std::sync::LazyLock::new(|| #value);
+                    static __VALUE: ::std::sync::LazyLock<#ty> = ::std::sync::LazyLock::new(|| #value);
                     &*__VALUE
                 }))
             }
@@ -223,22 +226,22 @@ fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -
     });
     quote! {
         #[automatically_derived]
-        impl #rt::Column for #own #bounds {
-            fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
+        impl #rt::schema::Column for #own #bounds {
+            fn read<'a, R: #rt::schema::Reader<'a>, P: #rt::schema::Projection>(
                 reader: &mut R,
-            ) -> #rt::std::result::Result<#view<'a>, #rt::Fault> {
-                #(let mut #columns: #rt::std::option::Option<<#types as #rt::Stored>::View<'a>> =
-                    #rt::std::option::Option::None;)*
-                #rt::Reader::object(reader, |reader, key| match key {
-                    #(#names if const { #rt::uses::<P, #own>(#indices) } => {
-                        #rt::take(&mut #columns, reader, key, #wire, #readers)
+            ) -> ::std::result::Result<#view<'a>, #rt::schema::Fault> {
+                #(let mut #columns: ::std::option::Option<<#types as #rt::schema::Stored>::View<'a>> =
+                    ::std::option::Option::None;)*
+                #rt::schema::Reader::object(reader, |reader, key| match key {
+                    #(#names if const { #rt::schema::projection::uses::<P, #own>(#indices) } => {
+                        #rt::schema::fields::take(&mut #columns, reader, key, #wire, #readers)
                     })*
                     #last
                 })?;
-                #rt::std::result::Result::Ok(#view { #(#fields: #values,)* })
+                ::std::result::Result::Ok(#view { #(#fields: #values,)* })
             }
             fn unread<'a>() -> #view<'a> {
-                #view { #(#fields: <#types as #rt::Column>::unread(),)* }
+                #view { #(#fields: <#types as #rt::schema::Column>::unread(),)* }
             }
         }
     }
@@ -250,7 +253,7 @@ fn format_value(rt: &TokenStream, format: &Path) -> TokenStream {
         None => quote!(#format),
         Some(word) => quote!({
             #[allow(unused_imports)]
-            use #rt::format::*;
+            use #rt::schema::format::*;
             #word
         }),
     }
@@ -262,14 +265,15 @@ fn schema_of(schema: &Struct, Names { rt, own, bounds, .. }: &Names) -> TokenStr
     let event_time = event_time.map_or(quote!(None), |column| quote!(Some(#column)));
     quote! {
         #[automatically_derived]
-        impl #rt::StreamSchema for #own #bounds {
-            const NAME: &'static #rt::std::primitive::str = #name;
-            const FIELDS: &'static [&'static #rt::std::primitive::str] = &[#(#columns),*];
-            const SHAPES: &'static [#rt::Shape] = &[#(<#types as #rt::Stored>::SHAPE),*];
-            const EVENT_TIME: #rt::std::option::Option<&'static #rt::std::primitive::str> =
-                #rt::std::option::Option::#event_time;
-            fn fields() -> #rt::Fields {
-                #rt::Fields::from(#rt::std::vec![#(#rt::arrow_field::<#types>(#columns)),*])
+        impl #rt::schema::StreamSchema for #own #bounds {
+            type Itself = Self;
+            const NAME: &'static ::std::primitive::str = #name;
+            const FIELDS: &'static [&'static ::std::primitive::str] = &[#(#columns),*];
+            const SHAPES: &'static [#rt::schema::Shape] = &[#(<#types as #rt::schema::Stored>::SHAPE),*];
+            const EVENT_TIME: ::std::option::Option<&'static ::std::primitive::str> =
+                ::std::option::Option::#event_time;
+            fn fields() -> #rt::schema::arrow::Fields {
+                #rt::schema::arrow::Fields::from(::std::vec![#(#rt::schema::fields::arrow_field::<#types>(#columns)),*])
             }
         }
     }
@@ -281,34 +285,34 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) 
         let (ty, field) = (&field.ty, quiet(&field.ident));
         quote! {
             #[automatically_derived]
-            impl #rt::EventTime for #view<'_> #bounds {
+            impl #rt::schema::EventTime for #view<'_> #bounds {
                 #[inline]
-                fn event_time(&self) -> #rt::Timestamp {
-                    #rt::event_time::<#ty>(self.#field)
+                fn event_time(&self) -> #rt::time::Timestamp {
+                    #rt::schema::fields::event_time::<#ty>(self.#field)
                 }
             }
         }
     });
     quote! {
         #[automatically_derived]
-        impl #rt::Cell for #view<'_> #bounds {
+        impl #rt::schema::Cell for #view<'_> #bounds {
             type Column = #own;
             fn put(self, builder: &mut #builders) {
-                <#own as #rt::Stored>::push(self, builder);
+                <#own as #rt::schema::Stored>::push(self, builder);
             }
         }
 
         #[automatically_derived]
-        impl<'a, 'b> #rt::Value<'a> for #view<'b> #bounds {
+        impl<'a, 'b> #rt::schema::Value<'a> for #view<'b> #bounds {
             type View = #view<'b>;
             #[inline]
-            fn settle(self, _: &'a #rt::Arena) -> #view<'b> {
+            fn settle(self, _: &'a #rt::schema::Arena) -> #view<'b> {
                 self
             }
         }
 
         #[automatically_derived]
-        impl<'a> #rt::Lend<'_> for #view<'a> #bounds {
+        impl<'a> #rt::schema::Lend<'_> for #view<'a> #bounds {
             type View = #view<'a>;
             #[inline]
             fn lend(&self) -> #view<'a> {
@@ -317,10 +321,10 @@ fn rows(schema: &Struct, Names { rt, own, view, builders, bounds, .. }: &Names) 
         }
 
         #[automatically_derived]
-        impl #rt::Row for #view<'_> #bounds {
+        impl #rt::schema::Row for #view<'_> #bounds {
             type Builders = #builders;
             fn push(self, builders: &mut #builders) {
-                <#own as #rt::Stored>::push(self, builders);
+                <#own as #rt::schema::Stored>::push(self, builders);
             }
         }
 
@@ -333,7 +337,7 @@ fn assert_columns(schema: &Struct, Names { rt, .. }: &Names) -> TokenStream {
     let types = schema.fields.iter().filter(|field| !field.plain && !field.refused).map(|field| &field.ty);
     quote! {
         fn __fields() {
-            #(#rt::is_column::<#types>();)*
+            #(#rt::schema::column::is_column::<#types>();)*
         }
     }
 }

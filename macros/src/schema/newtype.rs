@@ -8,12 +8,12 @@ use crate::paths;
 
 /// Writes the implementation, and the one place that says that the type of the value is no column.
 pub(crate) fn emit(schema: &Newtype) -> TokenStream {
-    let (rt, own, inner) = (paths::private(), quiet(&schema.ident), &schema.inner);
+    let (rt, own, inner) = (paths::runtime(), quiet(&schema.ident), &schema.inner);
     quote! {
         #[allow(dead_code, deprecated, private_bounds, private_interfaces, clippy::all, clippy::pedantic)]
         const _: () = {
             #[automatically_derived]
-            impl #rt::Newtype for #own where for<'__column> #inner: #rt::Column {
+            impl #rt::schema::Newtype for #own where for<'__column> #inner: #rt::schema::Column {
                 type Inner = #inner;
                 #[inline]
                 fn new(inner: #inner) -> Self {
@@ -25,10 +25,10 @@ pub(crate) fn emit(schema: &Newtype) -> TokenStream {
                 }
             }
 
-            #rt::newtype!(#own where for<'__column> #inner: #rt::Column);
+            #rt::newtype!(#own where for<'__column> #inner: #rt::schema::Column);
 
             fn __inner() {
-                #rt::is_column::<#inner>();
+                #rt::schema::column::is_column::<#inner>();
             }
         };
     }

@@ -12,7 +12,7 @@ use crate::paths;
 /// Each asks for the derives that the user must write, under a `for`, where rustc does not look; the last item says that one is
 /// missing, once and at the user's token.
 pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
-    let rt = paths::private();
+    let rt = paths::runtime();
     let UnitEnum { ident, variants, other } = schema;
     let own = quiet(ident);
     let idents: Vec<_> = variants.iter().map(|variant| quiet(&variant.ident)).collect();
@@ -21,29 +21,29 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
     let other = other.and_then(|other| idents.get(other));
     let unread = other.or(idents.first());
     let known = match other {
-        Some(other) => quote!(#rt::std::option::Option::Some(Self::#other)),
-        None => quote!(#rt::std::option::Option::None),
+        Some(other) => quote!(::std::option::Option::Some(Self::#other)),
+        None => quote!(::std::option::Option::None),
     };
     let expected = if let [only] = wire[..] { format!("`{only}`") } else { format!("one of {}", one_of(&wire)) };
     let numbers = 0..idents.len();
-    let bound = quote!(where for<'__column> #own: #rt::UnitEnum);
+    let bound = quote!(where for<'__column> #own: #rt::schema::kind::UnitEnum);
     quote! {
         #[allow(dead_code, deprecated, private_bounds, unreachable_patterns, clippy::all, clippy::pedantic)]
         const _: () = {
             impl #own #bound {
-                fn __of_text(text: &#rt::std::primitive::str) -> #rt::std::option::Option<Self> {
+                fn __of_text(text: &::std::primitive::str) -> ::std::option::Option<Self> {
                     match text {
-                        #(#names => #rt::std::option::Option::Some(Self::#idents),)*
+                        #(#names => ::std::option::Option::Some(Self::#idents),)*
                         _ => #known,
                     }
                 }
                 /// The place among the variants as they are declared, whatever their discriminants are.
-                fn __number(self) -> #rt::std::primitive::usize {
+                fn __number(self) -> ::std::primitive::usize {
                     match self {
                         #(Self::#idents => #numbers,)*
                     }
                 }
-                fn __text(self) -> &'static #rt::std::primitive::str {
+                fn __text(self) -> &'static ::std::primitive::str {
                     match self {
                         #(Self::#idents => #wire,)*
                     }
@@ -51,15 +51,15 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::Stored for #own #bound {
+            impl #rt::schema::Stored for #own #bound {
                 type View<'a> = Self;
-                type Builder = #rt::StringBuilder;
-                const SHAPE: #rt::Shape = #rt::Shape::Named(#rt::std::stringify!(#own));
-                fn data_type() -> #rt::DataType {
-                    #rt::DataType::Utf8
+                type Builder = #rt::schema::text::StringBuilder;
+                const SHAPE: #rt::schema::Shape = #rt::schema::Shape::Named(::std::stringify!(#own));
+                fn data_type() -> #rt::schema::arrow::DataType {
+                    #rt::schema::arrow::DataType::Utf8
                 }
                 #[inline]
-                fn view<'a>(&'a self, _: &'a #rt::Arena) -> Self {
+                fn view<'a>(&'a self, _: &'a #rt::schema::Arena) -> Self {
                     *self
                 }
                 #[inline]
@@ -67,53 +67,53 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
                     view
                 }
                 #[inline]
-                fn push(view: Self, builder: &mut #rt::StringBuilder) {
-                    #rt::StringBuilder::push(builder, view.__text());
+                fn push(view: Self, builder: &mut #rt::schema::text::StringBuilder) {
+                    #rt::schema::text::StringBuilder::push(builder, view.__text());
                 }
-                fn load(array: &dyn #rt::Array, row: #rt::std::primitive::usize) -> #rt::std::option::Option<Self> {
-                    Self::__of_text(#rt::text_at(array, row)?)
+                fn load(array: &dyn #rt::schema::arrow::Array, row: ::std::primitive::usize) -> ::std::option::Option<Self> {
+                    Self::__of_text(#rt::schema::text::text_at(array, row)?)
                 }
             }
 
             #[automatically_derived]
-            impl #rt::Column for #own #bound {
-                fn read<'a, R: #rt::Reader<'a>, P: #rt::Projection>(
+            impl #rt::schema::Column for #own #bound {
+                fn read<'a, R: #rt::schema::Reader<'a>, P: #rt::schema::Projection>(
                     reader: &mut R,
-                ) -> #rt::std::result::Result<Self, #rt::Fault> {
-                    let text = #rt::Reader::str(reader)?;
-                    #rt::std::option::Option::ok_or_else(
+                ) -> ::std::result::Result<Self, #rt::schema::Fault> {
+                    let text = #rt::schema::Reader::str(reader)?;
+                    ::std::option::Option::ok_or_else(
                         Self::__of_text(text),
-                        || #rt::Reader::unexpected(reader, #expected),
+                        || #rt::schema::Reader::unexpected(reader, #expected),
                     )
                 }
-                fn unread<'a>() -> <Self as #rt::Stored>::View<'a> {
+                fn unread<'a>() -> <Self as #rt::schema::Stored>::View<'a> {
                     Self::#unread
                 }
             }
 
             #[automatically_derived]
-            impl #rt::PartitionKey for #own #bound {}
+            impl #rt::schema::kind::PartitionKey for #own #bound {}
 
             #[automatically_derived]
-            impl #rt::Cell for #own #bound {
+            impl #rt::schema::Cell for #own #bound {
                 type Column = Self;
                 #[inline]
-                fn put(self, builder: &mut #rt::StringBuilder) {
-                    #rt::StringBuilder::push(builder, self.__text());
+                fn put(self, builder: &mut #rt::schema::text::StringBuilder) {
+                    #rt::schema::text::StringBuilder::push(builder, self.__text());
                 }
             }
 
             #[automatically_derived]
-            impl<'a> #rt::Value<'a> for #own #bound {
+            impl<'a> #rt::schema::Value<'a> for #own #bound {
                 type View = Self;
                 #[inline]
-                fn settle(self, _: &'a #rt::Arena) -> Self {
+                fn settle(self, _: &'a #rt::schema::Arena) -> Self {
                     self
                 }
             }
 
             #[automatically_derived]
-            impl #rt::Lend<'_> for #own #bound {
+            impl #rt::schema::Lend<'_> for #own #bound {
                 type View = Self;
                 #[inline]
                 fn lend(&self) -> Self {
@@ -122,75 +122,75 @@ pub(crate) fn emit(schema: &UnitEnum) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #rt::KeyRef for #own #bound {
+            impl #rt::operator::key::KeyRef for #own #bound {
                 type Owned = Self;
                 #[inline]
                 fn to_key(self) -> Self {
                     self
                 }
                 #[inline]
-                fn same(self, key: &Self) -> #rt::std::primitive::bool {
+                fn same(self, key: &Self) -> ::std::primitive::bool {
                     self == *key
                 }
                 #[inline]
-                fn feed<H: #rt::std::hash::Hasher>(self, hasher: &mut H) {
-                    #rt::std::hash::Hash::hash(&self, hasher);
+                fn feed<H: ::std::hash::Hasher>(self, hasher: &mut H) {
+                    ::std::hash::Hash::hash(&self, hasher);
                 }
             }
 
             #[automatically_derived]
-            impl #rt::Key for #own #bound {
+            impl #rt::operator::key::Key for #own #bound {
                 type Ref<'a> = Self;
                 #[inline]
                 fn key_ref(&self) -> Self {
                     *self
                 }
                 #[inline]
-                fn equals(&self, other: &Self) -> #rt::std::primitive::bool {
+                fn equals(&self, other: &Self) -> ::std::primitive::bool {
                     *self == *other
                 }
                 #[inline]
-                fn feed_key<H: #rt::std::hash::Hasher>(&self, hasher: &mut H) {
-                    #rt::std::hash::Hash::hash(self, hasher);
+                fn feed_key<H: ::std::hash::Hasher>(&self, hasher: &mut H) {
+                    ::std::hash::Hash::hash(self, hasher);
                 }
                 // The text, not the number: variants may change their order.
-                fn canonical(&self, out: &mut #rt::std::vec::Vec<#rt::std::primitive::u8>) {
-                    #rt::canonical_text(self.__text(), out);
+                fn canonical(&self, out: &mut ::std::vec::Vec<::std::primitive::u8>) {
+                    #rt::operator::key::canonical_text(self.__text(), out);
                 }
             }
 
             #[automatically_derived]
-            impl #rt::Scalar for #own #bound {
+            impl #rt::agg::scalar::Scalar for #own #bound {
                 type Owned = Self;
-                type Nullness = #rt::Required;
+                type Nullness = #rt::agg::state::Required;
                 #[inline]
-                fn compare(self, kept: &Self) -> #rt::std::cmp::Ordering {
-                    #rt::std::cmp::Ord::cmp(&self.__number(), &kept.__number())
+                fn compare(self, kept: &Self) -> ::std::cmp::Ordering {
+                    ::std::cmp::Ord::cmp(&self.__number(), &kept.__number())
                 }
                 #[inline]
-                fn keep(self, place: &mut #rt::std::option::Option<Self>) {
-                    *place = #rt::std::option::Option::Some(self);
+                fn keep(self, place: &mut ::std::option::Option<Self>) {
+                    *place = ::std::option::Option::Some(self);
                 }
                 #[inline]
-                fn feed<H: #rt::std::hash::Hasher>(self, hasher: &mut H) {
-                    #rt::std::hash::Hash::hash(&self.__number(), hasher);
+                fn feed<H: ::std::hash::Hasher>(self, hasher: &mut H) {
+                    ::std::hash::Hash::hash(&self.__number(), hasher);
                 }
             }
 
             #[automatically_derived]
-            impl #rt::Ordered for #own #bound {
+            impl #rt::agg::scalar::Ordered for #own #bound {
                 #[inline]
-                fn compare_kept(&self, other: &Self) -> #rt::std::cmp::Ordering {
-                    #rt::std::cmp::Ord::cmp(&self.__number(), &other.__number())
+                fn compare_kept(&self, other: &Self) -> ::std::cmp::Ordering {
+                    ::std::cmp::Ord::cmp(&self.__number(), &other.__number())
                 }
                 #[inline]
-                fn feed<H: #rt::std::hash::Hasher>(&self, hasher: &mut H) {
-                    #rt::std::hash::Hash::hash(&self.__number(), hasher);
+                fn feed<H: ::std::hash::Hasher>(&self, hasher: &mut H) {
+                    ::std::hash::Hash::hash(&self.__number(), hasher);
                 }
             }
 
             fn __derives() {
-                #rt::is_unit_enum::<#ident>();
+                #rt::schema::kind::is_unit_enum::<#ident>();
             }
         };
     }

@@ -2,7 +2,7 @@
 //!
 //! The payload is the column `data` of the row so far.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
 use super::Stage;
@@ -13,7 +13,7 @@ use crate::diag::Diags;
 use crate::paths::{self, Room};
 use crate::plan::{Plan, ours_used};
 use crate::row::{Base, Phase, Row, ours};
-use crate::spans::place;
+use crate::spans::{self, place};
 use crate::tokens::{Cursor, stream, text};
 use crate::words;
 
@@ -58,8 +58,8 @@ impl Decode {
         plan.chain(match &self.schema {
             Some(schema) => {
                 let used = ours_used();
-                let at = place(stage.word.span());
-                quote_spanned! { at => .decode::<#schema, #used, _>(#format) }
+                let (at, named) = (place(stage.word.span()), named(schema));
+                quote_spanned! { at => .decode::<#named, #used, _>(#format) }
             }
             None => {
                 let at = place(stage.word.span());
@@ -76,4 +76,14 @@ impl Decode {
             ..Row::default()
         };
     }
+}
+
+/// The schema's type, by the trait that says what is none.
+fn named(schema: &TokenStream) -> TokenStream {
+    if spans::is_editor() {
+        return schema.clone();
+    }
+    let at = schema.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    let is_schema = spans::at(&paths::schema(), at);
+    quote_spanned! { place(at) => <#schema as #is_schema>::Itself }
 }

@@ -40,12 +40,15 @@ impl Explode {
     pub(super) fn emit(&self, stage: &Stage, plan: &mut Plan, diags: &mut Diags) {
         plan.line(stage.text());
         let list = plan.expression_of(&self.name, &self.list, diags);
-        let items = if self.outer { paths::explode_outer() } else { paths::explode() };
+        let items = if self.outer { paths::items_or_none() } else { paths::items() };
         let number = plan.number();
         let (one, input) = (ours(&format!("__one{number}")), ours_at("__input", self.name.span()));
         let place = place(self.name.span());
         let items = spans::at(&items, stage.word.span());
-        let items = quote_spanned! { crate::spans::place(stage.word.span()) => #items(#list) };
+        // By its method rustc says once, of the list, that it is none.
+        let first = self.list.clone().into_iter().next().map_or_else(|| stage.word.span(), |token| token.span());
+        let list = quote_spanned! { spans::place(first) => (#list).into_iter() };
+        let items = quote! { #items(#list) };
         let (nth, counter) = (ours(&format!("__nth{number}")), ours("__input"));
         plan.open(quote! { for (#nth, #one) in #items });
         // Before `decode` rows are not counted yet.

@@ -156,12 +156,12 @@ fn known_time(word: &Ident, plan: &mut Plan) -> Option<TokenStream> {
         }
         Time::Window(column) => {
             // It is a column of the row, or it would have been forgotten.
-            let (column, window_time) = (plan.column(&column, &mut Diags::default()), paths::window_time());
-            Some(quote_spanned! { place => #input.time(#window_time(#column)) })
+            let (column, last_instant) = (plan.column(&column, &mut Diags::default()), paths::last_instant());
+            Some(quote_spanned! { place => #input.time(#last_instant(#column)) })
         }
         Time::Ttl => {
-            let (group, window_time) = (ours("__item"), paths::window_time());
-            Some(quote_spanned! { place => #input.time(#window_time(#group.window)) })
+            let (group, last_instant) = (ours("__item"), paths::last_instant());
+            Some(quote_spanned! { place => #input.time(#last_instant(#group.window)) })
         }
     }
 }

@@ -101,18 +101,23 @@ impl Declared {
         if kept.is_empty() {
             return;
         }
-        let (nothing, fits, some) = (paths::nothing(), paths::fits(), paths::some());
+        let (option, view_of, some) = (paths::option(), paths::view_of(), paths::some());
         let field = |index: usize, name: &Ident| ours_at(&format!("__field{index}"), name.span());
         let fields = kept.iter().enumerate().map(|(index, (name, _))| {
             let field = field(index, name);
             quote! { #name: #field }
         });
         let checks = kept.iter().enumerate().map(|(index, (name, value))| {
-            let (field, fits) = (field(index, name), spans::at(&fits, name.span()));
-            quote_spanned! { place(name.span()) => #fits(#field, #value); }
+            let (field, column) = (field(index, name), ours_at("__column", name.span()));
+            // An assignment: of a call rustc would show the function.
+            quote_spanned! { place(name.span()) =>
+                if let #some(mut #column) = #view_of(#field) {
+                    #column = #value;
+                }
+            }
         });
         plan.statement(quote_spanned! { at =>
-            if let #some(#schema { #(#fields,)* .. }) = #nothing::<&#schema>() { #(#checks)* }
+            if let #some(#schema { #(#fields,)* .. }) = #option::<&#schema>::None { #(#checks)* }
         });
     }
 }

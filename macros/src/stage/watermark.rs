@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
-use super::Stage;
+use super::{Stage, text};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::literal::{Length, is_length, length};
@@ -77,6 +77,10 @@ impl Watermark {
         let (at, input) = (ours("__at"), ours_at("__input", stage.word.span()));
         let place = place(stage.word.span());
         plan.chain(quote! { .watermark(#delay) });
+        if let Some(column) = &self.column {
+            let words = text(column);
+            plan.chain(quote! { .event_time(#words) });
+        }
         plan.statement(quote_spanned! { place => let #at = #input.watermark(#time); });
         plan.time = Time::Watermark;
     }

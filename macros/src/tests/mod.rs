@@ -2,6 +2,7 @@
 
 mod errors;
 mod expand;
+mod paths;
 mod spans;
 mod truncate;
 

@@ -7,7 +7,7 @@ use super::state::accumulator;
 use super::{Finish, Update};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::schema::At;
+use crate::schema::{At, Stored};
 use crate::time::Timestamp;
 
 /// The most values of a group.
@@ -49,9 +49,20 @@ accumulator! {
         /// The bytes of their text.
         bytes: u64,
     }
+    heap Self::held
 }
 
 impl<T: Ordered> Collected<T> {
+    /// The bytes of the lists and of the text in them, if it is there.
+    fn held(&self) -> usize {
+        let text = if self.is_over() { 0 } else { self.bytes as usize };
+        self.times.heap()
+            + self.partitions.heap()
+            + self.records.heap()
+            + self.values.capacity() * size_of::<T>()
+            + text
+    }
+
     fn is_over(&self) -> bool {
         self.count > MAX_VALUES as u64 || self.bytes > MAX_BYTES as u64
     }

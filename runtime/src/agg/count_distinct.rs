@@ -67,12 +67,14 @@ impl<T: Ordered> Finish for DistinctCount<T> {
 #[derive(Clone)]
 pub struct Set<T> {
     table: HashTable<T>,
+    /// The bytes of their text.
+    text: usize,
     hasher: foldhash::fast::RandomState,
 }
 
 impl<T> Default for Set<T> {
     fn default() -> Self {
-        Self { table: HashTable::new(), hasher: foldhash::fast::RandomState::default() }
+        Self { table: HashTable::new(), text: 0, hasher: foldhash::fast::RandomState::default() }
     }
 }
 
@@ -92,7 +94,7 @@ impl<T: Ordered> Set<T> {
     /// Adds a value that is not null; one that is there already is not owned.
     #[inline]
     fn add<V: Scalar<Owned = T>>(&mut self, value: V) {
-        let Self { table, hasher } = self;
+        let Self { table, text, hasher } = self;
         let mut of_value = hasher.build_hasher();
         value.feed(&mut of_value);
         let same = |kept: &T| value.compare(kept).is_eq();
@@ -102,17 +104,19 @@ impl<T: Ordered> Set<T> {
             let mut owned = None;
             value.keep(&mut owned);
             if let Some(owned) = owned {
+                *text += owned.heap();
                 place.insert(owned);
             }
         }
     }
 
     fn extend(&mut self, other: Self) {
-        let Self { table, hasher } = self;
+        let Self { table, text, hasher } = self;
         for value in other.table {
             let same = |kept: &T| value.compare_kept(kept).is_eq();
             let entry = table.entry(hash_of(hasher, &value), same, |kept| hash_of(hasher, kept));
             if let hashbrown::hash_table::Entry::Vacant(place) = entry {
+                *text += value.heap();
                 place.insert(value);
             }
         }
@@ -139,12 +143,16 @@ impl<T: Ordered> Stored for Set<T> {
     fn push_owned(&self, builder: &mut ListBuilder<T>) {
         Self::push(self, builder);
     }
+    fn heap(&self) -> usize {
+        self.table.capacity() * (size_of::<T>() + 1) + self.text
+    }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         let values = T::list_load(array, row)?;
         let mut set = Self::default();
-        let Self { table, hasher } = &mut set;
+        let Self { table, text, hasher } = &mut set;
         table.reserve(values.len(), |kept| hash_of(hasher, kept));
         for value in values {
+            *text += value.heap();
             table.insert_unique(hash_of(hasher, &value), value, |kept| hash_of(hasher, kept));
         }
         Some(set)

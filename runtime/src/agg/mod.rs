@@ -67,7 +67,7 @@ pub use number::Number;
 pub use stddev::stddev;
 pub use sum::sum;
 
-pub use bumpalo::Bump as Arena;
+pub use crate::schema::Arena;
 
 use crate::Result;
 use crate::schema::At;

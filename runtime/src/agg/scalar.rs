@@ -54,11 +54,6 @@ pub trait Ordered: Stored + Clone {
     }
     /// Feeds a hasher.
     fn feed<H: Hasher>(&self, hasher: &mut H);
-    /// The bytes it holds besides its own size.
-    #[inline]
-    fn heap(&self) -> usize {
-        0
-    }
 }
 
 macro_rules! scalar {
@@ -158,10 +153,6 @@ impl Ordered for String {
     #[inline]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         self.as_str().hash(hasher);
-    }
-    #[inline]
-    fn heap(&self) -> usize {
-        self.len()
     }
 }
 

@@ -4,9 +4,13 @@ use crate::Result;
 use crate::error::{Error, Kind};
 
 /// Declares an accumulator: a struct whose fields are [`Stored`](crate::schema::Stored), itself stored as an Arrow struct
-/// of them.
+/// of them. `heap` is a function that gives the bytes of its text and lists, where looking at every item would take long.
 macro_rules! accumulator {
-    ($(#[$doc:meta])* $name:ident<$($param:ident: $bound:path),*> { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
+    (
+        $(#[$doc:meta])* $name:ident<$($param:ident: $bound:path),*>
+        { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }
+        $(heap $heap:expr)?
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name<$($param: $bound),*> {
@@ -76,6 +80,10 @@ macro_rules! accumulator {
                 fn push(view: &Self, builder: &mut Self::Builder) {
                     $(view.$field.push_owned(&mut builder.$field);)*
                 }
+                #[inline]
+                fn heap(&self) -> usize {
+                    $crate::agg::state::accumulator!(@heap self, [$($field)*] $(, $heap)?)
+                }
                 fn load(array: &dyn Array, row: usize) -> Option<Self> {
                     let array = array.as_any().downcast_ref::<StructArray>()?;
                     Some(Self {
@@ -86,6 +94,8 @@ macro_rules! accumulator {
             }
         };
     };
+    (@heap $self:ident, [$($field:ident)*]) => { 0 $(+ $self.$field.heap())* };
+    (@heap $self:ident, [$($field:ident)*], $heap:expr) => { $heap($self) };
 }
 pub(crate) use accumulator;
 

@@ -51,7 +51,7 @@ impl Instance {
     pub fn here(build: impl Into<String>) -> Self {
         let started = crate::clock::now().micros();
         Self {
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: crate::store::host(),
             pid: std::process::id(),
             started,
             started_text: utc(started),

@@ -12,7 +12,7 @@
 //! | command | does |
 //! |---|---|
 //! | `run` (the default) | runs the pipeline; options override what the program says |
-//! | `explain` | shows stages, columns, state and guarantee; `--json`, `--mermaid` |
+//! | `explain` | shows stages, columns, state, policies and guarantee; `--json`, `--mermaid` |
 //! | `preview` | reads the first records and prints the rows they make; writes nothing |
 //! | `check` | says whether the sink can store the rows and whether the checkpoint fits |
 //!
@@ -78,6 +78,9 @@ enum Command {
         /// As a Mermaid flowchart
         #[arg(long)]
         mermaid: bool,
+        /// The folder in which progress will be kept: the guarantee depends on it
+        #[arg(long)]
+        checkpoint: Option<String>,
     },
     /// Prints the rows that the first records make, and writes nothing
     Preview {
@@ -150,7 +153,10 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
             eprintln!("{summary}");
             Ok(())
         }
-        Command::Explain { json, mermaid } => {
+        Command::Explain { json, mermaid, checkpoint } => {
+            if let Some(checkpoint) = checkpoint {
+                pipeline = pipeline.checkpoint(checkpoint);
+            }
             let explained = pipeline.explain();
             match (json, mermaid) {
                 (true, _) => println!("{:#}", explained.to_json()),

@@ -10,13 +10,12 @@ pub mod json;
 mod packed;
 pub mod text;
 
-pub use bumpalo::Bump as Arena;
 use bumpalo::Bump;
 
 pub use self::bytes::bytes;
 pub use self::json::json;
 pub use self::text::text;
-pub use crate::schema::{Fault, Found, Reader};
+pub use crate::schema::{Arena, Fault, Found, Reader};
 use crate::schema::{Projection, StreamSchema};
 use crate::source::Chunk;
 

@@ -1,6 +1,7 @@
 //! The commit log, as the engine uses it: positions, state files and output files of an epoch become one record.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use serde_json::Value;
@@ -166,13 +167,16 @@ impl Book {
         self.checkpoint.record_starts(serde_json::json!({ SOURCE: starts }))
     }
 
-    /// Writes state files and the rows to be delivered, and commits the epoch.
-    pub(super) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
+    /// Writes state files and the rows to be delivered, and commits the epoch. Gives how long the state of each keyed
+    /// stage took to write.
+    pub(super) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<Vec<Duration>> {
         let epoch = work.plan.epoch;
-        let mut operators = self.operators.clone();
+        let (mut operators, mut writing) = (self.operators.clone(), Vec::new());
         for (stage, name) in self.keyed.clone().iter().enumerate() {
             let files = operators.entry(name.clone()).or_default();
+            let begun = clock::monotonic();
             self.write_state(name, stage, work, files)?;
+            writing.push(begun.elapsed());
         }
         let mut commit = Commit {
             epoch,
@@ -229,7 +233,7 @@ impl Book {
         self.checkpoint.commit(commit.clone())?;
         self.outbox = paths(&commit.outbox);
         (self.sources, self.operators, self.counters) = (sources, operators, commit.counters);
-        Ok(())
+        Ok(writing)
     }
 
     /// Moves the files of a committed epoch to where readers see them.

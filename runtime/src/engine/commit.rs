@@ -1,18 +1,21 @@
 //! The thread that makes epochs durable, in order, while the next one is computed.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::ledger::{Ledger, Slot};
-use super::report::Timings;
+use super::report::{Partition, Timings};
+use super::watermark::Holder;
 use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
+use crate::observe::EPOCH;
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
@@ -24,6 +27,9 @@ use crate::{Result, clock};
 
 /// A computed epoch, to be committed.
 pub(crate) struct EpochWork {
+    pub span: Span,
+    /// Bytes of payload.
+    pub bytes: u64,
     pub plan: EpochPlan,
     pub watermark: Option<Timestamp>,
     /// Each partition with its latest event time.
@@ -39,12 +45,15 @@ pub(crate) struct EpochWork {
     /// What came late for each keyed stage: rows for the first, groups for the others.
     pub late: Vec<u64>,
     pub future: u64,
+    pub holder: Option<Holder>,
     pub drained: bool,
     pub timings: Timings,
 }
 
 /// A committed and published epoch.
 pub(crate) struct Committed {
+    pub span: Span,
+    pub bytes: u64,
     pub epoch: u64,
     pub pipeline_id: String,
     pub batch_time: Timestamp,
@@ -55,19 +64,24 @@ pub(crate) struct Committed {
     pub watermark: Option<Timestamp>,
     pub keys: u64,
     pub state: Vec<StateFigures>,
-    pub from: Value,
-    pub to: Value,
+    pub partitions: Vec<Partition>,
+    pub holder: Option<Holder>,
     pub metrics: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }
 
-/// The size of a keyed stage's state.
+/// The size of a keyed stage's state, and the time that an epoch's work on it took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StateFigures {
     pub keys: u64,
     pub updated: u64,
+    pub removed: u64,
     pub bytes: u64,
+    /// Of the worker that took longest.
+    pub updating: Duration,
+    pub removing: Duration,
+    pub writing: Duration,
 }
 
 /// What the checkpoint says about where to go on; nothing at a first start, and without a checkpoint.
@@ -94,6 +108,8 @@ pub(crate) struct Recovered {
     pub log_changes: bool,
     /// Whether the sink writes files.
     pub staging: bool,
+    /// The pipeline's.
+    pub id: String,
     pub run_id: String,
 }
 
@@ -121,20 +137,23 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Opens the checkpoint and the sinks, and starts the thread.
-    pub(crate) async fn start(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
+    pub(crate) async fn start(plan: &Plan, options: &Options, run: &Span) -> Result<(Self, Recovered)> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (ready, opened) = oneshot::channel();
-        let (plan, options) = (plan.clone(), options.clone());
+        let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
-            .spawn(move || match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
-                Ok((ledger, recovered)) => {
-                    if ready.send(Ok(recovered)).is_ok() {
-                        work(ledger, &inbox);
+            .spawn(move || {
+                let _run = run.entered();
+                match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
+                    Ok((ledger, recovered)) => {
+                        if ready.send(Ok(recovered)).is_ok() {
+                            work(ledger, &inbox);
+                        }
                     }
-                }
-                Err(error) => {
-                    ready.send(Err(error)).ok();
+                    Err(error) => {
+                        ready.send(Err(error)).ok();
+                    }
                 }
             })
             .map_err(|error| Error::io("starting the commit thread", error))?;
@@ -198,7 +217,7 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
 
 /// Commits and publishes one epoch.
 fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
-    let rows_out = work.finished.iter().map(|finished| finished.rows_out).sum();
+    let rows_out: u64 = work.finished.iter().map(|finished| finished.rows_out).sum();
     let mut state: Vec<StateFigures> = Vec::new();
     for finished in &work.finished {
         state.resize(finished.state.len().max(state.len()), StateFigures::default());
@@ -206,21 +225,25 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
             figures.updated += of.updated;
+            figures.removed += of.removed;
+            figures.updating = figures.updating.max(of.updating);
+            figures.removing = figures.removing.max(of.removing);
         }
     }
-    let by_id = |position: fn(&PartitionProgress) -> &Value| -> Value {
-        let positions = work.positions.iter().map(|(_, partition)| (partition.id.clone(), position(partition).clone()));
-        json!(positions.collect::<BTreeMap<_, _>>())
-    };
-    let (from, to) = (by_id(|partition| &partition.from), by_id(|partition| &partition.to));
     let mut slots = vec![Slot::main(&mut work)];
     slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
     slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
-    ledger.commit(&work, &slots)?;
+    let files: usize = slots.iter().map(|slot| slot.files.len()).sum();
+    let committing = tracing::debug_span!(target: EPOCH, parent: &work.span, "commit", files);
+    let writing = committing.in_scope(|| ledger.commit(&work, &slots))?;
+    state.iter_mut().zip(writing).for_each(|(figures, writing)| figures.writing = writing);
     work.timings.committed = clock::monotonic();
-    ledger.publish(work.plan.epoch, slots)?;
+    let publishing = tracing::debug_span!(target: EPOCH, parent: &work.span, "publish", rows_out);
+    publishing.in_scope(|| ledger.publish(work.plan.epoch, slots))?;
     work.timings.published = clock::monotonic();
     Ok(Committed {
+        span: work.span,
+        bytes: work.bytes,
         epoch: work.plan.epoch,
         pipeline_id: ledger.pipeline_id().to_owned(),
         batch_time: work.plan.batch_time,
@@ -231,12 +254,18 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         watermark: work.watermark,
         keys: state.iter().map(|figures| figures.keys).sum(),
         state,
-        from,
-        to,
+        partitions: work.positions.into_iter().map(told).collect(),
+        holder: work.holder,
         metrics: work.metrics,
         drained: work.drained,
         timings: work.timings,
     })
+}
+
+/// What the progress document says of a partition.
+fn told((max_event_time, partition): (Option<Timestamp>, PartitionProgress)) -> Partition {
+    let PartitionProgress { id, from, to, drained, idle, ms_behind, .. } = partition;
+    Partition { id, from, to, max_event_time, ms_behind, drained, idle }
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

@@ -1,20 +1,26 @@
 //! The one loop: plans epochs, has them fetched, computed and committed.
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+use tracing::{Instrument, Span};
 
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
+use super::crew::{Crew, gone};
 use super::fetch::{self, Fetch};
+use super::notes::Notes;
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
-use super::summary::Summary;
+use super::spans;
+use super::summary::{Open, Summary};
 use super::tick::next_tick;
 use super::watermark::Partitions;
-use super::worker::{self, Command, Finished, Reply, Sealed, StateBatch, Worker};
+use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
 use crate::error::{Error, Kind};
+use crate::observe::EPOCH;
 use crate::observe::line::Line;
 use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
@@ -46,7 +52,20 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 /// Runs a pipeline to its end.
 pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
     options.workers = options.workers.clamp(1, STRIPES);
-    let (committer, mut recovered) = Committer::start(&plan, &options).await?;
+    let span = spans::run(&plan, &options);
+    let own = span.clone();
+    async move {
+        let ended = run_in_span(plan, options, stop, &own).await;
+        spans::ended(&ended);
+        ended
+    }
+    .instrument(span)
+    .await
+}
+
+async fn run_in_span(plan: Plan, options: Options, stop: watch::Receiver<Stop>, span: &Span) -> Result<Summary> {
+    let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
+    spans::begun(span, &options, &recovered);
     let mut resume = std::mem::take(&mut recovered.found.resume);
     resume.pipeline = options.name.clone();
     let ended = match plan.source.open(resume).await {
@@ -64,8 +83,7 @@ struct Driver {
     plan: Plan,
     options: Options,
     stop: watch::Receiver<Stop>,
-    workers: Vec<Worker>,
-    replies: mpsc::UnboundedReceiver<(usize, Reply)>,
+    crew: Crew,
     partitions: Partitions,
     watermark: Option<Timestamp>,
     epoch: u64,
@@ -81,10 +99,16 @@ struct Driver {
     tick: Instant,
     /// What fetches counted that led to no commit.
     counted: Metrics,
+    /// When the last fetch ended.
+    fetched: Option<Instant>,
+    notes: Notes,
 }
 
 /// An epoch whose map side is done.
 struct Mapped {
+    span: Span,
+    /// Bytes of payload.
+    bytes: u64,
     sealed: Vec<Sealed>,
     fetched: Fetched,
     timings: Timings,
@@ -100,13 +124,7 @@ impl Driver {
         recovered: Recovered,
     ) -> Result<Summary> {
         committer.starts(feed.starts(), feed.identity()).await?;
-        let (answers, replies) = mpsc::unbounded_channel();
-        let mut workers = Vec::new();
-        for (number, writer) in recovered.writers.into_iter().enumerate() {
-            let chain = Arc::clone(&plan.chain);
-            let log = recovered.log_changes;
-            workers.push(worker::start(number, move || chain(), writer, log, answers.clone())?);
-        }
+        let crew = Crew::start(&plan, recovered.writers, recovered.log_changes)?;
         let found = recovered.found;
         let mut partitions = Partitions::default();
         for (id, max_event_time, drained) in &found.partitions {
@@ -116,53 +134,48 @@ impl Driver {
             last_epoch: found.last_epoch,
             watermark: found.watermark,
             drained: found.drained,
+            open: Open::of(&plan.keyed),
             ..Summary::default()
         };
         let mut driver = Self {
             stop,
-            workers,
-            replies,
+            crew,
             partitions,
             watermark: found.watermark,
             epoch: found.last_epoch.map_or(1, |epoch| epoch + 1),
             was_drained: found.drained,
             staging: recovered.staging,
             summary,
-            line: Line::new(options.progress),
+            line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
             snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
             tick: clock::monotonic(),
             counted: Metrics::default(),
+            fetched: None,
+            notes: Notes::default(),
             plan,
             options,
         };
+        driver.line.opened(feed.since());
         driver.restore(found.state).await?;
         let ended = driver.turn(feed, committer).await;
         driver.line.end();
-        driver.end_workers();
+        driver.notes.tell(driver.watermark);
+        driver.crew.end();
         ended.map(|()| driver.summary)
     }
 
     /// Puts back the state of every keyed stage.
     async fn restore(&mut self, state: Vec<Vec<StateBatch>>) -> Result<()> {
-        let workers = self.workers.len();
-        for (stage, batches) in state.into_iter().enumerate() {
-            self.all(|| Command::Restore { stage, batches: batches.clone(), workers })?;
-            self.answers(|reply| matches!(reply, Reply::Restored { .. }).then_some(())).await?;
+        let (keys, bytes) = self.crew.restore(state, self.watermark).await?;
+        if self.plan.mode == Mode::Append {
+            self.summary.open_keys = keys;
         }
-        let watermark = self.watermark;
-        self.all(|| Command::Restored { watermark })?;
-        let restored = self.answers(|reply| match reply {
-            Reply::Restored { keys, bytes } => Some((keys, bytes)),
-            _ => None,
-        });
-        for (keys, bytes) in restored.await? {
-            if self.plan.mode == Mode::Append {
-                self.summary.open_keys += keys;
-            }
-            if let Some(snapshots) = &mut self.snapshots {
-                snapshots.bytes += bytes;
-            }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.bytes = bytes;
+        }
+        if let Some(epoch) = self.summary.last_epoch {
+            spans::recovered(epoch, self.watermark, keys, bytes);
         }
         Ok(())
     }
@@ -189,7 +202,7 @@ impl Driver {
         let finite = self.plan.source.describe().finite;
         let mut fetch = self.fetch(feed);
         loop {
-            let plan = self.plan_epoch();
+            let plan = self.plan_epoch(&fetch.span);
             let (feed, mapped) = self.map(&plan, fetch, pending).await?;
             let stop = *self.stop.borrow();
             let exhausted = mapped.fetched.exhausted;
@@ -202,6 +215,8 @@ impl Driver {
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
+            } else {
+                self.line.quiet();
             }
             match next {
                 Ok(next) => fetch = next,
@@ -232,10 +247,14 @@ impl Driver {
             until: now + interval,
             eager: false,
         };
-        fetch::begin(feed, limits, self.workers.len(), self.stop.clone())
+        // Its number is known when it is planned: the one before may come to nothing.
+        fetch::begin(feed, limits, self.crew.len(), self.stop.clone(), spans::epoch())
     }
 
-    fn plan_epoch(&self) -> EpochPlan {
+    fn plan_epoch(&self, epoch: &Span) -> EpochPlan {
+        epoch.record("epoch", self.epoch);
+        let watermark = self.watermark.map(tracing::field::display);
+        let _planning = tracing::debug_span!(target: EPOCH, parent: epoch, "plan", watermark).entered();
         let batch_time = clock::now();
         EpochPlan {
             epoch: self.epoch,
@@ -253,12 +272,14 @@ impl Driver {
         mut fetch: Fetch,
         pending: &mut Option<Pending>,
     ) -> Result<(Box<dyn Feed>, Mapped)> {
-        let mut timings = Timings::starting(fetch.started);
+        let mut timings = Timings::starting(fetch.started, self.fetched);
+        let span = fetch.span.clone();
+        let process = tracing::debug_span!(target: EPOCH, parent: &span, "process", rows = tracing::field::Empty);
+        let mut bytes = 0;
         loop {
             tokio::select! {
                 biased;
-                // A worker answers a chunk only when it fails.
-                Some((_, reply)) = self.replies.recv() => if let Reply::Failed(error) = reply { return Err(error) },
+                error = self.crew.failure() => return Err(error),
                 committed = committed(pending) => {
                     *pending = None;
                     self.tell(committed?);
@@ -268,10 +289,9 @@ impl Driver {
                     if self.was_drained {
                         return Err(self.after_drain());
                     }
-                    // A partition's chunks stay in order, so they go to one worker.
-                    let worker = chunk.partition as usize % self.workers.len();
-                    let Some(worker) = self.workers.get(worker) else { return Err(gone()) };
-                    worker.commands.send(Command::Chunk(chunk, permit, *plan)).map_err(|_| gone())?;
+                    self.line.reads(chunk.len() as u64);
+                    bytes += chunk.data.len() as u64;
+                    self.crew.chunk(chunk, permit, *plan, &process)?;
                 }
             }
         }
@@ -279,23 +299,27 @@ impl Driver {
             Error::new(Kind::Internal, "the source panicked").caused_by(error).help("please report it")
         })?;
         let fetched = fetched?;
-        timings.fetched();
-        let workers = self.workers.len();
-        self.all(|| Command::Seal { workers })?;
+        self.fetched = Some(timings.fetched());
+        let workers = self.crew.len();
+        self.crew.all(|| Command::Seal { workers })?;
         let sealed = self
+            .crew
             .answers(|reply| match reply {
                 Reply::Sealed(sealed) => Some(*sealed),
                 _ => None,
             })
             .await?;
-        timings.mapped();
-        Ok((feed, Mapped { sealed, fetched, timings }))
+        let rows: u64 = sealed.iter().map(|sealed| sealed.counts.rows).sum();
+        process.record("rows", rows);
+        span.record("rows", rows).record("bytes", bytes);
+        timings.mapped(sealed.iter().map(|sealed| sealed.busy).max().unwrap_or_default());
+        Ok((feed, Mapped { span, bytes, sealed, fetched, timings }))
     }
 
     /// Ends an epoch: advances the watermark, exchanges partial aggregates, closes windows, has the sink's files
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
-        let Mapped { sealed, fetched, mut timings } = mapped;
+        let Mapped { span, bytes, sealed, fetched, mut timings } = mapped;
         self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
@@ -326,20 +350,15 @@ impl Driver {
         }
         // What is late for a later stage are groups, which are not in the account of rows.
         let mut late = vec![counts.late + late_letters.len() as u64];
-        for stage in 0..self.plan.keyed.len() {
-            let (parts, late_for_next) = self.exchange(stage, exchange, plan, closing).await?;
-            late.push(late_for_next);
-            exchange = parts;
-        }
-        let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
-        let epoch = plan.epoch;
-        self.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
-        let mut finished: Vec<Finished> = self
-            .answers(|reply| match reply {
-                Reply::Finished(finished) => Some(*finished),
-                _ => None,
-            })
-            .await?;
+        let state = tracing::debug_span!(
+            target: EPOCH, parent: &span, "state", keys = tracing::field::Empty, bytes = tracing::field::Empty,
+        );
+        let reduced = self.keyed(plan, exchange, closing, &mut late);
+        let mut finished = reduced.instrument(state.clone()).await?;
+        let figures = finished.iter().flat_map(|finished| &finished.state);
+        let (keys, held) = figures.fold((0, 0), |(keys, bytes), of| (keys + of.keys, bytes + of.bytes));
+        state.record("keys", keys).record("bytes", held);
+        drop(state);
         timings.reduced();
         // In mode complete no rows say that there are none any more.
         let empty = finished.iter().all(|finished| finished.batches.is_empty());
@@ -348,6 +367,8 @@ impl Driver {
             finished.iter_mut().take(1).for_each(|finished| finished.batches.push(table.clone()));
         }
         let work = EpochWork {
+            span,
+            bytes,
             plan: *plan,
             watermark: if drain { Some(Timestamp::MAX) } else { self.watermark },
             positions: fetched
@@ -363,6 +384,7 @@ impl Driver {
             counts,
             late,
             future,
+            holder: self.partitions.holder().filter(|_| self.plan.watermark.is_some()),
             drained: drain,
             timings,
         };
@@ -372,34 +394,29 @@ impl Driver {
         Ok(Some(work))
     }
 
-    /// Sends the parts that every worker made to those that own them, and closes windows. Gives the parts for the next
-    /// stage.
-    async fn exchange(
+    /// The keyed stages of an epoch: each takes the parts for it, and gives those for the next. Ends the epoch at the
+    /// workers.
+    async fn keyed(
         &mut self,
-        stage: usize,
-        made: Vec<Option<Vec<Part>>>,
         plan: &EpochPlan,
-        watermark: Option<Timestamp>,
-    ) -> Result<(Vec<Option<Vec<Part>>>, u64)> {
-        let workers = self.workers.len();
-        let mut owned: Vec<Vec<Part>> = (0..workers).map(|_| Vec::new()).collect();
-        for parts in made.into_iter().flatten() {
-            for (own, part) in owned.iter_mut().zip(parts) {
-                own.push(part);
-            }
+        mut parts: Vec<Option<Vec<Part>>>,
+        closing: Option<Timestamp>,
+        late: &mut Vec<u64>,
+    ) -> Result<Vec<Finished>> {
+        for stage in 0..self.plan.keyed.len() {
+            let (next, late_for_next) = self.crew.exchange(stage, parts, plan, closing).await?;
+            late.push(late_for_next);
+            parts = next;
         }
-        for (worker, parts) in self.workers.iter().zip(owned) {
-            let command = Command::Reduce { stage, parts, plan: *plan, watermark, workers };
-            worker.commands.send(command).map_err(|_| gone())?;
-        }
-        let answers = self
+        let snapshots = self.snapshots.as_mut().map(|snapshots| snapshots.due(plan.epoch)).unwrap_or_default();
+        let epoch = plan.epoch;
+        self.crew.all(|| Command::Finish { epoch, snapshots: snapshots.clone() })?;
+        self.crew
             .answers(|reply| match reply {
-                Reply::Reduced { output, late } => Some((output, late)),
+                Reply::Finished(finished) => Some(*finished),
                 _ => None,
             })
-            .await?;
-        let late = answers.iter().map(|(_, late)| late).sum();
-        Ok((answers.into_iter().map(|(output, _)| output).collect(), late))
+            .await
     }
 
     /// Waits until the epoch on its way is committed, if there is one, and tells of it.
@@ -424,28 +441,11 @@ impl Driver {
         }
         let progress: Progress = report::of(&self.plan, &self.options, &self.run_id, &committed);
         self.line.show(&progress);
-        tracing::info!(target: "millstream::progress", epoch = committed.epoch, rows = committed.counts.rows, "epoch committed");
+        spans::committed(&committed);
+        self.notes.epoch(&committed, clock::monotonic());
         if let Some(listener) = &self.options.listener {
             listener(&progress);
         }
-    }
-
-    fn all(&self, command: impl Fn() -> Command) -> Result<()> {
-        self.workers.iter().try_for_each(|worker| worker.commands.send(command()).map_err(|_| gone()))
-    }
-
-    /// One answer of each worker, in their order.
-    async fn answers<T>(&mut self, accept: impl Fn(Reply) -> Option<T>) -> Result<Vec<T>> {
-        let mut answers: Vec<(usize, T)> = Vec::new();
-        while answers.len() < self.workers.len() {
-            match self.replies.recv().await {
-                Some((_, Reply::Failed(error))) => return Err(error),
-                Some((worker, reply)) => answers.push((worker, accept(reply).ok_or_else(gone)?)),
-                None => return Err(gone()),
-            }
-        }
-        answers.sort_by_key(|(worker, _)| *worker);
-        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     fn after_drain(&self) -> Error {
@@ -459,17 +459,11 @@ impl Driver {
         )
         .help("start with a fresh checkpoint and output, or read the source in a way that does not end")
     }
+}
 
-    fn end_workers(&mut self) {
-        for worker in &mut self.workers {
-            // Dropping the sender ends the thread.
-            let (unused, _) = std::sync::mpsc::channel();
-            drop(std::mem::replace(&mut worker.commands, unused));
-            if let Some(thread) = worker.thread.take() {
-                thread.join().ok();
-            }
-        }
-    }
+/// Whether the sink prints where the line of progress would be: they would stand in each other's way.
+fn prints(plan: &Plan) -> bool {
+    plan.sink.describe().kind == "console" && std::io::stdout().is_terminal()
 }
 
 /// The epoch that is on its way, once it is committed; never if there is none.
@@ -478,9 +472,4 @@ async fn committed(pending: &mut Option<Pending>) -> Result<Committed> {
         Some(pending) => pending.wait().await,
         None => std::future::pending().await,
     }
-}
-
-fn gone() -> Error {
-    Error::new(Kind::Internal, "a worker thread has ended unexpectedly")
-        .help("this is a bug in millstream, please report it")
 }

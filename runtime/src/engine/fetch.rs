@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
 
 use super::driver::Stop;
+use crate::observe::EPOCH;
 use crate::source::{ChunkReceiver, ChunkSender, Feed, Fetched, Limits, PartitionProgress};
 use crate::{Result, clock};
 
@@ -26,6 +28,8 @@ pub(super) struct Fetch {
     pub chunks: ChunkReceiver,
     pub task: JoinHandle<(Box<dyn Feed>, Result<Fetched>)>,
     pub started: Instant,
+    /// The span of its epoch.
+    pub span: Span,
 }
 
 impl Drop for Fetch {
@@ -35,17 +39,28 @@ impl Drop for Fetch {
 }
 
 /// Begins to fetch an epoch for so many workers.
-pub(super) fn begin(mut feed: Box<dyn Feed>, mut limits: Limits, workers: usize, stop: watch::Receiver<Stop>) -> Fetch {
+pub(super) fn begin(
+    mut feed: Box<dyn Feed>,
+    mut limits: Limits,
+    workers: usize,
+    stop: watch::Receiver<Stop>,
+    span: Span,
+) -> Fetch {
     let started = clock::monotonic();
     if let Some(longest) = feed.longest() {
         limits.until = limits.until.min(started + longest);
     }
     let (mut sender, chunks) = ChunkSender::bounded(limits.bytes.min(AHEAD * (workers + 1)));
-    let task = tokio::spawn(async move {
+    let (rows, bytes) = (tracing::field::Empty, tracing::field::Empty);
+    let fetching = tracing::debug_span!(target: EPOCH, parent: &span, "fetch", rows, bytes);
+    let told = fetching.clone();
+    let task = async move {
         let result = in_slices(feed.as_mut(), limits, &mut sender, &stop).await;
+        let (bytes, rows) = sender.sent();
+        told.record("rows", rows).record("bytes", bytes);
         (feed, result)
-    });
-    Fetch { chunks, task, started }
+    };
+    Fetch { chunks, task: tokio::spawn(task.instrument(fetching)), started, span }
 }
 
 /// Asks until a limit is reached, the time is up, the source has ended, or the run is to stop.

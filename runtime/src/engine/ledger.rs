@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -12,6 +13,8 @@ use super::book::Book;
 use super::commit::{EpochWork, Found, Recovered};
 use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
+#[cfg(feature = "parquet")]
+use crate::observe::RUN;
 use crate::operator::chain::{DeadLetter, EpochPlan};
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
@@ -203,11 +206,11 @@ impl Ledger {
         Ok(Some(slot))
     }
 
-    /// Makes an epoch true.
+    /// Makes an epoch true. Gives how long the state of each keyed stage took to write.
     #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
-    pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<()> {
+    pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<Vec<Duration>> {
         match &mut self.log {
-            Log::None { .. } => Ok(()),
+            Log::None { .. } => Ok(Vec::new()),
             #[cfg(feature = "parquet")]
             Log::Book(book) => book.commit(work, slots),
         }
@@ -292,10 +295,8 @@ fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
     }
     let (id, generation) = (new_id(), clock::now().micros().unsigned_abs());
     let log = Log::None { id: id.clone(), generation, roots };
-    Ok((
-        log,
-        Recovered { found: Found::default(), writers: Vec::new(), log_changes: false, staging: false, run_id: id },
-    ))
+    let found = Found::default();
+    Ok((log, Recovered { found, writers: Vec::new(), log_changes: false, staging: false, run_id: id.clone(), id }))
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -325,13 +326,15 @@ fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target
             .help("start the build with that sink once and stop it in good order, then remove the sink");
             return Err(book.close(Some(&error)).err().unwrap_or(error));
         };
+        tracing::info!(target: RUN, epoch, sink = sink_id(sink), "delivers again what was committed before the last end");
         let delivered = delivering.deliver(&token, &batches).and_then(|()| book.delivered(sink));
         if let Err(error) = delivered {
             book.close(Some(&error)).ok();
             return Err(error);
         }
     }
-    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, run_id: new_id() };
+    let id = book.pipeline_id().to_owned();
+    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, id, run_id: new_id() };
     Ok((Log::Book(Box::new(book)), recovered))
 }
 

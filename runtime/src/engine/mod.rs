@@ -7,14 +7,17 @@
 #[cfg(feature = "parquet")]
 mod book;
 pub(crate) mod commit;
+mod crew;
 pub(crate) mod driver;
 mod fetch;
 mod ledger;
+mod notes;
 pub mod query;
 mod report;
 mod run;
 pub(crate) mod shutdown;
 mod snapshots;
+mod spans;
 pub mod summary;
 mod tick;
 pub(crate) mod watermark;

@@ -82,7 +82,7 @@ impl Pipeline {
         self
     }
 
-    /// Whether a line of progress is shown on a terminal; it is by default.
+    /// Whether a line of progress is shown on a terminal; it is by default, unless the sink is `console` and prints there.
     pub fn progress_line(mut self, shown: bool) -> Self {
         self.options.progress = shown;
         self

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::operator::input::Counts;
+use crate::pipeline::KeyedPlan;
 use crate::time::Timestamp;
 
 /// What a run came to. Its account adds up: rows in = rows used + filtered + late + skipped + dead letters.
@@ -21,8 +22,34 @@ pub struct Summary {
     pub watermark: Option<Timestamp>,
     /// Keys of groups that are still open, and so not in the output yet; 0 in modes update and complete, which show them.
     pub open_keys: u64,
+    /// Why they are open.
+    pub(crate) open: Open,
     /// Whether the input has ended and every window was closed.
     pub drained: bool,
+}
+
+/// Why groups are open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// Their windows are.
+    #[default]
+    Windows,
+    /// Their time to live has not run out.
+    Ttl,
+    /// Either.
+    Groups,
+}
+
+impl Open {
+    /// What the keyed stages of a pipeline hold.
+    pub(crate) fn of(keyed: &[KeyedPlan]) -> Self {
+        let windowed = keyed.iter().filter(|keyed| keyed.spec.window.is_windowed()).count();
+        match windowed {
+            0 => Self::Ttl,
+            windowed if windowed == keyed.len() => Self::Windows,
+            _ => Self::Groups,
+        }
+    }
 }
 
 impl Summary {
@@ -51,11 +78,35 @@ impl fmt::Display for Summary {
             if self.epochs == 1 { "" } else { "s" },
         )?;
         if self.open_keys > 0 {
-            write!(f, "; {} keys in windows still open", self.open_keys)?;
-            if let Some(watermark) = self.watermark {
-                write!(f, ", since the watermark stands at {watermark}")?;
+            let keys = if self.open_keys == 1 { "key" } else { "keys" };
+            let open = match self.open {
+                Open::Windows => "in windows still open",
+                Open::Ttl => "with time left to live",
+                Open::Groups => "in groups still open",
+            };
+            write!(f, "; {} {keys} {open}", self.open_keys)?;
+            match self.watermark {
+                Some(watermark) => write!(f, ", since the watermark stands at {watermark}")?,
+                None => f.write_str(", since there is no watermark yet")?,
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_says_why_keys_are_open() {
+        let watermark = Some(Timestamp::from_micros(0));
+        let mut summary = Summary { open_keys: 2, watermark, ..Summary::default() };
+        let open =
+            |summary: &Summary| summary.to_string().split_once("; 0 rows out in 0 epochs; ").unwrap().1.to_owned();
+        assert_eq!(open(&summary), "2 keys in windows still open, since the watermark stands at 1970-01-01T00:00:00Z");
+        (summary.open, summary.watermark, summary.open_keys) = (Open::Ttl, None, 1);
+        assert_eq!(open(&summary), "1 key with time left to live, since there is no watermark yet");
     }
 }

@@ -6,6 +6,15 @@ use std::time::Duration;
 use crate::source::PartitionProgress;
 use crate::time::Timestamp;
 
+/// The partition for which the watermark waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub id: String,
+    pub max_event_time: Option<Timestamp>,
+    /// How far it is behind the partition in the lead.
+    pub behind: Option<Duration>,
+}
+
 /// What is known of each partition.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Partitions {
@@ -78,5 +87,50 @@ impl Partitions {
             None
         };
         before.max(reached.map(|reached| reached - delay))
+    }
+
+    /// The partition that [`Self::watermark`] goes by, unless it goes by none.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        let open = self.known.iter().filter(|(_, known)| !known.drained && !known.idle);
+        let (id, holder) = open.min_by_key(|(_, known)| known.max_event_time)?;
+        let lead = self.known.values().filter_map(|known| known.max_event_time).max();
+        let behind = lead.zip(holder.max_event_time).map(|(lead, own)| lead.micros().saturating_sub(own.micros()));
+        Some(Holder {
+            id: id.clone(),
+            max_event_time: holder.max_event_time,
+            behind: behind.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(id: &str, number: u32, idle: bool) -> PartitionProgress {
+        PartitionProgress { partition: number, id: id.to_owned(), idle, ..PartitionProgress::default() }
+    }
+
+    #[test]
+    fn the_holder_is_the_partition_that_the_watermark_goes_by() {
+        let (mut partitions, second) =
+            (Partitions::default(), |second: i64| Timestamp::from_micros(second * 1_000_000));
+        let delay = Duration::from_secs(10);
+        assert_eq!(partitions.holder(), None);
+        partitions.progress(&[at("a", 0, false), at("b", 1, false)]);
+        partitions.observe(0, second(100));
+        // One that gave nothing holds it, and there is no saying how far it is behind.
+        let silent = Holder { id: "b".to_owned(), max_event_time: None, behind: None };
+        assert_eq!((partitions.holder(), partitions.watermark(delay, None)), (Some(silent), None));
+        partitions.observe(1, second(40));
+        let slow =
+            Holder { id: "b".to_owned(), max_event_time: Some(second(40)), behind: Some(Duration::from_secs(60)) };
+        assert_eq!((partitions.holder(), partitions.watermark(delay, None)), (Some(slow), Some(second(30))));
+        // Once it is idle the other is waited for.
+        partitions.progress(&[at("a", 0, false), at("b", 1, true)]);
+        assert_eq!(partitions.holder().map(|holder| holder.id).as_deref(), Some("a"));
+        assert_eq!(partitions.watermark(delay, None), Some(second(90)));
+        partitions.progress(&[at("a", 0, true)]);
+        assert_eq!(partitions.holder(), None);
     }
 }

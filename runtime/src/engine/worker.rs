@@ -4,18 +4,21 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use tokio::sync::{OwnedSemaphorePermit, mpsc as replies};
+use tracing::Span;
 
-use crate::Result;
 use crate::error::{Error, Kind};
+use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, DeadLetter, EpochPlan, Output, Part};
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
 use crate::sink::{StageWriter, StagedFile};
 use crate::source::Chunk;
 use crate::time::Timestamp;
+use crate::{Result, clock};
 
 /// State as it was read, with the key groups for which it counts.
 #[derive(Clone)]
@@ -27,8 +30,9 @@ pub(crate) struct StateBatch {
 
 /// What a worker is told to do.
 pub(crate) enum Command {
-    /// Work through a chunk; the permit is its share of the byte budget. Answered only when it fails.
-    Chunk(Chunk, OwnedSemaphorePermit, EpochPlan),
+    /// Work through a chunk; the permit is its share of the byte budget, the span that of the work on the epoch's chunks.
+    /// Answered only when it fails.
+    Chunk(Chunk, OwnedSemaphorePermit, EpochPlan, Span),
     /// All chunks of the epoch are there: give what the map side has.
     Seal { workers: usize },
     /// Add parts to the state of keyed stage `stage`, give on what is due and end what ends by `watermark`.
@@ -67,6 +71,8 @@ pub(crate) struct Sealed {
     pub event_times: Vec<(u32, Timestamp)>,
     pub dead_letters: Vec<DeadLetter>,
     pub late_letters: Vec<DeadLetter>,
+    /// How long the worker was at work on it.
+    pub busy: Duration,
 }
 
 /// A worker's share of an epoch.
@@ -86,7 +92,11 @@ pub(crate) struct StageState {
     pub snapshots: Vec<((u16, u16), Vec<RecordBatch>)>,
     pub keys: u64,
     pub updated: u64,
+    pub removed: u64,
     pub bytes: u64,
+    /// How long it took to add the epoch's rows, and to give groups on and forget those that have ended.
+    pub updating: Duration,
+    pub removing: Duration,
 }
 
 /// A running worker.
@@ -124,6 +134,7 @@ pub(crate) fn start(
                 chain,
                 writer,
                 epoch: 0,
+                took: Vec::new(),
                 sealed: Sealed::default(),
                 finished: Finished::default(),
                 failed: false,
@@ -163,6 +174,8 @@ struct State {
     chain: Chain,
     writer: Option<Box<dyn StageWriter>>,
     epoch: u64,
+    /// By keyed stage, how long its part of the epoch took: adding to the state, and giving on and forgetting.
+    took: Vec<(Duration, Duration)>,
     sealed: Sealed,
     finished: Finished,
     failed: bool,
@@ -174,8 +187,13 @@ impl State {
             return Ok(None);
         }
         match command {
-            Command::Chunk(chunk, permit, plan) => {
+            Command::Chunk(chunk, permit, plan, process) => {
+                let (worker, rows, bytes) = (self.number, chunk.len(), chunk.data.len());
+                // What expressions log is in the span of the epoch.
+                let _process = process.enter();
+                let _chunk = tracing::trace_span!(target: EPOCH, "chunk", worker, rows, bytes).entered();
                 self.epoch = plan.epoch;
+                let begun = clock::monotonic();
                 let report = self.chain.map.chunk(&chunk, &plan)?;
                 drop(permit);
                 self.sealed.counts += report.counts;
@@ -190,23 +208,29 @@ impl State {
                 }
                 let rows = self.chain.map.rows(false)?;
                 self.write(rows)?;
+                self.sealed.busy += begun.elapsed();
                 Ok(None)
             }
             Command::Seal { workers } => {
+                let begun = clock::monotonic();
                 let (output, late) = self.chain.map.seal(workers)?;
                 let parts = self.output(output)?;
                 let mut sealed = std::mem::take(&mut self.sealed);
                 sealed.counts.late += late;
                 sealed.parts = parts;
+                sealed.busy += begun.elapsed();
                 Ok(Some(Reply::Sealed(Box::new(sealed))))
             }
             Command::Reduce { stage, parts, plan, watermark, workers } => {
                 self.epoch = plan.epoch;
                 let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
+                let begun = clock::monotonic();
                 for part in parts {
                     keyed.merge(part, watermark)?;
                 }
+                let merged = clock::monotonic();
                 let (output, late) = keyed.close(&plan, watermark, workers)?;
+                self.took.push((merged - begun, merged.elapsed()));
                 let output = self.output(output)?;
                 Ok(Some(Reply::Reduced { output, late }))
             }
@@ -215,12 +239,18 @@ impl State {
                 if let Some(writer) = &mut self.writer {
                     finished.files = writer.seal(epoch)?;
                 }
-                for keyed in &mut self.chain.keyed {
+                let took = std::mem::take(&mut self.took)
+                    .into_iter()
+                    .chain(std::iter::repeat((Duration::ZERO, Duration::ZERO)));
+                for (keyed, (updating, removing)) in self.chain.keyed.iter_mut().zip(took) {
                     let mut state = StageState {
                         changes: keyed.changes()?,
                         keys: keyed.keys(),
                         updated: keyed.updated(),
+                        removed: keyed.removed(),
                         bytes: keyed.bytes(),
+                        updating,
+                        removing,
                         ..StageState::default()
                     };
                     for &(low, high) in &snapshots {

@@ -25,9 +25,9 @@ pub struct Progress {
     pub batch_duration: u64,
     /// Rows read.
     pub num_input_rows: u64,
-    /// Rows read per second, over the batch's duration.
+    /// Rows that arrived per second, since the fetch before this one ended.
     pub input_rows_per_second: f64,
-    /// Rows computed per second, over the time spent computing.
+    /// Rows computed per second of computing. The input may grow as long as this is well above the rate of the input.
     pub processed_rows_per_second: f64,
     /// Where the time went, in milliseconds.
     pub duration_ms: BTreeMap<&'static str, u64>,
@@ -39,7 +39,7 @@ pub struct Progress {
     pub sources: Vec<Value>,
     /// The sink.
     pub sink: Value,
-    /// The account of the epoch's rows.
+    /// The account of the epoch's rows, and what else Spark has no name for.
     pub millstream: Account,
 }
 
@@ -53,15 +53,30 @@ pub struct StateOperator {
     pub num_rows_total: u64,
     /// Keys that changed in the epoch.
     pub num_rows_updated: u64,
+    /// Keys that were forgotten in the epoch: their windows were closed, or their time to live ran out.
+    pub num_rows_removed: u64,
+    /// Adding the epoch's rows to the state, in milliseconds; of the worker that took longest.
+    pub all_updates_time_ms: u64,
+    /// Giving groups on and forgetting those that have ended, in milliseconds; of the worker that took longest.
+    pub all_removals_time_ms: u64,
+    /// Writing the epoch's changes and snapshots to the checkpoint, in milliseconds; 0 without one.
+    pub commit_time_ms: u64,
+    /// An estimate of the bytes held, text and lists included.
+    pub memory_used_bytes: u64,
     /// Rows that came too late, whatever became of them; groups, when the stage is not the first.
     pub num_rows_dropped_by_watermark: u64,
-    /// An estimate of the bytes held.
-    pub memory_used_bytes: u64,
+    /// Key groups: the grain in which keys are shared among workers.
+    pub num_shuffle_partitions: u64,
+    /// Workers, each of which holds the state of some key groups.
+    pub num_state_store_instances: u64,
+    /// Nothing yet.
+    pub custom_metrics: BTreeMap<&'static str, u64>,
 }
 
-/// Where the rows of an epoch went: `rows` is the sum of the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Where the rows of an epoch went, `rows` being the sum of the next five; and what holds the pipeline back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Account {
     /// Rows read.
     pub rows: u64,
@@ -77,4 +92,23 @@ pub struct Account {
     pub dead_letters: u64,
     /// Rows whose event time was too far in the future to move the watermark.
     pub future: u64,
+    /// How far the partition that is farthest behind is behind the newest record of the source, in milliseconds; `None`
+    /// where the source does not say.
+    pub ms_behind_latest: Option<u64>,
+    /// The partition for which the watermark waits: of those that are neither ended nor idle the one with the earliest
+    /// event time, or one that gave no row yet. `None` without a watermark, and when nothing holds it.
+    pub watermark_held_by: Option<HeldBy>,
+}
+
+/// A partition that holds the watermark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct HeldBy {
+    /// Its id, such as `shardId-000000000001` or a path.
+    pub partition: String,
+    /// Its latest event time, RFC 3339; `None` if it gave no row yet.
+    pub max_event_time: Option<String>,
+    /// How far this is behind that of the partition in the lead, in milliseconds; `None` if one of them gave no row yet.
+    pub behind_ms: Option<u64>,
 }

@@ -148,6 +148,9 @@ pub trait KeyedSide: Send {
     /// How many keys were added or changed since the last call, those of windows that have closed included.
     fn updated(&mut self) -> u64;
 
+    /// How many keys were forgotten since the last call, as their groups had ended.
+    fn removed(&mut self) -> u64;
+
     /// Whether changes are to be remembered for [`Self::changes`]; off without a checkpoint.
     fn log_changes(&mut self, on: bool);
 }

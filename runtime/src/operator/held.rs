@@ -13,6 +13,7 @@ use hashbrown::hash_table::Entry;
 
 use super::key::Key;
 use super::window::{ALL_OF_TIME, Window, WindowSpec};
+use crate::schema::Stored;
 use crate::time::Timestamp;
 
 /// A group.
@@ -30,11 +31,24 @@ pub(super) struct Held<K, A> {
 /// The groups of one pane.
 type Table<K, A> = HashTable<Held<K, A>>;
 
+/// A pane.
+struct Pane<K, A> {
+    table: Table<K, A>,
+    /// The bytes that its keys and accumulators hold besides their own size: text and lists.
+    heap: usize,
+}
+
+impl<K, A> Default for Pane<K, A> {
+    fn default() -> Self {
+        Self { table: Table::new(), heap: 0 }
+    }
+}
+
 /// The groups of a keyed stage.
 pub(super) struct Groups<K, A> {
     window: WindowSpec,
     hasher: foldhash::fast::RandomState,
-    panes: BTreeMap<i64, Table<K, A>>,
+    panes: BTreeMap<i64, Pane<K, A>>,
     /// Hashes of the keys that have changed since [`Self::settle`], by pane; only if asked for.
     changed: BTreeMap<i64, Vec<u64>>,
     notes_changes: bool,
@@ -48,7 +62,7 @@ const UNDATED: i64 = i64::MIN;
 /// Days of the calendar in a time to live.
 const DAYS: i64 = 64;
 
-impl<K: Key, A> Groups<K, A> {
+impl<K: Key, A: Stored> Groups<K, A> {
     /// No groups. `notes_changes` if [`Self::changed_windows`] is to be used.
     pub(super) fn new(window: WindowSpec, notes_changes: bool) -> Self {
         Self {
@@ -70,7 +84,7 @@ impl<K: Key, A> Groups<K, A> {
     /// Makes room for so many keys more. Keys arrive in the order of another table's hashes; without room for all, they
     /// would crowd together.
     pub(super) fn reserve(&mut self, pane: i64, keys: usize) {
-        let table = self.panes.entry(pane).or_default();
+        let table = &mut self.panes.entry(pane).or_default().table;
         table.reserve(keys.saturating_sub(table.capacity() - table.len()), |held| held.hash);
     }
 
@@ -86,7 +100,7 @@ impl<K: Key, A> Groups<K, A> {
         add: impl FnOnce(&mut A),
     ) -> &Held<K, A> {
         let hash = self.hash(&key);
-        let table = self.panes.entry(pane).or_default();
+        let Pane { table, heap } = self.panes.entry(pane).or_default();
         let held = match table.entry(hash, |held| held.hash == hash && held.key.equals(&key), |held| held.hash) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(place) => {
@@ -94,10 +108,14 @@ impl<K: Key, A> Groups<K, A> {
                     self.calendar.entry(day(self.window, last)).or_default().push(hash);
                 }
                 let held = Held { hash, key, state: new(), last, key_group, changed: false };
+                *heap += held.heap();
                 place.insert(held).into_mut()
             }
         };
+        // Once for each key of an epoch, not for each row; nothing at all where the size is fixed.
+        let before = held.state.heap();
         add(&mut held.state);
+        *heap = *heap + held.state.heap() - before;
         held.last = held.last.max(last);
         held.key_group = key_group;
         if self.notes_changes && !held.changed {
@@ -109,7 +127,7 @@ impl<K: Key, A> Groups<K, A> {
 
     /// Every group, with its pane.
     pub(super) fn all(&self) -> impl Iterator<Item = (i64, &Held<K, A>)> {
-        self.panes.iter().flat_map(|(&pane, table)| table.iter().map(move |held| (pane, held)))
+        self.panes.iter().flat_map(|(&at, pane)| pane.table.iter().map(move |held| (at, held)))
     }
 
     /// The windows that cover a pane with groups and end in `(after, until]`, in the order of their ends.
@@ -162,7 +180,7 @@ impl<K: Key, A> Groups<K, A> {
 
     /// The groups of some panes.
     pub(super) fn within(&self, panes: Range<i64>) -> impl Iterator<Item = &Held<K, A>> {
-        self.panes.range(panes).flat_map(|(_, table)| table.iter())
+        self.panes.range(panes).flat_map(|(_, pane)| pane.table.iter())
     }
 
     /// How many of some panes have groups.
@@ -176,9 +194,8 @@ impl<K: Key, A> Groups<K, A> {
         hashes.sort_unstable();
         hashes.dedup();
         let of = move |hash: u64| {
-            let tables = self.panes.range(panes.clone());
-            let same = move |(_, table): (&i64, _)| Table::iter_hash(table, hash).filter(move |held| held.hash == hash);
-            tables.flat_map(same)
+            let panes = self.panes.range(panes.clone());
+            panes.flat_map(move |(_, pane)| pane.table.iter_hash(hash).filter(move |held| held.hash == hash))
         };
         hashes.into_iter().flat_map(of)
     }
@@ -186,23 +203,29 @@ impl<K: Key, A> Groups<K, A> {
     /// Forgets what has changed.
     pub(super) fn settle(&mut self) {
         for (pane, hashes) in std::mem::take(&mut self.changed) {
-            let Some(table) = self.panes.get_mut(&pane) else { continue };
+            let Some(pane) = self.panes.get_mut(&pane) else { continue };
             for hash in hashes {
-                table.iter_hash_mut(hash).for_each(|held| held.changed = false);
+                pane.table.iter_hash_mut(hash).for_each(|held| held.changed = false);
             }
         }
     }
 
-    /// Drops the panes that no open window covers any more.
-    pub(super) fn drop_panes(&mut self, watermark: Timestamp) {
-        let window = self.window;
-        self.panes.retain(|&pane, _| !window.has_ended(pane, 0, Some(watermark)));
+    /// Drops the panes that no open window covers any more. Gives the number of keys in them.
+    pub(super) fn drop_panes(&mut self, watermark: Timestamp) -> u64 {
+        let (window, mut dropped) = (self.window, 0);
+        self.panes.retain(|&at, pane| {
+            let ended = window.has_ended(at, 0, Some(watermark));
+            dropped += if ended { pane.table.len() as u64 } else { 0 };
+            !ended
+        });
+        dropped
     }
 
-    /// Takes out the groups whose time to live has run out.
-    pub(super) fn take_ended(&mut self, watermark: Timestamp) -> Vec<Held<K, A>> {
-        let mut ended = Vec::new();
-        let Some(table) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
+    /// Takes out the groups whose time to live has run out. That of a group without an event time begins now; `dated` is
+    /// told of it, as it is a change of the state.
+    pub(super) fn take_ended(&mut self, watermark: Timestamp, mut dated: impl FnMut(&Held<K, A>)) -> Vec<Held<K, A>> {
+        let mut ended: Vec<Held<K, A>> = Vec::new();
+        let Some(Pane { table, heap }) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
         let mut later: Vec<(i64, u64)> = Vec::new();
         // The first instant of a day ends first.
         while let Some(days) = self.calendar.first_entry()
@@ -224,6 +247,7 @@ impl<K: Key, A> Groups<K, A> {
                     let earliest = left.map(|held| {
                         if held.last == UNDATED {
                             held.last = watermark.micros();
+                            dated(held);
                         }
                         held.last
                     });
@@ -234,16 +258,23 @@ impl<K: Key, A> Groups<K, A> {
         for (day, hash) in later {
             self.calendar.entry(day).or_default().push(hash);
         }
+        *heap -= ended.iter().map(Held::heap).sum::<usize>();
         ended
     }
 
-    /// The number of groups, and an estimate of the bytes they need. What text and lists hold besides is not counted.
+    /// The number of groups, and an estimate of the bytes they need, with what text and lists hold.
     pub(super) fn size(&self) -> (u64, u64) {
         let held = size_of::<Held<K, A>>() as u64 + 1;
-        let keys = self.panes.values().map(|table| table.len() as u64).sum();
-        let tables: u64 = self.panes.values().map(|table| table.capacity() as u64 * held).sum();
+        let keys = self.panes.values().map(|pane| pane.table.len() as u64).sum();
+        let tables: u64 = self.panes.values().map(|pane| pane.table.capacity() as u64 * held + pane.heap as u64).sum();
         let days: u64 = self.calendar.values().map(|hashes| hashes.capacity() as u64 * 8).sum();
         (keys, tables + days)
+    }
+}
+
+impl<K: Stored, A: Stored> Held<K, A> {
+    fn heap(&self) -> usize {
+        self.key.heap() + self.state.heap()
     }
 }
 

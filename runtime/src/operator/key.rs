@@ -13,7 +13,7 @@ pub const KEY_GROUPS: u16 = 128;
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot be a group key",
     label = "this is a `{Self}`",
-    note = "floats have no total equality: round it, cast it, or group by a bucket such as `(temperature / 5.0) as i64`"
+    note = "keys are bool, integers, text, Timestamp, Date, Duration, Decimal, enums and Option of these; two floats are hardly ever equal: group by a bucket, as in `(temperature / 5.0) as i64`"
 )]
 pub trait KeyRef: Copy {
     /// The owned key.
@@ -124,10 +124,15 @@ impl Key for String {
         self.as_str().hash(hasher);
     }
     fn canonical(&self, out: &mut Vec<u8>) {
-        // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
-        out.extend_from_slice(&(self.len() as u64).to_le_bytes());
-        out.extend_from_slice(self.as_bytes());
+        canonical_text(self, out);
     }
+}
+
+/// Appends text to a key's [canonical bytes](Key::canonical), as the key `String` does.
+pub fn canonical_text(text: &str, out: &mut Vec<u8>) {
+    // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 impl<K: KeyRef> KeyRef for Option<K> {

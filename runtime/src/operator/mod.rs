@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub(crate) mod dead_letters;
+pub mod explode;
 mod held;
 pub mod input;
 pub mod key;

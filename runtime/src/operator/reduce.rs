@@ -54,6 +54,8 @@ pub struct Reduce<K: Key, A: Finish, E> {
     changes: StateRows<K, A>,
     /// Keys added or changed since they were last asked for.
     updated: u64,
+    /// Keys forgotten since they were last asked for.
+    removed: u64,
 }
 
 /// Which groups of a window are given on.
@@ -75,6 +77,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
             log: false,
             changes: StateRows::default(),
             updated: 0,
+            removed: 0,
         }
     }
 
@@ -142,10 +145,19 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
     fn end_groups(&mut self, watermark: Option<Timestamp>, give: bool) -> Result<()> {
         let Some(watermark) = watermark.filter(|_| self.mode != Mode::Complete) else { return Ok(()) };
         if self.spec.window.is_windowed() {
-            self.groups.drop_panes(watermark);
+            self.removed += self.groups.drop_panes(watermark);
             return Ok(());
         }
-        let ended = if self.spec.window.has_ttl() { self.groups.take_ended(watermark) } else { Vec::new() };
+        if !self.spec.window.has_ttl() {
+            return Ok(());
+        }
+        // Without the date a start would give a group that has ended a second life, and its rows a second time.
+        let ended = self.groups.take_ended(watermark, |dated| {
+            if self.log {
+                self.changes.push(dated.key_group, dated.last, &dated.key, &dated.state);
+            }
+        });
+        self.removed += ended.len() as u64;
         if !give || self.mode != Mode::Append {
             return Ok(());
         }
@@ -262,6 +274,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         self.groups.settle();
         // Nothing is given on, so nothing can fail.
         self.end_groups(watermark, false).ok();
+        self.removed = 0;
     }
 
     fn keys(&self) -> u64 {
@@ -274,6 +287,10 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
 
     fn updated(&mut self) -> u64 {
         std::mem::take(&mut self.updated)
+    }
+
+    fn removed(&mut self) -> u64 {
+        std::mem::take(&mut self.removed)
     }
 
     fn log_changes(&mut self, on: bool) {
@@ -299,3 +316,6 @@ fn at_group(spec: &KeyedSpec, window: Window, error: Error) -> Error {
         None => error,
     }
 }
+
+#[cfg(test)]
+mod tests;

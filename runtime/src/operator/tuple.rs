@@ -82,6 +82,10 @@ macro_rules! tuple {
                 builder.len += 1;
                 $($name::push($value, &mut builder.parts.$index);)*
             }
+            #[inline]
+            fn heap(&self) -> usize {
+                0 $(+ self.$index.heap())*
+            }
             fn load(array: &dyn Array, _row: usize) -> Option<Self> {
                 let _array = array.as_any().downcast_ref::<StructArray>()?;
                 Some(($($name::load(_array.columns().get($index)?.as_ref(), _row)?,)*))

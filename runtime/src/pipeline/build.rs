@@ -37,7 +37,9 @@ impl<S: Source> From<S> {
     pub fn decode<T: StreamSchema, P: Projection, F: Format>(self, format: F) -> Decoded<S, F::Decoder<T, P>> {
         let words = format!("{} as {}", format.describe(), T::NAME);
         let used = T::FIELDS.iter().enumerate().filter(|(field, _)| uses::<P, T>(*field)).map(|(_, name)| *name);
-        self.with(format.decoder::<T, P>(), words, used.collect())
+        let mut decoded = self.with(format.decoder::<T, P>(), words, used.collect());
+        decoded.head.event_time = T::EVENT_TIME.map(str::to_owned);
+        decoded
     }
 
     /// Decodes records into the rows of a format that has its own, such as `text`.
@@ -61,6 +63,7 @@ impl<S: Source> From<S> {
                 dead_letters: None,
                 late: Policy::Skip,
                 late_letters: None,
+                event_time: None,
                 watermark: None,
                 stages: Vec::new(),
             },
@@ -91,6 +94,8 @@ struct Head {
     dead_letters: Option<Arc<dyn Sink>>,
     late: Policy,
     late_letters: Option<Arc<dyn Sink>>,
+    /// What the watermark goes by, in the user's words.
+    event_time: Option<String>,
     watermark: Option<Duration>,
     stages: Vec<String>,
 }
@@ -168,6 +173,14 @@ impl<S: Source, D: Decoder> Decoded<S, D> {
     #[must_use]
     pub fn watermark(mut self, delay: Duration) -> Self {
         self.head.watermark = Some(delay);
+        self
+    }
+
+    /// What `explain` says that the watermark goes by; by default the field of the schema that is marked
+    /// `#[stream(event_time)]`.
+    #[must_use]
+    pub fn event_time(mut self, words: impl Into<String>) -> Self {
+        self.head.event_time = Some(words.into());
         self
     }
 
@@ -303,6 +316,7 @@ impl<B: RowBuilder> Unsunk<B> {
             late: self.head.late,
             late_letters: self.head.late_letters,
             mode: M::MODE,
+            event_time: self.head.event_time,
             watermark: self.head.watermark,
             keyed: self.specs,
             chain: Arc::new(chain),

@@ -4,6 +4,7 @@
 //! keyed stage ([`keyed`](Decoded::keyed)), one closure after each keyed stage, and a [`sink`](Unsunk::sink).
 
 mod build;
+mod capture;
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(crate) mod descriptor;
 pub mod explain;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, SchemaRef};
 
 pub use self::build::{Decoded, From, Grouped, Undecoded, Unsunk, from};
+pub use self::capture::{Capture, Taken, capture, taken};
 use self::options::Options;
 use crate::Result;
 use crate::operator::chain::Chain;
@@ -70,6 +72,8 @@ pub(crate) struct Plan {
     pub late: Policy,
     pub late_letters: Option<Arc<dyn Sink>>,
     pub mode: Mode,
+    /// What the watermark goes by, in the user's words, where they are known.
+    pub event_time: Option<String>,
     /// How far the watermark stays behind the latest event time; `None` without one.
     pub watermark: Option<Duration>,
     pub keyed: Vec<KeyedPlan>,

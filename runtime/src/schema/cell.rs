@@ -8,7 +8,7 @@ use super::column::Stored;
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be a column",
     label = "this is a `{Self}`",
-    note = "columns are bool, integers, floats, &str, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas"
+    note = "columns are bool, integers, floats, &str, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas; a length is `items.len() as u64`"
 )]
 pub trait Cell: Copy {
     /// The owned type of the column.
@@ -30,7 +30,7 @@ pub trait Cell: Copy {
 #[diagnostic::on_unimplemented(
     message = "a value of type `{Self}` cannot be a column",
     label = "this is a `{Self}`",
-    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas"
+    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Duration, Decimal, Option of these, slices, and views of schemas; a length is `items.len() as u64`"
 )]
 pub trait Value<'a> {
     /// The column's view.
@@ -44,7 +44,7 @@ pub trait Value<'a> {
 #[diagnostic::on_unimplemented(
     message = "a value of type `&{Self}` cannot be a column",
     label = "this is a `&{Self}`",
-    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Option of these, slices, and views of schemas"
+    note = "columns are bool, integers, floats, &str, String, &[u8], Timestamp, Date, Option of these, slices, and views of schemas; a length is `items.len() as u64`"
 )]
 pub trait Lend<'b> {
     /// The column's view.

@@ -93,6 +93,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     fn push_owned(&self, builder: &mut Self::Builder) {
         Self::push(self.view(&Bump::new()), builder);
     }
+    /// The bytes it holds besides its own size, roughly: text, and the items of lists. Progress and snapshots go by it.
+    #[inline]
+    fn heap(&self) -> usize {
+        0
+    }
     /// Reads one value back; `None` when the array is of another type or the value is null and must not be.
     fn load(array: &dyn Array, row: usize) -> Option<Self>;
     /// Reads one value back from its columns, as [`Builder::columns`] gave them, and takes these.
@@ -151,10 +156,13 @@ fn item_field<T: Stored>() -> FieldRef {
     Arc::new(Field::new_list_field(T::data_type(), T::NULLABLE))
 }
 
+/// Says, while a program is compiled, that a type cannot be the field of a schema.
+pub const fn is_column<T: Column>() {}
+
 /// A type that can be a field of a schema: storable, and readable from every format.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a stream schema",
-    note = "fields are bool, integers, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
+    note = "fields are bool, integers from `i8` to `u64`, floats, String, Vec<u8>, Timestamp, Date, Duration, Decimal, Option, Vec, maps, and types with `#[derive(StreamSchema)]`"
 )]
 pub trait Column: Stored {
     /// Reads a value into its view; only the parts that `P` names need to be read, the others are skipped.

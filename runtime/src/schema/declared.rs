@@ -1,9 +1,10 @@
 //! `as Out`: whether a row is what was declared, checked while the pipeline is compiled.
 //!
 //! The columns of a schema that go through a pipeline as they are have no names in the macro, so it is their constants that
-//! are compared. What is wrong is said by a panic of a constant, which rustc shows at the user's token.
+//! are compared. What is wrong is said by a panic of a constant, which rustc shows at the user's token; as the functions
+//! here track their caller, it shows nothing of them.
 
-use super::StreamSchema;
+use super::{Stored, StreamSchema};
 
 /// The type of a column, as far as a constant can tell.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +38,7 @@ impl Shape {
 ///
 /// # Panics
 /// A field of `Out` is no column of the row.
+#[track_caller]
 pub const fn named<Out: StreamSchema>(named: &[&str]) {
     let mut index = 0;
     while index < Out::FIELDS.len() {
@@ -52,6 +54,7 @@ pub const fn named<Out: StreamSchema>(named: &[&str]) {
 ///
 /// # Panics
 /// A column is missing, one is too many, or one is of another type.
+#[track_caller]
 pub const fn extended<Out: StreamSchema, Base: StreamSchema>(named: &[&str], dropped: &[&str]) {
     let mut index = 0;
     while index < Out::FIELDS.len() {
@@ -88,6 +91,23 @@ pub const fn extended<Out: StreamSchema, Base: StreamSchema>(named: &[&str], dro
     }
 }
 
+/// What a column must be to be this field of a declared struct. It is never there: its type is what a column is compared
+/// with.
+///
+/// ```
+/// # use millstream::schema::declared::view_of;
+/// let city = "Berlin".to_owned();
+/// if let Some(mut column) = view_of(&city) {
+///     column = "text"; // `column = 1` does not compile.
+/// }
+/// ```
+#[inline]
+#[must_use]
+pub fn view_of<T: Stored>(_field: &T) -> Option<T::View<'_>> {
+    None
+}
+
+#[track_caller]
 const fn missing<Out: StreamSchema>(field: &str) -> ! {
     Text::new(&["the row has no column `", field, "`, which `", Out::NAME, "` declares"]).panic(&[
         "make one, as in `select { .., ",
@@ -167,6 +187,7 @@ impl Text {
 
     /// Ends the compilation: this is never called in a program that runs.
     #[allow(clippy::panic)]
+    #[track_caller]
     const fn panic(self, help: &[&str]) -> ! {
         let text = self.add(&["; "]).add(help);
         match std::str::from_utf8(text.bytes.split_at(text.len).0) {

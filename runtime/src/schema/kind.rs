@@ -67,6 +67,21 @@ pub trait UnitEnum: Copy + Eq + std::hash::Hash + Send + Sync + 'static {}
 // With the attribute rustc speaks of `UnitEnum`, not of the first derive that is missing.
 #[diagnostic::do_not_recommend]
 impl<T: Copy + Eq + std::hash::Hash + Send + Sync + 'static> UnitEnum for T {}
+
+/// Says, while a program is compiled, that an enum lacks derives.
+pub const fn is_unit_enum<T: UnitEnum>() {}
+
+/// Why an expression has no value: what is in its `Err`.
+#[diagnostic::on_unimplemented(
+    message = "an `Err` of type `{Self}` cannot say what is wrong with a row",
+    label = "this is a `Result` with a `{Self}`",
+    note = "an `Err` sends its row to the policy of `decode`, with its text: implement `Display` for it, or take the value out, as in `.ok()` or `.unwrap_or(..)`"
+)]
+pub trait Reason: std::fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<E: std::fmt::Display> Reason for E {}
+
 /// A column that can name a folder of a partitioned output: `partition_by = [date]`.
 #[diagnostic::on_unimplemented(
     message = "a column of type `{Self}` cannot name a folder",

@@ -103,6 +103,10 @@ impl<T: Stored> Stored for Vec<T> {
         T::list_push_owned(self, &mut builder.items);
         builder.end();
     }
+    #[inline]
+    fn heap(&self) -> usize {
+        self.capacity() * size_of::<T>() + self.iter().map(T::heap).sum::<usize>()
+    }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         T::list_load(array, row)
     }

@@ -149,6 +149,10 @@ macro_rules! map {
                 }
                 builder.end();
             }
+            fn heap(&self) -> usize {
+                let entry = size_of::<(String, V)>();
+                self.iter().map(|(key, value)| entry + key.len() + value.heap()).sum()
+            }
             fn load(array: &dyn Array, row: usize) -> Option<Self> {
                 load(array, row)
             }

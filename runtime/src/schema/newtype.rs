@@ -78,11 +78,11 @@ macro_rules! newtype {
             type View<'a> = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::View<'a>;
             type Builder = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::Builder;
             const NULLABLE: bool = <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::NULLABLE;
-            fn data_type() -> $crate::__private::DataType {
+            fn data_type() -> $crate::schema::arrow::DataType {
                 <<Self as $crate::schema::Newtype>::Inner as $crate::schema::Stored>::data_type()
             }
             #[inline]
-            fn view<'a>(&'a self, arena: &'a $crate::__private::Arena) -> Self::View<'a> {
+            fn view<'a>(&'a self, arena: &'a $crate::schema::Arena) -> Self::View<'a> {
                 $crate::schema::Stored::view($crate::schema::Newtype::inner(self), arena)
             }
             #[inline]
@@ -96,7 +96,11 @@ macro_rules! newtype {
             fn push_owned(&self, builder: &mut Self::Builder) {
                 $crate::schema::Stored::push_owned($crate::schema::Newtype::inner(self), builder);
             }
-            fn load(array: &dyn $crate::__private::Array, row: usize) -> ::std::option::Option<Self> {
+            #[inline]
+            fn heap(&self) -> usize {
+                $crate::schema::Stored::heap($crate::schema::Newtype::inner(self))
+            }
+            fn load(array: &dyn $crate::schema::arrow::Array, row: usize) -> ::std::option::Option<Self> {
                 let inner = $crate::schema::Stored::load(array, row);
                 inner.map(<Self as $crate::schema::Newtype>::new)
             }

@@ -72,6 +72,10 @@ impl<T: Stored> Stored for Option<T> {
             T::push(value, values);
         }
     }
+    #[inline]
+    fn heap(&self) -> usize {
+        self.as_ref().map_or(0, T::heap)
+    }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         if row < array.len() && array.is_null(row) { Some(None) } else { T::load(array, row).map(Some) }
     }

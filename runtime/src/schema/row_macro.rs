@@ -39,15 +39,15 @@ macro_rules! row {
         }
 
         impl $crate::schema::RowBuilder for $builders {
-            fn schema() -> $crate::__private::arrow::datatypes::SchemaRef {
+            fn schema() -> $crate::schema::arrow::SchemaRef {
                 $crate::schema::row::schema_of(::std::vec![$(
-                    $crate::__private::arrow_field::<$type>($crate::schema::row::plain_name(::std::stringify!($name)))
+                    $crate::schema::fields::arrow_field::<$type>($crate::schema::row::plain_name(::std::stringify!($name)))
                 ),*].into())
             }
             fn len(&self) -> usize {
                 self.len
             }
-            fn finish(&mut self) -> ::std::vec::Vec<$crate::__private::arrow::array::ArrayRef> {
+            fn finish(&mut self) -> ::std::vec::Vec<$crate::schema::arrow::ArrayRef> {
                 self.len = 0;
                 ::std::vec![$($crate::schema::Builder::finish(&mut self.$name, ::std::option::Option::None)),*]
             }
@@ -77,8 +77,8 @@ macro_rules! row {
         }
 
         impl<$($param: $crate::schema::Stored),*> $crate::schema::RowBuilder for $builders<$($param),*> {
-            fn schema() -> $crate::__private::arrow::datatypes::SchemaRef {
-                use $crate::__private::arrow::datatypes::{Field, Fields};
+            fn schema() -> $crate::schema::arrow::SchemaRef {
+                use $crate::schema::arrow::{Field, Fields};
                 let fields: ::std::vec::Vec<Field> = ::std::vec![$(Field::new(
                     $crate::schema::row::plain_name(::std::stringify!($name)),
                     <$param as $crate::schema::Stored>::data_type(),
@@ -89,7 +89,7 @@ macro_rules! row {
             fn len(&self) -> usize {
                 self.len
             }
-            fn finish(&mut self) -> ::std::vec::Vec<$crate::__private::arrow::array::ArrayRef> {
+            fn finish(&mut self) -> ::std::vec::Vec<$crate::schema::arrow::ArrayRef> {
                 self.len = 0;
                 ::std::vec![$($crate::schema::Builder::finish(&mut self.$name, ::std::option::Option::None)),*]
             }

@@ -83,10 +83,20 @@ impl Stored for String {
     fn push(view: &str, builder: &mut StringBuilder) {
         builder.push(view);
     }
-    fn load(array: &dyn Array, row: usize) -> Option<Self> {
-        let array = array.as_any().downcast_ref::<StringArray>()?;
-        (row < array.len() && array.is_valid(row)).then(|| array.value(row).to_owned())
+    #[inline]
+    fn heap(&self) -> usize {
+        self.len()
     }
+    fn load(array: &dyn Array, row: usize) -> Option<Self> {
+        text_at(array, row).map(str::to_owned)
+    }
+}
+
+/// The text in this row of an array of strings.
+#[must_use]
+pub fn text_at(array: &dyn Array, row: usize) -> Option<&str> {
+    let array = array.as_any().downcast_ref::<StringArray>()?;
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }
 
 impl Column for String {

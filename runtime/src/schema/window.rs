@@ -21,6 +21,16 @@ pub struct Window {
     pub end: Timestamp,
 }
 
+impl Window {
+    /// The last instant that belongs to it: the event time of a group of the window, as no window that covers it is late
+    /// then.
+    #[inline]
+    #[must_use]
+    pub const fn last_instant(self) -> Timestamp {
+        self.end.saturating_add_micros(-1)
+    }
+}
+
 /// The builder of a column of windows: a struct of `start` and `end`.
 #[derive(Default)]
 pub struct WindowBuilder {

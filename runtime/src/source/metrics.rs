@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Index;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Figures by their names in the progress document: of a source as a whole, and of each of its partitions.
 ///
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 pub struct Metrics {
     gauges: BTreeMap<&'static str, f64>,
     counts: BTreeMap<&'static str, f64>,
+    words: BTreeMap<&'static str, &'static str>,
     /// By the id of the partition.
     pub partitions: BTreeMap<String, Metrics>,
 }
@@ -37,9 +38,15 @@ impl Metrics {
         *self.counts.entry(name).or_default() += figure;
     }
 
+    /// Says in a word how the source works, such as the mode of its consumer: the latest holds.
+    pub fn word(&mut self, name: &'static str, word: &'static str) {
+        self.words.insert(name, word);
+    }
+
     /// Takes over what was said later.
     pub fn add(&mut self, later: Self) {
         self.gauges.extend(later.gauges);
+        self.words.extend(later.words);
         for (name, figure) in later.counts {
             self.count(name, figure);
         }
@@ -51,7 +58,9 @@ impl Metrics {
     /// The figures of the source, without those of its partitions.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!(self.gauges.iter().chain(&self.counts).collect::<BTreeMap<_, _>>())
+        let figures = self.gauges.iter().chain(&self.counts).map(|(name, figure)| (*name, json!(figure)));
+        let words = self.words.iter().map(|(name, word)| (*name, json!(word)));
+        figures.chain(words).map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
     }
 }
 

@@ -260,6 +260,12 @@ pub trait Feed: Send {
         Value::Null
     }
 
+    /// The time from which on records are read, if the source begins at one, such as the time that `latest` meant: until
+    /// the first record arrives the pipeline says that it waits for records newer than that.
+    fn since(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The longest time to collect records for an epoch, whatever the trigger says.
     fn longest(&self) -> Option<Duration> {
         None

@@ -1,27 +1,37 @@
 //! A folder of a local disk.
 //!
-//! Every path is walked part by part from an open root with `O_NOFOLLOW`, so that nothing below the root can lead out of
-//! it, not even a symbolic link that somebody puts there while we run.
+//! Every path is walked part by part from the root, and no link is followed, so that nothing below the root leads out of
+//! it. On Unix that holds for a link that somebody puts there while we run, too.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, statat, unlinkat};
-use rustix::io::Errno;
 
 use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed, Store, join, parent, path::parts};
 use crate::error::{Error, Kind, Result};
 
 mod names;
 mod remote;
+#[cfg_attr(unix, path = "local/unix.rs")]
+#[cfg_attr(windows, path = "local/windows.rs")]
+mod system;
+
+use system::Folder;
 
 pub use remote::network_filesystem;
+pub(crate) use system::host;
 
 /// Threads that sync the files of one call.
 const SYNCERS: usize = 8;
+
+/// What is there by a name.
+enum Look {
+    /// A regular file, of so many bytes.
+    File(u64),
+    /// Something else: a directory, a link, a device.
+    Other,
+}
 
 /// How a [`LocalStore`] is opened.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +53,7 @@ impl Default for LocalOptions {
 #[derive(Debug)]
 pub struct LocalStore {
     path: PathBuf,
-    root: OwnedFd,
+    root: Folder,
     options: LocalOptions,
 }
 
@@ -59,10 +69,12 @@ impl LocalStore {
         make_root(&absolute, options)?;
         let absolute =
             absolute.canonicalize().map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e))?;
-        let root = rustix::fs::open(&absolute, dir_flags(), Mode::empty())
-            .map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e.into()))?;
-        if options.private {
-            check_private(&root, &absolute)?;
+        let opening = |e| Error::io(format!("opening `{}`", absolute.display()), e);
+        let root = Folder::open(&absolute).map_err(opening)?;
+        if options.private
+            && let Some((what, help)) = root.open_to_others(&absolute).map_err(opening)?
+        {
+            return Err(Error::new(Kind::Config, format!("the folder `{}` {what}", absolute.display())).help(help));
         }
         Ok(Self { path: absolute, root, options })
     }
@@ -78,12 +90,12 @@ impl LocalStore {
     }
 
     /// Opens a directory; `None` if there is none.
-    fn dir(&self, path: &str) -> Result<Option<OwnedFd>> {
-        let mut at = self.root.try_clone().map_err(|e| self.error("opening", path, e))?;
+    fn dir(&self, path: &str) -> Result<Option<Folder>> {
+        let mut at = self.root.again().map_err(|e| self.error("opening", path, e))?;
         for part in parts(path)? {
-            at = match openat(&at, part, dir_flags() | OFlags::NOFOLLOW, Mode::empty()) {
+            at = match at.folder(part) {
                 Ok(next) => next,
-                Err(Errno::NOENT) => return Ok(None),
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(self.error("opening", path, e)),
             };
         }
@@ -91,37 +103,32 @@ impl LocalStore {
     }
 
     /// The directory of a path and the last part.
-    fn place<'a>(&self, path: &'a str) -> Result<Option<(OwnedFd, &'a str)>> {
+    fn place<'a>(&self, path: &'a str) -> Result<Option<(Folder, &'a str)>> {
         let name = parts(path)?.pop().ok_or_else(|| {
             Error::new(Kind::Internal, format!("`{}` is a directory, a file was meant", self.path.display()))
         })?;
         Ok(self.dir(parent(path))?.map(|dir| (dir, name)))
     }
 
-    fn place_or_fail<'a>(&self, doing: &str, path: &'a str) -> Result<(OwnedFd, &'a str)> {
-        self.place(path)?.ok_or_else(|| self.error(doing, path, Errno::NOENT))
-    }
-
-    fn create_new(&self, dir: &OwnedFd, name: &str) -> rustix::io::Result<File> {
-        let mode = if self.options.private { 0o600 } else { 0o640 };
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(dir, name, flags, Mode::from_raw_mode(mode)).map(File::from)
+    fn place_or_fail<'a>(&self, doing: &str, path: &'a str) -> Result<(Folder, &'a str)> {
+        self.place(path)?.ok_or_else(|| self.error(doing, path, ErrorKind::NotFound))
     }
 
     /// Makes a file whole under another name, and then gives it its own; `false` if that is taken.
-    fn create_once(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<bool> {
+    fn create_once(&self, dir: &Folder, name: &str, bytes: &[u8]) -> io::Result<bool> {
         let temporary = temporary_name(name);
-        let mut file = self.create_new(dir, &temporary)?;
+        let mut file = dir.create_new(&temporary, self.options.private)?;
         let linked = file
             .write_all(bytes)
             .and_then(|()| self.sync_file(&file))
             .and_then(|()| names::link_new(dir, &temporary, name));
-        match unlinkat(dir, &temporary, AtFlags::empty()) {
+        match dir.remove(&temporary) {
+            Ok(()) => {}
             // A rename took it away.
-            Ok(()) | Err(Errno::NOENT) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
             // The first error is the one to tell; a leftover is deleted at the next start.
             Err(_) if linked.is_err() => {}
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(e),
         }
         linked
     }
@@ -133,9 +140,9 @@ impl LocalStore {
         }
     }
 
-    fn sync_fd(&self, dir: &OwnedFd, path: &str) -> Result<()> {
+    fn sync_folder(&self, dir: &Folder, path: &str) -> Result<()> {
         match self.options.durability {
-            Durability::PowerLoss => rustix::fs::fsync(dir).map_err(|e| self.error("syncing", path, e)),
+            Durability::PowerLoss => dir.sync().map_err(|e| self.error("syncing", path, e)),
             Durability::ProcessCrash => Ok(()),
         }
     }
@@ -149,27 +156,27 @@ impl Store for LocalStore {
     fn create_only(&self, path: &str, bytes: &[u8]) -> Result<Created> {
         let (dir, name) = self.place_or_fail("creating", path)?;
         // Most of the names that are taken were taken long ago; do not write a file only to throw it away.
-        if statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
-            self.sync_fd(&dir, path)?;
+        if dir.look(name).is_ok() {
+            self.sync_folder(&dir, path)?;
             return Ok(Created::Exists);
         }
         // Another instance that starts may have taken our temporary file for what a dead one left, and deleted it.
         for _ in 0..8 {
             match self.create_once(&dir, name, bytes) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
                 Err(e) => return Err(self.error("creating", path, e)),
                 Ok(created) => {
-                    self.sync_fd(&dir, path)?;
+                    self.sync_folder(&dir, path)?;
                     return Ok(if created { Created::Created } else { Created::Exists });
                 }
             }
         }
-        Err(self.error("creating", path, Errno::NOENT))
+        Err(self.error("creating", path, ErrorKind::NotFound))
     }
 
     fn write_new_file(&self, path: &str) -> Result<Box<dyn DurableFile>> {
         let (dir, name) = self.place_or_fail("creating", path)?;
-        let file = self.create_new(&dir, name).map_err(|e| self.error("creating", path, e))?;
+        let file = dir.create_new(name, self.options.private).map_err(|e| self.error("creating", path, e))?;
         Ok(Box::new(LocalFile { file, path: self.describe(path), durability: self.options.durability }))
     }
 
@@ -199,10 +206,9 @@ impl Store for LocalStore {
 
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let Some((dir, name)) = self.place(path)? else { return Ok(None) };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = match openat(&dir, name, flags, Mode::empty()) {
-            Ok(fd) => File::from(fd),
-            Err(Errno::NOENT) => return Ok(None),
+        let mut file = match dir.read(name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(self.error("opening", path, e)),
         };
         let mut bytes = Vec::new();
@@ -212,35 +218,18 @@ impl Store for LocalStore {
 
     fn len(&self, path: &str) -> Result<Option<u64>> {
         let Some((dir, name)) = self.place(path)? else { return Ok(None) };
-        match statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => Ok(u64::try_from(stat.st_size).ok()),
-            Ok(_) => Err(Error::new(Kind::Io, format!("`{}` is not a regular file", self.describe(path)))
+        match dir.look(name) {
+            Ok(Look::File(size)) => Ok(Some(size)),
+            Ok(Look::Other) => Err(Error::new(Kind::Io, format!("`{}` is not a regular file", self.describe(path)))
                 .help("somebody else put it there; move it away")),
-            Err(Errno::NOENT) => Ok(None),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.error("looking at", path, e)),
         }
     }
 
     fn list(&self, path: &str) -> Result<Vec<Entry>> {
         let Some(dir) = self.dir(path)? else { return Ok(Vec::new()) };
-        let fail = |e: Errno| self.error("listing", path, e);
-        let mut entries = Vec::new();
-        for entry in Dir::read_from(&dir).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name();
-            if name.to_bytes() == b"." || name.to_bytes() == b".." {
-                continue;
-            }
-            let is_dir = match entry.file_type() {
-                FileType::Unknown => statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)
-                    .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()),
-                known => known.is_dir(),
-            };
-            // A name that is not text is none of ours.
-            if let Ok(name) = name.to_str() {
-                entries.push(Entry { name: name.to_owned(), is_dir });
-            }
-        }
+        let mut entries = dir.list().map_err(|e| self.error("listing", path, e))?;
         entries.sort_unstable();
         Ok(entries)
     }
@@ -250,7 +239,7 @@ impl Store for LocalStore {
         let Some((from_dir, from_name)) = self.place(from)? else { return Ok(Renamed::SourceMissing) };
         match names::rename_new(&from_dir, from_name, &to_dir, to_name) {
             Ok(renamed) => Ok(renamed),
-            Err(e) if e.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => Err(Error::new(
+            Err(e) if e.kind() == ErrorKind::CrossesDevices => Err(Error::new(
                 Kind::Config,
                 format!("`{}` and `{}` are on different file systems", self.describe(from), self.describe(to)),
             )
@@ -261,41 +250,40 @@ impl Store for LocalStore {
 
     fn remove(&self, path: &str) -> Result<bool> {
         let Some((dir, name)) = self.place(path)? else { return Ok(false) };
-        match unlinkat(&dir, name, AtFlags::empty()) {
+        match dir.remove(name) {
             Ok(()) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(e) => Err(self.error("removing", path, e)),
         }
     }
 
     fn remove_empty_dir(&self, path: &str) -> Result<bool> {
         let Some((dir, name)) = self.place(path)? else { return Ok(false) };
-        match unlinkat(&dir, name, AtFlags::REMOVEDIR) {
+        match dir.remove_folder(name) {
             Ok(()) => Ok(true),
-            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => Ok(false),
             Err(e) => Err(self.error("removing", path, e)),
         }
     }
 
     fn create_dirs(&self, path: &str) -> Result<()> {
-        let mode = Mode::from_raw_mode(if self.options.private { 0o700 } else { 0o750 });
-        let mut at = self.root.try_clone().map_err(|e| self.error("opening", path, e))?;
+        let mut at = self.root.again().map_err(|e| self.error("opening", path, e))?;
         let mut walked = String::new();
         for part in parts(path)? {
             let inside = join(&walked, part);
-            let flags = dir_flags() | OFlags::NOFOLLOW;
-            at = match openat(&at, part, flags, Mode::empty()) {
+            at = match at.folder(part) {
                 Ok(next) => next,
-                Err(Errno::NOENT) => {
-                    match mkdirat(&at, part, mode) {
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    match at.make_folder(part, self.options.private) {
+                        Ok(()) => {}
                         // Another thread may have been first; its sync may still be to come, so ours is not spared.
-                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                         Err(e) => return Err(self.error("creating the folder", &inside, e)),
                     }
-                    self.sync_fd(&at, &walked)?;
-                    openat(&at, part, flags, Mode::empty()).map_err(|e| self.error("opening", &inside, e))?
+                    self.sync_folder(&at, &walked)?;
+                    at.folder(part).map_err(|e| self.error("opening", &inside, e))?
                 }
-                Err(Errno::LOOP | Errno::NOTDIR) => {
+                Err(e) if e.kind() == ErrorKind::NotADirectory => {
                     let what = format!("`{}` is a link or a file, and not a folder", self.describe(&inside));
                     return Err(Error::new(Kind::Output, what)
                         .help("remove it; nothing but millstream may write beside its output or in its checkpoint"));
@@ -308,26 +296,21 @@ impl Store for LocalStore {
     }
 
     fn sync_dir(&self, path: &str) -> Result<()> {
-        let dir = self.dir(path)?.ok_or_else(|| self.error("syncing", path, Errno::NOENT))?;
-        self.sync_fd(&dir, path)
+        let dir = self.dir(path)?.ok_or_else(|| self.error("syncing", path, ErrorKind::NotFound))?;
+        self.sync_folder(&dir, path)
     }
 
     fn same_filesystem(&self, a: &str, b: &str) -> Result<bool> {
         let device = |path: &str| -> Result<u64> {
-            let dir = self.dir(path)?.ok_or_else(|| self.error("opening", path, Errno::NOENT))?;
-            let stat = rustix::fs::fstat(&dir).map_err(|e| self.error("looking at", path, e))?;
-            #[allow(clippy::unnecessary_cast)] // its type differs between systems
-            Ok(stat.st_dev as u64)
+            let dir = self.dir(path)?.ok_or_else(|| self.error("opening", path, ErrorKind::NotFound))?;
+            dir.device().map_err(|e| self.error("looking at", path, e))
         };
         Ok(device(a)? == device(b)?)
     }
 
     fn lock(&self, path: &str, text: &str) -> Result<Locked> {
         let (dir, name) = self.place_or_fail("locking", path)?;
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = openat(&dir, name, flags, Mode::from_raw_mode(0o600))
-            .map(File::from)
-            .map_err(|e| self.error("opening", path, e))?;
+        let mut file = dir.read_write(name).map_err(|e| self.error("opening", path, e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -381,10 +364,6 @@ impl DurableFile for LocalFile {
     }
 }
 
-fn dir_flags() -> OFlags {
-    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
-}
-
 /// A name that no other process or thread uses.
 fn temporary_name(name: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -401,11 +380,9 @@ fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|level| !level.exists()).collect();
     let mut levels: Vec<&Path> = missing.iter().rev().copied().collect();
     for level in &levels {
-        use std::os::unix::fs::DirBuilderExt;
-        let mode = if options.private { 0o700 } else { 0o750 };
-        match std::fs::DirBuilder::new().mode(mode).create(level) {
+        match system::make(level, options.private) {
             Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             Err(e) => return Err(fail(level, e)),
         }
     }
@@ -417,27 +394,12 @@ fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
         levels.push(path);
     }
     for above in levels.iter().filter_map(|level| level.parent()) {
-        match File::open(above).and_then(|dir| dir.sync_all()) {
+        match system::sync(above) {
             Ok(()) => {}
             // A parent that only others may read was not changed by us.
-            Err(e) if !made && e.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(e) if !made && e.kind() == ErrorKind::PermissionDenied => {}
             Err(e) => return Err(fail(above, e)),
         }
-    }
-    Ok(())
-}
-
-fn check_private(root: &OwnedFd, path: &Path) -> Result<()> {
-    let stat =
-        rustix::fs::fstat(root.as_fd()).map_err(|e| Error::io(format!("opening `{}`", path.display()), e.into()))?;
-    let refuse = |what: &str, help: String| {
-        Err(Error::new(Kind::Config, format!("the folder `{}` {what}", path.display())).help(help))
-    };
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
-        return refuse("belongs to another user", "run as that user, or choose a folder of your own".to_owned());
-    }
-    if stat.st_mode & 0o022 != 0 {
-        return refuse("can be written by other users", format!("run `chmod go-w '{}'`", path.display()));
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ use std::fmt;
 use std::io::Write;
 
 pub use digest::{Digest, Hashing, digest_of};
+pub(crate) use local::host;
 pub use local::{LocalOptions, LocalStore, network_filesystem};
 pub(crate) use location::object_options;
 pub use location::{Location, ObjectOptions};

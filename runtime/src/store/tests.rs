@@ -1,5 +1,4 @@
 use super::*;
-use crate::error::Kind;
 
 fn store(dir: &tempfile::TempDir) -> LocalStore {
     LocalStore::open(dir.path(), LocalOptions::default()).unwrap()
@@ -40,6 +39,7 @@ fn a_rename_replaces_nothing() {
     assert!(store.same_filesystem("", "").unwrap());
 }
 
+#[cfg(unix)]
 #[test]
 fn nothing_leads_out_of_the_root() {
     let dir = tempfile::tempdir().unwrap();
@@ -47,7 +47,7 @@ fn nothing_leads_out_of_the_root() {
     std::fs::write(outside.path().join("secret"), "s").unwrap();
     let store = store(&dir);
     for path in ["..", "../x", "a/../../x", "/etc/passwd", "a//b", "./a", "a/", "a\0b"] {
-        assert_eq!(store.read(path).unwrap_err().kind(), Kind::Internal, "{path:?}");
+        assert_eq!(store.read(path).unwrap_err().kind(), crate::error::Kind::Internal, "{path:?}");
         assert!(store.create_dirs(path).is_err(), "{path:?}");
     }
     std::os::unix::fs::symlink(outside.path(), dir.path().join("link")).unwrap();
@@ -60,6 +60,7 @@ fn nothing_leads_out_of_the_root() {
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_private_root_is_private() {
     use std::os::unix::fs::PermissionsExt;
@@ -69,7 +70,7 @@ fn a_private_root_is_private() {
     assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
     std::fs::set_permissions(&root, PermissionsExt::from_mode(0o777)).unwrap();
     let error = LocalStore::open(&root, LocalOptions::default()).unwrap_err();
-    assert_eq!(error.kind(), Kind::Config);
+    assert_eq!(error.kind(), crate::error::Kind::Config);
     assert!(error.to_string().contains("chmod go-w"), "{error}");
 }
 

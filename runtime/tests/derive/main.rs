@@ -173,7 +173,7 @@ fn schema_and_event_time() {
     assert_eq!(fields[4..6], ["Utf8", "Utf8"]);
     assert_eq!(Reading::fields().iter().filter(|field| field.is_nullable()).count(), 3);
     let row = full();
-    let arena = millstream::__private::Arena::new();
+    let arena = millstream::schema::Arena::new();
     assert_eq!(row.view(&arena).event_time(), row.ts);
     let (copy, again) = (row.view(&arena), row.view(&arena));
     assert_eq!((copy.device_id, again.location.lat, copy.country), ("a", 1.0, Some("NL")));
@@ -194,7 +194,7 @@ fn arrow_and_back() {
         Reading { country: None, previous: None, mode: None, ..full() },
         Reading { status: Status::Broken, mode: Some(Mode::Unknown), device_id: String::new(), ..full() },
     ];
-    let arena = millstream::__private::Arena::new();
+    let arena = millstream::schema::Arena::new();
     let batch = batch(rows.iter().map(|row| row.view(&arena)));
     assert_eq!(batch.column_by_name("previous").unwrap().null_count(), 1);
     let array = StructArray::from(batch);

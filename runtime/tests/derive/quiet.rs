@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn made_by_a_macro() {
     let made = read::<Made>(r#"{"value": 1.5, "fixed": 2}"#).unwrap();
-    assert_eq!((made.value, made.view(&millstream::__private::Arena::new()).fixed), (1.5, 2));
+    assert_eq!((made.value, made.view(&millstream::schema::Arena::new()).fixed), (1.5, 2));
 }
 
 /// Public schemas are documented for `missing_docs`, and private ones are no dead code.

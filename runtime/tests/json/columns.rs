@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 
-use millstream::__private::arrow::array::{Array, AsArray};
-use millstream::__private::arrow::datatypes::DataType;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::DataType;
 use millstream::schema::{Builder, Cell};
 
 use super::*;
 
 /// Writes the values as views and as owned ones, and reads them back.
-fn round<T: Stored + PartialEq + Debug>(values: &[T]) -> millstream::__private::arrow::array::ArrayRef {
+fn round<T: Stored + PartialEq + Debug>(values: &[T]) -> arrow::array::ArrayRef {
     let arena = Arena::new();
     let (mut views, mut owned) = (T::Builder::default(), T::Builder::default());
     for value in values {

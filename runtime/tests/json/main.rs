@@ -9,8 +9,8 @@ mod faults;
 
 use std::collections::BTreeMap;
 
-use millstream::__private::Arena;
 use millstream::decode::{Decoder, Fault, Format, json};
+use millstream::schema::Arena;
 use millstream::schema::{All, Projection, Stored, StreamSchema};
 
 schema!(Point PointView { 0 "x" x: f64, 1 "y" y: Option<f32> });

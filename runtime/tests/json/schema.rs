@@ -16,10 +16,10 @@ macro_rules! schema {
         }
 
         const _: () = {
-            use ::millstream::__private::arrow::array::{Array, ArrayRef, StructArray};
-            use ::millstream::__private::arrow::buffer::NullBuffer;
-            use ::millstream::__private::arrow::datatypes::{DataType, Field, Fields};
-            use ::millstream::__private::Arena;
+            use ::arrow::array::{Array, ArrayRef, StructArray};
+            use ::arrow::buffer::NullBuffer;
+            use ::arrow::datatypes::{DataType, Field, Fields};
+            use ::millstream::schema::Arena;
             use ::millstream::decode::{Fault, Reader};
             use ::millstream::schema::projection::{Inside, uses};
             use ::millstream::schema::{Builder, Column, Projection, Stored, StreamSchema};
@@ -82,7 +82,7 @@ macro_rules! schema {
                         _ => reader.skip(),
                     })?;
                     Ok($view {
-                        $($field: ::millstream::__private::field::<R, $type>(
+                        $($field: ::millstream::schema::fields::field::<R, $type>(
                             reader,
                             $field,
                             const { uses::<P, $name>($index) },
@@ -96,6 +96,7 @@ macro_rules! schema {
             }
 
             impl StreamSchema for $name {
+                type Itself = $name;
                 const NAME: &'static str = stringify!($name);
                 const FIELDS: &'static [&'static str] = &[$($key),*];
                 const EVENT_TIME: Option<&'static str> = None;

@@ -7,9 +7,9 @@ fn pipeline() -> Pipeline {
         #[allow(unused, clippy::all)]
         {
             #[allow(unused_imports)]
-            use ::millstream::__private::Certain as _;
+            use ::millstream::expand::Certain as _;
             #[allow(unused_imports)]
-            use ::millstream::__private::Cloned as _;
+            use ::millstream::expand::Cloned as _;
             let _ = ::millstream::pipeline::from(
                     ({
                         #[allow(unused_imports)]
@@ -18,7 +18,7 @@ fn pipeline() -> Pipeline {
                     })(lines),
                 )
                 .decode::<
-                    Reading,
+                    <Reading as ::millstream::schema::StreamSchema>::Itself,
                     __Used,
                     _,
                 >(
@@ -39,7 +39,7 @@ fn pipeline() -> Pipeline {
                                     let __row1 = __Row1 {
                                         a: __input
                                             .settle(
-                                                match ::millstream::__private::Attempt(__row.temperature)
+                                                match ::millstream::expand::Attempt(__row.temperature)
                                                     .__value()
                                                 {
                                                     ::std::result::Result::Ok(__value) => __value,
@@ -78,6 +78,6 @@ fn pipeline() -> Pipeline {
                 const EVENT_TIME: bool = false;
             }
         }
-        ::millstream::__private::broken()
+        ::millstream::expand::broken()
     }
 }

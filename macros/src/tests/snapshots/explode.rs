@@ -2,10 +2,11 @@
 fn pipeline() -> Pipeline {
     {
         #[allow(unused_imports)]
-        use ::millstream::__private::Certain as _;
+        use ::millstream::expand::Certain as _;
         #[allow(unused_imports)]
-        use ::millstream::__private::Cloned as _;
+        use ::millstream::expand::Cloned as _;
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,
@@ -34,10 +35,8 @@ fn pipeline() -> Pipeline {
                         __input.open(__item.data);
                         while let ::std::option::Option::Some(__row) = __input.next() {
                             '__row1: {
-                                for (__nth1, __one1) in ::millstream::__private::explode(
-                                    match ::millstream::__private::Attempt(
-                                            __row.line.split(' '),
-                                        )
+                                for (__nth1, __one1) in ::millstream::operator::explode::items(
+                                    (match ::millstream::expand::Attempt(__row.line.split(' '))
                                         .__value()
                                     {
                                         ::std::result::Result::Ok(__value) => __value,
@@ -45,7 +44,8 @@ fn pipeline() -> Pipeline {
                                             __input.failed(__fault.within("word"));
                                             break '__row1;
                                         }
-                                    },
+                                    })
+                                        .into_iter(),
                                 ) {
                                     '__row2: {
                                         __input.exploded(__nth1);

@@ -2,11 +2,12 @@
 fn pipeline() -> Pipeline {
     {
         #[allow(unused_imports)]
-        use ::millstream::__private::Certain as _;
+        use ::millstream::expand::Certain as _;
         #[allow(unused_imports)]
-        use ::millstream::__private::Cloned as _;
-        let __cap0 = ::millstream::__private::capture(threshold);
+        use ::millstream::expand::Cloned as _;
+        let __cap0 = ::millstream::pipeline::capture(threshold);
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,
@@ -22,7 +23,7 @@ fn pipeline() -> Pipeline {
                     .follow(::millstream::time::Duration::from_secs(5)),
             )
             .decode::<
-                Reading,
+                <Reading as ::millstream::schema::StreamSchema>::Itself,
                 __Used,
                 _,
             >(
@@ -42,7 +43,7 @@ fn pipeline() -> Pipeline {
                         while let ::std::option::Option::Some(__row) = __input.next() {
                             '__row1: {
                                 if !::millstream::schema::Predicate::keep(
-                                    match ::millstream::__private::Attempt(
+                                    match ::millstream::expand::Attempt(
                                             __row.temperature > __cap0,
                                         )
                                         .__value()

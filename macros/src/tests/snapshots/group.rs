@@ -4,10 +4,11 @@
 fn pipeline() -> Pipeline {
     {
         #[allow(unused_imports)]
-        use ::millstream::__private::Certain as _;
+        use ::millstream::expand::Certain as _;
         #[allow(unused_imports)]
-        use ::millstream::__private::Cloned as _;
+        use ::millstream::expand::Cloned as _;
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,
@@ -27,7 +28,7 @@ fn pipeline() -> Pipeline {
                     }),
             )
             .decode::<
-                Reading,
+                <Reading as ::millstream::schema::StreamSchema>::Itself,
                 __Used,
                 _,
             >(
@@ -69,7 +70,7 @@ fn pipeline() -> Pipeline {
                                         use ::millstream::agg::*;
                                         count()
                                     };
-                                    let __arg3_1_0 = match ::millstream::__private::Attempt(
+                                    let __arg3_1_0 = match ::millstream::expand::Attempt(
                                             __row.temperature,
                                         )
                                         .__value()
@@ -88,12 +89,12 @@ fn pipeline() -> Pipeline {
                                     if let ::std::option::Option::Some((__state0, __state1)) = __out
                                         .group((__key1_0,), __at1)
                                     {
-                                        ::millstream::__private::apply(
+                                        ::millstream::agg::Update::apply(
                                             __update2_0,
                                             __state0,
                                             __at1,
                                         );
-                                        ::millstream::__private::apply(
+                                        ::millstream::agg::Update::apply(
                                             __update3_1,
                                             __state1,
                                             __at1,
@@ -124,9 +125,7 @@ fn pipeline() -> Pipeline {
                             mean: __row1.mean,
                             date: __input
                                 .settle(
-                                    match ::millstream::__private::Attempt(
-                                            __row1.w.start.date(),
-                                        )
+                                    match ::millstream::expand::Attempt(__row1.w.start.date())
                                         .__value()
                                     {
                                         ::std::result::Result::Ok(__value) => __value,

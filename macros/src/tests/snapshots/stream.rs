@@ -2,10 +2,11 @@
 fn pipeline() -> Pipeline {
     {
         #[allow(unused_imports)]
-        use ::millstream::__private::Certain as _;
+        use ::millstream::expand::Certain as _;
         #[allow(unused_imports)]
-        use ::millstream::__private::Cloned as _;
+        use ::millstream::expand::Cloned as _;
         #[allow(
+            unused_assignments,
             unused_labels,
             unused_variables,
             unused_parens,
@@ -21,7 +22,7 @@ fn pipeline() -> Pipeline {
                     '__row0: {
                         __input.undecoded();
                         if !::millstream::schema::Predicate::keep(
-                            match ::millstream::__private::Attempt(__item.data.len() > 3)
+                            match ::millstream::expand::Attempt(__item.data.len() > 3)
                                 .__value()
                             {
                                 ::std::result::Result::Ok(__value) => __value,
@@ -35,10 +36,14 @@ fn pipeline() -> Pipeline {
                             break '__row0;
                         }
                         let __row1 = __Row1 { data: __item.data };
-                        if let ::std::option::Option::Some(Out { data: __field0, .. }) = ::millstream::__private::nothing::<
+                        if let ::std::option::Option::Some(Out { data: __field0, .. }) = ::std::option::Option::<
                             &Out,
-                        >() {
-                            ::millstream::__private::fits(__field0, __row1.data);
+                        >::None {
+                            if let ::std::option::Option::Some(mut __column) = ::millstream::schema::declared::view_of(
+                                __field0,
+                            ) {
+                                __column = __row1.data;
+                            }
                         }
                         __out.emit(__row1);
                     }
@@ -65,7 +70,7 @@ fn pipeline() -> Pipeline {
             let _ = lines;
             let _ = lines;
         }
-        const _: () = ::millstream::__private::named::<Out>(&["data"]);
+        const _: () = ::millstream::schema::declared::named::<Out>(&["data"]);
         #[allow(dead_code)]
         struct __Used;
         impl ::millstream::schema::Projection for __Used {

@@ -25,6 +25,7 @@ use self::reader::JsonReader;
 use super::packed::{Packing, Unpacker};
 use super::{Decoder, Fault, Format, Found};
 use crate::schema::{All, Projection, StreamSchema};
+use crate::setting::Setting;
 
 /// JSON: a record is an object.
 ///
@@ -105,20 +106,20 @@ impl Json {
     }
 
     /// The most lists and objects inside each other: 64, and at most 128.
-    pub fn max_depth(mut self, levels: usize) -> Self {
-        self.limits.depth = levels.min(DEEPEST);
+    pub fn max_depth(mut self, levels: impl Setting<usize>) -> Self {
+        self.limits.depth = levels.given().unwrap_or(self.limits.depth).min(DEEPEST);
         self
     }
 
     /// The most bytes of a string as it stands in the record: 4 MiB.
-    pub fn max_string(mut self, bytes: usize) -> Self {
-        self.limits.string = bytes;
+    pub fn max_string(mut self, bytes: impl Setting<usize>) -> Self {
+        self.limits.string = bytes.given().unwrap_or(self.limits.string);
         self
     }
 
     /// The most bytes of a record, unpacked if it is compressed: 10 MiB.
-    pub fn max_record(mut self, bytes: usize) -> Self {
-        self.limits.record = bytes;
+    pub fn max_record(mut self, bytes: impl Setting<usize>) -> Self {
+        self.limits.record = bytes.given().unwrap_or(self.limits.record);
         self
     }
 

@@ -16,6 +16,7 @@ use arrow::error::ArrowError;
 use super::{Accepts, Append, Complete, Connected, Delivering, Sink, SinkDescription, Token, Update};
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::setting::Setting;
 
 /// Prints the rows of each epoch as a table to standard output, after its commit.
 ///
@@ -45,8 +46,8 @@ impl Console {
 
     /// The most rows to print of an epoch; of the others their number is printed. 20 by default.
     #[must_use]
-    pub fn limit(mut self, rows: usize) -> Self {
-        self.limit = rows;
+    pub fn limit(mut self, rows: impl Setting<usize>) -> Self {
+        self.limit = rows.given().unwrap_or(self.limit);
         self
     }
 

@@ -63,6 +63,7 @@ impl Column for Total {
 }
 
 impl StreamSchema for Total {
+    type Itself = Self;
     const NAME: &'static str = "Total";
     const FIELDS: &'static [&'static str] = &["country", "n"];
     const EVENT_TIME: Option<&'static str> = None;

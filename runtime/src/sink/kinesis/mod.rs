@@ -33,6 +33,7 @@ use crate::aws::Aws;
 use crate::encode::Encode;
 pub use crate::encode::json;
 use crate::error::{Error, Kind};
+use crate::setting::Setting;
 
 /// The largest record that a stream can be set to take, payload and partition key.
 const LARGEST_RECORD: usize = 10 << 20;
@@ -173,32 +174,33 @@ impl<K, F> Kinesis<K, F> {
     /// Default: [`on`]. A stamp needs an aggregate to be in; with [`off`] each row is a Kinesis record of its own, unless
     /// [`Self::aggregate`] is [`on`].
     #[must_use]
-    pub fn stamp(mut self, stamp: Switch) -> Self {
-        self.stamp = stamp;
+    pub fn stamp(mut self, stamp: impl Setting<Switch>) -> Self {
+        self.stamp = stamp.given().unwrap_or(self.stamp);
         self
     }
 
     /// Whether rows of one key are packed together into aggregates of Amazon's producer library, so that fewer records are
     /// paid for. Default: as [`Self::stamp`]. With a stamp and without this, an aggregate holds one row.
     #[must_use]
-    pub fn aggregate(mut self, aggregate: Switch) -> Self {
-        self.aggregate = Some(aggregate);
+    pub fn aggregate(mut self, aggregate: impl Setting<Switch>) -> Self {
+        self.aggregate = aggregate.given().or(self.aggregate);
         self
     }
 
     /// The largest Kinesis record in bytes, payload and partition key. Default: 1 MiB, as streams are set at first; at
     /// most 10 MiB, for streams that were set so with `UpdateMaxRecordSize`. A row that is larger ends the run.
     #[must_use]
-    pub fn max_record_size(mut self, bytes: u64) -> Self {
-        self.max_record_size = usize::try_from(bytes).unwrap_or(usize::MAX);
+    pub fn max_record_size(mut self, bytes: impl Setting<u64>) -> Self {
+        let given = bytes.given().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.max_record_size = given.unwrap_or(self.max_record_size);
         self
     }
 
     /// For how long records that are refused or cannot be sent are tried again without any of them being taken, before
     /// the run ends. Default: 5 min. The next start tries again; nothing is lost or given up.
     #[must_use]
-    pub fn max_retry_duration(mut self, duration: Duration) -> Self {
-        self.max_retry_duration = duration;
+    pub fn max_retry_duration(mut self, duration: impl Setting<Duration>) -> Self {
+        self.max_retry_duration = duration.given().unwrap_or(self.max_retry_duration);
         self
     }
 

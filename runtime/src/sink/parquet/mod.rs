@@ -26,6 +26,7 @@ use arrow::datatypes::SchemaRef;
 use super::{Accepts, Append, Connected, Sink, SinkDescription};
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::setting::Setting;
 use crate::store::{ObjectOptions, Place, object_options};
 
 /// Files must be movable and readable: the most bytes [`Parquet::max_file_size`] takes.
@@ -135,39 +136,39 @@ impl Parquet {
 
     /// How pages are compressed: [`zstd`](const@zstd) (the default), [`zstd_level`] or [`uncompressed`].
     #[must_use]
-    pub fn compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
+    pub fn compression(mut self, compression: impl Setting<Compression>) -> Self {
+        self.compression = compression.given().unwrap_or(self.compression);
         self
     }
 
     /// The size in bytes from which on the rows of an epoch go to a new file; 512 MiB by default, 1 GiB at most.
     #[must_use]
-    pub fn max_file_size(mut self, bytes: u64) -> Self {
-        self.max_file_size = bytes;
+    pub fn max_file_size(mut self, bytes: impl Setting<u64>) -> Self {
+        self.max_file_size = bytes.given().unwrap_or(self.max_file_size);
         self
     }
 
     /// The most rows in a row group, which is held in memory until it is full; 1,048,576 by default, 16,777,216 at most.
     /// A row group also ends at 128 MiB, and the largest one of a worker when its row groups together are over 256 MiB.
     #[must_use]
-    pub fn row_group_rows(mut self, rows: usize) -> Self {
-        self.row_group_rows = rows;
+    pub fn row_group_rows(mut self, rows: impl Setting<usize>) -> Self {
+        self.row_group_rows = rows.given().unwrap_or(self.row_group_rows);
         self
     }
 
     /// The most partitions that a worker writes to in one epoch; 1,000 by default. More end the run: each of them is at
     /// least one file per epoch.
     #[must_use]
-    pub fn max_partitions(mut self, partitions: usize) -> Self {
-        self.max_partitions = partitions;
+    pub fn max_partitions(mut self, partitions: impl Setting<usize>) -> Self {
+        self.max_partitions = partitions.given().unwrap_or(self.max_partitions);
         self
     }
 
     /// The most files that a worker has open at once; 256 by default. One more ends the file that was written to least
     /// recently; its partition goes on in a new file. Rows scattered over more partitions than this make many small files.
     #[must_use]
-    pub fn max_open(mut self, files: usize) -> Self {
-        self.max_open = files;
+    pub fn max_open(mut self, files: impl Setting<usize>) -> Self {
+        self.max_open = files.given().unwrap_or(self.max_open);
         self
     }
 

@@ -365,6 +365,10 @@ impl Feed for KinesisFeed {
         streams::joined(&self.streams, Stream::starts)
     }
 
+    fn since(&self) -> Option<Timestamp> {
+        self.streams.iter().filter_map(Stream::since).min()
+    }
+
     fn longest(&self) -> Option<Duration> {
         self.streams.first().and_then(|stream| stream.context.options.max_fetch_duration)
     }

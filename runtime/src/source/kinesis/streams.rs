@@ -37,6 +37,8 @@ pub(super) struct Stream {
     /// Has the shards listed at once.
     pub(super) poke: Arc<Notify>,
     starts: Starts,
+    /// Whether the checkpoint has no positions of it.
+    fresh: bool,
     /// What the ids of its shards begin with.
     prefix: String,
     number: usize,
@@ -125,6 +127,7 @@ pub(super) async fn open(options: &Kinesis, resume: &mut Resume, now: Timestamp,
             shards: Shards::default(),
             poke: Arc::new(Notify::new()),
             starts,
+            fresh: false,
             number,
             context: Arc::new(Context {
                 summary,
@@ -209,10 +212,19 @@ impl Stream {
         serde_json::to_value(&self.starts).unwrap_or(Value::Null)
     }
 
+    /// The time from which on records are read, if nothing was read yet and it was not the oldest record that was wanted.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        match self.starts.all() {
+            Origin::At(time) if self.fresh => Some(time),
+            _ => None,
+        }
+    }
+
     /// Takes its shards out of a checkpoint, and lists those that the service has.
     async fn restore(&mut self, partitions: &mut BTreeMap<String, PartitionState>, seed: u64) -> Result<()> {
         let own: Vec<String> = partitions.keys().filter(|id| id.starts_with(&self.prefix)).cloned().collect();
         let first = own.is_empty();
+        self.fresh = first;
         for id in own {
             let (Some(state), Some(shard)) = (partitions.remove(&id), id.strip_prefix(&self.prefix)) else { continue };
             let position = Position::parse(&state.to, &self.name, shard)?;

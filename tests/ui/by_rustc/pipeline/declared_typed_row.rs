@@ -22,6 +22,10 @@ struct Other {
     country: Option<String>,
 }
 
+struct Bare {
+    device_id: String,
+}
+
 fn main() {
     let rows = millstream::sink::collect();
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | sink {rows.clone()} as Dated };
@@ -29,5 +33,7 @@ fn main() {
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | drop { ts } | select { .., date = 1 } as Dated | sink {rows.clone()} };
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { .., day = ts.date() } | sink {rows.clone()} as Reading };
     let _ = pipeline! { from memory(["{}"]) | decode json as Dated | sink {rows.clone()} as Reading };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { .., device_id = 1 } | sink {rows.clone()} as Reading };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { device_id } as Bare | sink {rows.clone()} };
     let _ = pipeline! { from memory(["{}"]) | select { .., n = 1 } | sink rows as Reading };
 }
