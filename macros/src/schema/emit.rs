@@ -163,8 +163,8 @@ fn stored(schema: &Struct, Names { rt, own, view, builders, columns, bounds }: &
                 builder.len += 1;
                 #(<#types as #rt::schema::Stored>::push_owned(&self.#fields, &mut builder.#columns);)*
             }
-            fn heap(&self) -> #rt::std::primitive::usize {
-                0 #(+ <#types as #rt::Stored>::heap(&self.#fields))*
+            fn heap(&self) -> ::std::primitive::usize {
+                0 #(+ <#types as #rt::schema::Stored>::heap(&self.#fields))*
             }
             fn load(
                 array: &dyn #rt::schema::arrow::Array,
