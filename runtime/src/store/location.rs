@@ -115,8 +115,8 @@ macro_rules! object_options {
         /// Whether an endpoint `http://` is taken that is not on this machine. Keys are not sent in the clear, but rows
         /// are. Default: it is refused.
         #[must_use]
-        pub fn allow_http(mut self, allow: bool) -> Self {
-            self.$field.allow_http = allow;
+        pub fn allow_http(mut self, allow: impl $crate::setting::Setting<bool>) -> Self {
+            self.$field.allow_http = allow.given().unwrap_or(self.$field.allow_http);
             self
         }
     };

@@ -13,24 +13,42 @@ use crate::store::{Created, Store, join};
 /// Writers that try to make one name at once.
 const RIVALS: usize = 4;
 
-/// Probes before a store is refused: another instance that starts may have taken our objects for what a dead one left,
-/// and deleted them.
-const PROBES: usize = 3;
+/// How our objects are called: not as what a start deletes, since another instance may be starting, and would make us
+/// take the store for one that overwrites.
+const PREFIX: &str = ".probe-";
+
+/// Seconds after which an object of a probe is one that a process left which died.
+const OLD: i64 = 3600;
 
 /// Makes two objects in a folder, each more than once, reads one, and deletes them.
 pub(super) fn probe(folder: &Folder, dir: &str) -> Result<()> {
-    let mut outcome = Ok(());
-    for _ in 0..PROBES {
-        let nonce = RandomState::new().hash_one(std::process::id());
-        // Named as what a start deletes, for the case that we die here.
-        let paths = ["a", "b"].map(|name| join(dir, &format!(".tmp-probe-{nonce:016x}-{name}")));
-        outcome = promises(folder, &paths, nonce);
-        folder.remove_many(&paths)?;
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
+    let nonce = RandomState::new().hash_one(std::process::id());
+    let paths = ["a", "b"].map(|name| join(dir, &format!("{PREFIX}{nonce:016x}-{name}")));
+    let kept = promises(folder, &paths, nonce);
+    let mut done = match &kept {
+        Ok(()) => left(folder, dir)?,
+        Err(_) => Vec::new(),
+    };
+    done.extend(paths);
+    folder.remove_many(&done)?;
+    kept
+}
+
+/// What dead processes left, by the clock of the store: ours are the newest objects.
+fn left(folder: &Folder, dir: &str) -> Result<Vec<String>> {
+    let (folder, path, key) = (folder.clone(), dir.to_owned(), folder.key(dir)?);
+    bridge::run(async move {
+        let prefix = (!key.as_ref().is_empty()).then_some(&key);
+        let list = || folder.store().list_with_delimiter(prefix);
+        let listed = folder.request(list).await.map_err(|fault| folder.error("listing", &path, &fault))?;
+        let probes = listed.objects.iter().filter_map(|object| {
+            let name = object.location.filename().filter(|name| name.starts_with(PREFIX))?;
+            Some((name, object.last_modified.timestamp()))
+        });
+        let now = probes.clone().map(|(_, time)| time).max().unwrap_or_default();
+        let old = probes.filter(|(_, time)| now - time > OLD);
+        Ok(old.map(|(name, _)| join(&path, name)).collect())
+    })
 }
 
 fn promises(folder: &Folder, paths: &[String; 2], nonce: u64) -> Result<()> {

@@ -173,6 +173,9 @@ impl ObjectStore for Flaky {
             let made = self.life.made.lock().unwrap();
             listed.objects.retain(|object| !made.contains(&object.location));
         }
+        for object in listed.objects.iter_mut().filter(|object| object.location.as_ref().contains("dead")) {
+            object.last_modified -= Duration::from_secs(7200);
+        }
         Ok(listed)
     }
 
@@ -348,8 +351,32 @@ fn a_store_that_cannot_fence_is_refused() {
         assert!(objects(&memory, "").is_empty(), "nothing is left behind");
     }
     let memory = memory();
-    Flaky::new(&memory, None).store("").probe("dir").unwrap();
-    assert!(objects(&memory, "").is_empty());
+    let store = Flaky::new(&memory, None).store("");
+    for name in ["dir/.probe-dead-a", "dir/.probe-running-a", "dir/dead"] {
+        put(store.as_ref(), name, b"").unwrap();
+    }
+    store.probe("dir").unwrap();
+    let left: Vec<String> = objects(&memory, "").into_keys().collect();
+    assert_eq!(left, ["dir/.probe-running-a", "dir/dead"], "what a dead process left goes, and nothing else");
+}
+
+/// A start deletes what others left: not the probe of an instance that starts at the same time.
+#[test]
+fn a_probe_is_not_disturbed_by_other_starts() {
+    let memory = memory();
+    let store = Flaky::new(&memory, None).store("");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                let others = store.list("dir").unwrap().into_iter().filter(|entry| entry.name.starts_with(".tmp-"));
+                others.for_each(|entry| assert!(store.remove(&join("dir", &entry.name)).unwrap()));
+            }
+        });
+        let probed: Vec<Result<()>> = (0..100).map(|_| store.probe("dir")).collect();
+        done.store(true, Ordering::SeqCst);
+        probed.into_iter().for_each(|probed| probed.unwrap());
+    });
 }
 
 #[test]
