@@ -58,6 +58,8 @@ pub(crate) struct Committed {
     pub from: Value,
     pub to: Value,
     pub metrics: Metrics,
+    /// Of the sink, if it delivers.
+    pub delivered: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }
@@ -234,6 +236,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         from,
         to,
         metrics: work.metrics,
+        delivered: ledger.metrics(),
         drained: work.drained,
         timings: work.timings,
     })

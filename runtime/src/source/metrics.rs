@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 pub struct Metrics {
     gauges: BTreeMap<&'static str, f64>,
     counts: BTreeMap<&'static str, f64>,
+    words: BTreeMap<&'static str, &'static str>,
     /// By the id of the partition.
     pub partitions: BTreeMap<String, Metrics>,
 }
@@ -37,9 +38,15 @@ impl Metrics {
         *self.counts.entry(name).or_default() += figure;
     }
 
+    /// Sets a figure that is a word, such as a mode: the latest holds.
+    pub fn word(&mut self, name: &'static str, word: &'static str) {
+        self.words.insert(name, word);
+    }
+
     /// Takes over what was said later.
     pub fn add(&mut self, later: Self) {
         self.gauges.extend(later.gauges);
+        self.words.extend(later.words);
         for (name, figure) in later.counts {
             self.count(name, figure);
         }
@@ -51,7 +58,8 @@ impl Metrics {
     /// The figures of the source, without those of its partitions.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!(self.gauges.iter().chain(&self.counts).collect::<BTreeMap<_, _>>())
+        let figures = self.gauges.iter().chain(&self.counts).map(|(name, figure)| (*name, json!(figure)));
+        figures.chain(self.words.iter().map(|(name, word)| (*name, json!(word)))).collect()
     }
 }
 
