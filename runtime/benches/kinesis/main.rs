@@ -49,7 +49,7 @@ fn from_memory(records: &[String]) -> Pipeline {
     let rows = millstream::sink::collect();
     let records = millstream::source::memory(records.iter().map(String::as_bytes));
     let pipeline = pipeline! {
-        from records
+        from {records}
         | decode json as Reading
         | filter temperature > 5.0
         | watermark 10s
