@@ -243,3 +243,45 @@ fn nothing_is_hidden() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// The tests of a folder, as `file::name`; a file called `tests.rs` or `mod.rs` goes by the folder it is in.
+fn tests(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, text) in sources(folder) {
+        let mut file = Path::new(&name).with_extension("");
+        while file.ends_with("mod") || file.ends_with("tests") {
+            file.pop();
+        }
+        let file = file.file_name().unwrap().to_str().unwrap();
+        let bodies = text.split("#[test]").skip(1).filter_map(|rest| rest.split_once("fn ")?.1.split('(').next());
+        found.extend(bodies.map(|name| format!("{file}::{name}")));
+    }
+    found
+}
+
+/// What stands between backticks in the last column of the tables whose last column is `test`.
+fn tests_in_tables(document: &str) -> Vec<String> {
+    let (mut names, mut inside) = (Vec::new(), false);
+    for line in document.lines() {
+        let last = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        if !line.starts_with('|') {
+            inside = false;
+        } else if last.trim() == "test" {
+            inside = true;
+        } else if inside && !line.starts_with("|---") {
+            let named: Vec<_> = last.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            assert!(!named.is_empty(), "no test is named: {line}");
+            names.extend(named);
+        }
+    }
+    names
+}
+
+#[test]
+fn tests_that_a_table_names_exist() {
+    let known: Vec<_> = ["runtime/src", "runtime/tests", "tests/it"].iter().flat_map(|folder| tests(folder)).collect();
+    let names = tests_in_tables(&fs::read_to_string(root().join("runtime/docs/kinesis.md")).unwrap());
+    assert!(names.len() > 50, "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+    assert!(missing.is_empty(), "kinesis.md names tests that are not there: {missing:#?}");
+}

@@ -8,6 +8,7 @@
 #[path = "pipelines/by_hand.rs"]
 mod by_hand;
 #[path = "pipelines/data.rs"]
+#[allow(dead_code, reason = "lines one by one are for the benchmark of Kinesis")]
 mod data;
 #[path = "pipelines/sums.rs"]
 mod sums;

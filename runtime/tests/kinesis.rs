@@ -9,7 +9,7 @@ use millstream::engine::Trigger;
 use millstream::observe::progress::Progress;
 use millstream::prelude::*;
 use millstream::sink::collect;
-use millstream::testing::kinesis::{Fault, Server};
+use millstream::testing::kinesis::{Fault, Server, kpl_aggregate_with_hash_keys};
 
 #[derive(StreamSchema, Debug, Clone, PartialEq)]
 struct Click {
@@ -124,6 +124,7 @@ fn figures_are_of_the_whole_epoch() {
         let source = &progress.sources[0];
         let figure = |of: &serde_json::Value, name: &str| of[name].as_f64().unwrap_or_else(|| panic!("{name}: {of}"));
         let metrics = &source["metrics"];
+        assert_eq!((&metrics["mode"], figure(metrics, "numRegisteredConsumers")), (&"polling".into(), 0.0));
         assert_eq!(figure(metrics, "numProcessedRecords"), progress.num_input_rows as f64);
         let shards = source["partitions"].as_object().unwrap();
         assert_eq!(shards.keys().collect::<Vec<_>>(), ["shardId-000000000000", "shardId-000000000001"]);
@@ -173,4 +174,88 @@ fn a_sink_that_fails_goes_on_where_it_was() {
     let mut numbers: Vec<_> = rows.rows::<Click>().unwrap().into_iter().map(|click| click.n).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..30).collect::<Vec<_>>());
+}
+
+#[derive(StreamSchema, Debug, PartialEq)]
+struct Columns {
+    line: String,
+    stream: String,
+    shard: String,
+    key: String,
+    hash_key: Option<String>,
+    sequence: String,
+    sub: u64,
+    arrival: Timestamp,
+}
+
+/// All that is known of a record is a column, before and after `decode`.
+#[test]
+fn columns_of_a_record() {
+    let server = Server::start().unwrap();
+    server.create_stream("in", 2).unwrap();
+    let arrival = 1_767_225_600_123;
+    let (shard, plain) = server.put_at("in", "a", "plain", arrival).unwrap();
+    // Of one key, so that all records of the aggregate belong to the shard.
+    let packed =
+        kpl_aggregate_with_hash_keys(&[("a", None, b"one"), ("a", Some("7"), b"elsewhere"), ("a", None, b"two")]);
+    let (_, aggregate) = server.put_at("in", "a", packed, arrival + 1).unwrap();
+    let (endpoint, rows) = (server.endpoint(), collect());
+    let sink = rows.clone();
+    let pipeline = pipeline! {
+        from kinesis("in", endpoint = {endpoint}, start = trim_horizon, min_fetch_period = 10ms)
+        | decode text
+        | select {
+            line,
+            stream = record.stream.to_owned(),
+            shard = record.shard_id.to_owned(),
+            key = record.partition_key.to_owned(),
+            hash_key = record.explicit_hash_key.map(str::to_owned),
+            sequence = record.sequence_number.to_owned(),
+            sub = record.sub_sequence_number,
+            arrival = record.approximate_arrival_timestamp,
+        }
+        | sink sink
+    };
+    block_on(pipeline.trigger(Trigger::AvailableNow).run()).unwrap();
+    let expected = |line: &str, sequence: &str, sub: u64, arrival: i64| Columns {
+        line: line.to_owned(),
+        stream: "in".to_owned(),
+        shard: shard.clone(),
+        key: "a".to_owned(),
+        hash_key: None,
+        sequence: sequence.to_owned(),
+        sub,
+        arrival: Timestamp::from_millis(arrival).unwrap(),
+    };
+    let mut read = rows.rows::<Columns>().unwrap();
+    // The hash key 7 is of the first shard; that of the others may be as well.
+    read.retain(|row| row.hash_key.is_none());
+    let expected = [
+        expected("plain", &plain, 0, arrival),
+        expected("one", &aggregate, 0, arrival + 1),
+        expected("two", &aggregate, 2, arrival + 1),
+    ];
+    assert_eq!(read, expected);
+}
+
+/// A record that no decoder takes holds neither its shard back nor the others.
+#[test]
+fn a_record_that_cannot_be_decoded_is_passed_over() {
+    let server = Server::start().unwrap();
+    server.create_stream("in", 1).unwrap();
+    for n in 0..9 {
+        let data = if n % 3 == 1 { vec![0xFF; 100] } else { click(n).into_bytes() };
+        server.put("in", "k", data).unwrap();
+    }
+    let (endpoint, rows) = (server.endpoint(), collect());
+    let sink = rows.clone();
+    let pipeline = pipeline! {
+        from kinesis("in", endpoint = {endpoint}, start = trim_horizon, min_fetch_period = 10ms)
+        | decode json as Click else skip
+        | sink sink
+    };
+    let summary = block_on(pipeline.trigger(Trigger::AvailableNow).run()).unwrap();
+    assert_eq!((summary.rows.rows, summary.rows.skipped), (9, 3));
+    let numbers: Vec<_> = rows.rows::<Click>().unwrap().into_iter().map(|click| click.n).collect();
+    assert_eq!(numbers, [0, 2, 3, 5, 6, 8]);
 }

@@ -1,12 +1,16 @@
 //! The main job on Kinesis, killed and resharded: every record counts once.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod aggregates;
 mod chain;
 mod checks;
 mod conformance;
+mod independent;
 mod job;
 mod output;
+mod scale;
 mod service;
+mod tls;
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,9 +19,10 @@ use millstream::engine::{Query, Summary, Trigger};
 use millstream::error::Kind;
 use millstream::{Pipeline, Result, pipeline};
 
+use independent::Independent;
 use job::{STREAM, job};
 use output::{Expected, reading, rows, windows};
-use service::{Independent, Service};
+use service::Service;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const CHUNKS: usize = 8;

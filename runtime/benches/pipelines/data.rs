@@ -18,13 +18,25 @@ impl Random {
 
 /// Readings of 10,000 devices, 100,000 of them to a minute, up to eight seconds out of order; gives the file's length.
 pub(crate) fn readings(path: &Path, count: u64) -> u64 {
-    let mut random = Random(42);
     let mut file = BufWriter::new(File::create(path).unwrap());
+    write_readings(&mut file, count);
+    file.into_inner().unwrap().metadata().unwrap().len()
+}
+
+/// The same, one by one.
+pub(crate) fn lines_of_readings(count: u64) -> Vec<String> {
+    let mut text = Vec::new();
+    write_readings(&mut text, count);
+    String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn write_readings(out: &mut impl Write, count: u64) {
+    let mut random = Random(42);
     for seq in 0..count {
         let millis = 1_714_521_600_000 + seq * 6 / 10 + random.below(8_000);
         let ts = Timestamp::from_millis(millis as i64).unwrap();
         writeln!(
-            file,
+            out,
             "{{\"device_id\":\"device-{:06}\",\"ts\":\"{}T{:02}:{:02}:{:02}.{:03}Z\",\"temperature\":{}.{},\
              \"humidity\":0.{:03},\"country\":\"{}\",\"status\":\"{}\",\"battery\":{},\"firmware\":\"1.4.{}-lts\",\
              \"seq\":{},\"lat\":{}.{:06},\"lon\":{}.{:06}}}",
@@ -49,7 +61,6 @@ pub(crate) fn readings(path: &Path, count: u64) -> u64 {
         )
         .unwrap();
     }
-    file.into_inner().unwrap().metadata().unwrap().len()
 }
 
 /// Lines of ten words out of 20,000, the frequent ones short, as in natural text.

@@ -96,8 +96,12 @@ impl Aws {
 
     /// Whether the endpoint is on this machine.
     pub(crate) fn is_local(&self) -> bool {
-        let of_config = self.config.as_ref().and_then(SdkConfig::endpoint_url);
-        self.endpoint.as_deref().or(of_config).is_some_and(is_loopback)
+        self.url().is_some_and(is_loopback)
+    }
+
+    /// The endpoint, if one is given.
+    fn url(&self) -> Option<&str> {
+        self.endpoint.as_deref().or(self.config.as_ref().and_then(SdkConfig::endpoint_url))
     }
 
     /// The SDK's configuration, with credentials that were asked for once, so that it is known that there are any.
@@ -223,8 +227,9 @@ impl Aws {
 
     /// A client of HTTP; without TLS when nothing is called but this machine.
     fn http(&self) -> SharedHttpClient {
-        let sts = self.role_arn.is_none() || self.sts_endpoint.as_deref().is_some_and(is_loopback);
-        if self.is_local() && sts && self.profile.is_none() {
+        let plain = |endpoint: &str| is_loopback(endpoint) && !endpoint.starts_with("https:");
+        let sts = self.role_arn.is_none() || self.sts_endpoint.as_deref().is_some_and(plain);
+        if self.url().is_some_and(plain) && sts && self.profile.is_none() {
             return Builder::new().build_http();
         }
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);

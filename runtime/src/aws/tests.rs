@@ -1,5 +1,7 @@
 //! Credentials, against an STS in the process.
 
+mod independent;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -288,22 +290,4 @@ fn the_environment() {
             }
         }
     }
-}
-
-/// The same on an STS that others wrote, such as `moto_server`, at the URL `MILLSTREAM_STS`.
-#[test]
-fn a_role_of_an_independent_sts() {
-    let Ok(url) = std::env::var("MILLSTREAM_STS") else {
-        println!("skipped: MILLSTREAM_STS names no URL of an STS");
-        return;
-    };
-    let sts_endpoint = Some(url.clone());
-    let aws = Aws { role_arn: Some(ROLE.into()), sts_endpoint, endpoint: Some(url), ..keys() };
-    block_on(async {
-        let config = aws.connect("kinesis stream `s`", None).await.unwrap();
-        let keys = config.credentials_provider().unwrap().provide_credentials().await.unwrap();
-        assert!(keys.access_key_id() != "AKIAGIVEN" && keys.session_token().is_some());
-        assert!(keys.expiry().unwrap() > std::time::SystemTime::now());
-        Client::new(&config).list_streams().send().await.unwrap();
-    });
 }

@@ -67,6 +67,8 @@ pub(crate) struct Committed {
     pub partitions: Vec<Partition>,
     pub holder: Option<Holder>,
     pub metrics: Metrics,
+    /// Of the sink, if it delivers.
+    pub delivered: Metrics,
     pub drained: bool,
     pub timings: Timings,
 }
@@ -257,6 +259,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
         partitions: work.positions.into_iter().map(told).collect(),
         holder: work.holder,
         metrics: work.metrics,
+        delivered: ledger.metrics(),
         drained: work.drained,
         timings: work.timings,
     })

@@ -21,6 +21,7 @@ use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
+use crate::source::Metrics;
 use crate::store::{Move, Place, Renamed, SinkRoot, join, parent};
 use crate::{Result, clock};
 
@@ -245,6 +246,11 @@ impl Ledger {
             #[cfg(feature = "parquet")]
             Log::Book(book) => book.delivered(sink),
         }
+    }
+
+    /// What the pipeline's own sink says of its deliveries since it was last asked.
+    pub(crate) fn metrics(&mut self) -> Metrics {
+        delivering(&mut self.targets, 0).map(|delivering| delivering.metrics()).unwrap_or_default()
     }
 
     /// Ends the run. Gives back the error that ended it, if one did.

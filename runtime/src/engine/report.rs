@@ -170,7 +170,7 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
         sink: json!({
             "description": format!("{}({})", sink.kind, sink.target),
             "numOutputRows": committed.rows_out,
-            "metrics": {},
+            "metrics": committed.delivered.to_json(),
         }),
         millstream: account(committed),
     }

@@ -29,6 +29,7 @@ pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
 pub use self::parquet::parquet;
 use crate::Result;
 use crate::error::Error;
+use crate::source::Metrics;
 use crate::store::{Digest, Place, Store, join};
 
 /// Where rows go.
@@ -231,6 +232,10 @@ pub trait Delivering: Send {
     /// # Errors
     /// The receiver failed; the run ends, and the next one delivers the epoch again.
     fn deliver(&mut self, token: &Token, batches: &[RecordBatch]) -> Result<()>;
+    /// Figures of what was delivered since this was last asked, for the progress document. Asked after each epoch.
+    fn metrics(&mut self) -> Metrics {
+        Metrics::default()
+    }
     /// No more rows will come in this run.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Index;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Figures by their names in the progress document: of a source as a whole, and of each of its partitions.
 ///
@@ -59,8 +59,7 @@ impl Metrics {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let figures = self.gauges.iter().chain(&self.counts).map(|(name, figure)| (*name, json!(figure)));
-        let words = self.words.iter().map(|(name, word)| (*name, json!(word)));
-        figures.chain(words).map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+        figures.chain(self.words.iter().map(|(name, word)| (*name, json!(word)))).collect()
     }
 }
 

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use millstream::engine::Trigger;
 use millstream::prelude::*;
 use millstream::source::kinesis;
+use serde_json::json;
 
 use super::checks::{NAMES, Stream, check};
+use super::independent::Independent;
 use super::job::STREAM;
-use super::service::{Independent, Service};
+use super::service::Service;
 
 const TABLE: &str = include_str!("../../../runtime/docs/kinesis.md");
 
@@ -68,13 +70,19 @@ fn ferrokinesis_keeps_those_that_the_table_says() {
 /// Lines that are read in both modes in turn, each start going on where the last one stopped, while the stream is split
 /// and merged.
 fn read_in_turn(service: &Service) {
+    read_through(service, &service.endpoint(), [kinesis::polling, kinesis::efo]);
+}
+
+/// The same in these modes, through something at `endpoint` that is in front of the service.
+fn read_through(service: &Service, endpoint: &str, modes: [kinesis::ConsumerMode; 2]) {
     const LINES: usize = 400;
     service.create(2);
     let folder = tempfile::tempdir().unwrap();
     let [out, checkpoint] = ["out", "checkpoint"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
-    let mut modes = [kinesis::polling, kinesis::efo].into_iter().cycle();
+    let [_, last] = modes;
+    let mut modes = modes.into_iter().cycle();
     let job = |mode: kinesis::ConsumerMode| {
-        let (endpoint, out, checkpoint) = (service.endpoint(), out.clone(), checkpoint.clone());
+        let (endpoint, out, checkpoint) = (endpoint.to_owned(), out.clone(), checkpoint.clone());
         let pipeline = pipeline! {
             from kinesis({STREAM}, endpoint = {endpoint}, start = trim_horizon, min_fetch_period = 20ms,
                          shard_fetch_interval = 100ms, consumer_mode = {mode}, consumer_name = "turns")
@@ -96,13 +104,13 @@ fn read_in_turn(service: &Service) {
         job(modes.next().unwrap()).run_blocking().unwrap();
     }
     let deadline = Instant::now() + Duration::from_secs(120);
-    // One more split, which pushing alone has to get over.
+    // One more split, which the last mode alone has to get over.
     service.put((LINES..LINES + 50).map(|line| (format!("k{}", line % 7), line.to_string())));
     service.split(&service.open_shards()[0]);
     service.put((LINES + 50..LINES + 100).map(|line| (format!("k{}", line % 7), line.to_string())));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let query = job(kinesis::efo).trigger(Trigger::every(millis(200))).start();
+        let query = job(last).trigger(Trigger::every(millis(200))).start();
         while super::output::lines(&out).len() < LINES + 100 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(!query.is_finished());
@@ -130,4 +138,27 @@ fn the_source_reads_kinesis_local_in_turn() {
 fn the_source_reads_ferrokinesis_in_turn() {
     let Some(server) = Independent::ferrokinesis() else { return };
     read_in_turn(&Service::there(server));
+}
+
+/// The independent server with an independent proxy in front that refuses, delays and cuts what the source asks for. By
+/// polling: the proxy holds back events of subscriptions.
+#[test]
+fn the_source_reads_kinesis_local_through_faults() {
+    let Some(server) = Independent::kinesis_local() else { return };
+    let error = |operation: &str, probability: f64, code: &str| json!({ "service": "kinesis", "operation": operation, "probability": probability, "error": { "code": code } });
+    // The first rule that applies is followed.
+    let rules = json!([
+        error("GetRecords", 0.1, "ProvisionedThroughputExceededException"),
+        error("GetRecords", 0.1, "ExpiredIteratorException"),
+        error("GetRecords", 0.1, "KMSThrottlingException"),
+        { "service": "kinesis", "operation": "GetRecords", "probability": 0.05, "reset": true },
+        error("GetShardIterator", 0.2, "ProvisionedThroughputExceededException"),
+        error("ListShards", 0.2, "LimitExceededException"),
+        { "service": "kinesis", "probability": 0.5, "latency": { "min": 1, "max": 50 } },
+    ]);
+    let Some(proxy) = Independent::microburst(&server.url(), &rules) else { return };
+    read_through(&Service::there(server), &proxy.url(), [kinesis::polling; 2]);
+    let followed = proxy.followed();
+    println!("faults by rule: {followed:?}");
+    assert!(followed[..4].iter().sum::<u64>() > 10, "nothing was in the way: {followed:?}");
 }

@@ -1,9 +1,5 @@
 //! A Kinesis to test against: the server in the process, or one that others wrote.
 
-use std::ffi::OsString;
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_kinesis::Client;
@@ -12,78 +8,8 @@ use aws_sdk_kinesis::types::{PutRecordsRequestEntry, Shard};
 use millstream::testing::kinesis::Server;
 use tokio::runtime::Runtime;
 
+use super::independent::Independent;
 use super::job::STREAM;
-
-/// A server that others wrote, stopped when it is dropped.
-pub(super) struct Independent {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Independent {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-/// Whether the gate has a tool.
-#[derive(PartialEq, Eq)]
-enum Gate {
-    Installs,
-    DoesWithout,
-}
-
-/// What `variable` names; none without it, unless the gate, which has it, requires its tools.
-fn tool(variable: &str, what: &str, gate: Gate) -> Option<OsString> {
-    let named = std::env::var_os(variable);
-    if named.is_none() {
-        let required = std::env::var("MILLSTREAM_REQUIRE_TOOLS").is_ok_and(|required| required == "1");
-        assert!(!required || gate == Gate::DoesWithout, "{variable} is not set");
-        println!("skipped: {variable} does not name {what}");
-    }
-    named
-}
-
-/// Ports that are free now; both at once, so that they differ.
-fn ports() -> [u16; 2] {
-    let ports = [0, 0].map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    ports.map(|listener| listener.local_addr().unwrap().port())
-}
-
-impl Independent {
-    /// Starts the kinesis-local in the folder MILLSTREAM_KINESIS_LOCAL.
-    pub(super) fn kinesis_local() -> Option<Self> {
-        let folder = tool("MILLSTREAM_KINESIS_LOCAL", "a folder of the npm package kinesis-local", Gate::Installs)?;
-        let folder = Path::new(&folder);
-        let [port, tls] = ports();
-        let mut command = Command::new("node");
-        command.arg(folder.join("main.js"));
-        command.env("KINESIS_MOCK_CERT_PATH", folder.join("server.json"));
-        command.env("KINESIS_MOCK_PLAIN_PORT", port.to_string()).env("KINESIS_MOCK_TLS_PORT", tls.to_string());
-        command.env("SHARD_LIMIT", "1000").env("LOG_LEVEL", "ERROR");
-        let durations = ["CREATE_STREAM", "DELETE_STREAM", "SPLIT_SHARD", "MERGE_SHARDS", "UPDATE_SHARD_COUNT"];
-        let consumers = ["REGISTER_STREAM_CONSUMER", "DEREGISTER_STREAM_CONSUMER"];
-        for duration in durations.iter().chain(&consumers) {
-            command.env(format!("{duration}_DURATION"), "20ms");
-        }
-        Some(Self::spawn(command, port))
-    }
-
-    /// Starts the program MILLSTREAM_FERROKINESIS, which takes too long to build for the gate.
-    pub(super) fn ferrokinesis() -> Option<Self> {
-        let program = tool("MILLSTREAM_FERROKINESIS", "the program of the crate ferrokinesis", Gate::DoesWithout)?;
-        let [port, _] = ports();
-        let mut command = Command::new(program);
-        command.args(["--port", &port.to_string(), "--shard-limit", "1000", "--max-request-body-mb", "64"]);
-        command.args(["--create-stream-ms", "20", "--delete-stream-ms", "20", "--update-stream-ms", "20"]);
-        Some(Self::spawn(command, port))
-    }
-
-    fn spawn(mut command: Command, port: u16) -> Self {
-        Self { process: command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), port }
-    }
-}
 
 enum Kind {
     Here(Server),
@@ -206,7 +132,7 @@ impl Service {
 fn endpoint(kind: &Kind) -> String {
     match kind {
         Kind::Here(server) => server.endpoint(),
-        Kind::There(server) => format!("http://127.0.0.1:{}", server.port),
+        Kind::There(server) => server.url(),
     }
 }
 

@@ -49,6 +49,26 @@ fn deliver(sink: &impl Sink, epoch: u64, batches: &[RecordBatch]) -> Result<()> 
     writer(sink).deliver(&token(epoch), batches)
 }
 
+/// What the progress document says of the sink.
+#[test]
+fn figures_of_deliveries() {
+    let server = server(2);
+    let mut writer = writer(&sink(&server));
+    server.faults().next("PutRecords", Fault::InternalFailure);
+    server.faults().next("PutRecords", Fault::error("LimitExceededException"));
+    server.faults().on_shard("PutRecords", "shardId-000000000001", 1, Fault::Throttle);
+    writer.deliver(&token(1), &[rows(0, 100)]).unwrap();
+    let metrics = writer.metrics();
+    assert_eq!((metrics["numFailedCalls"], metrics["numRefusedRecords"]), (2.0, 1.0), "{metrics:?}");
+    assert_eq!(metrics["numAwsRateLimitErrors"], 2.0);
+    assert_eq!(metrics["numPutRecordsCalls"], server.calls("PutRecords") as f64);
+    let records: Vec<_> = raw(&server).into_values().flatten().collect();
+    let bytes: usize = records.iter().map(|(key, data)| key.len() + data.len()).sum();
+    assert_eq!((metrics["numWrittenRecords"], metrics["numWrittenBytes"]), (records.len() as f64, bytes as f64));
+    writer.deliver(&token(2), &[]).unwrap();
+    assert_eq!(writer.metrics(), Default::default(), "they begin anew");
+}
+
 /// The Kinesis records of the stream as any consumer gets them, by shard: key and data.
 fn raw(server: &Server) -> BTreeMap<String, Vec<(String, Vec<u8>)>> {
     let client = server.client();
@@ -93,7 +113,7 @@ fn by_user<'a>(texts: impl Iterator<Item = &'a String>) -> BTreeMap<i64, Vec<i64
     users
 }
 
-/// What our own source reads, with a restart after each fetch. Short fetches, since children are read from the next on.
+/// What our own source reads, with a restart after each fetch; at the end for a while more, if it reads too much.
 fn ours(server: &Server, count: usize) -> Vec<String> {
     let source = crate::source::kinesis(STREAM)
         .endpoint(server.endpoint())
@@ -106,7 +126,8 @@ fn ours(server: &Server, count: usize) -> Vec<String> {
         while silent < 3 {
             assert!(begun.elapsed() < Duration::from_secs(120), "{} of {count}", got.len());
             let mut feed = source.open(resume.clone()).await.unwrap();
-            let until = std::time::Instant::now() + Duration::from_millis(100);
+            let missing = got.len() < count;
+            let until = std::time::Instant::now() + Duration::from_millis(if missing { 10_000 } else { 100 });
             let limits = Limits { bytes: 20_000, rows: None, until, eager: true };
             let (mut out, mut chunks) = ChunkSender::bounded(1 << 20);
             let before = got.len();
@@ -130,7 +151,7 @@ fn ours(server: &Server, count: usize) -> Vec<String> {
                 let state = PartitionState { to: progress.to, drained: progress.drained, parents: progress.parents };
                 resume.partitions.insert(progress.id, state);
             }
-            silent = if got.len() == before && got.len() >= count { silent + 1 } else { 0 };
+            silent = if got.len() == before && !missing { silent + 1 } else { 0 };
         }
     });
     got

@@ -20,6 +20,7 @@ use crate::aws::{Aws, partition_of};
 use crate::encode::Encode;
 use crate::error::{Error, Kind};
 use crate::sink::{Delivering, Token};
+use crate::source::Metrics;
 use crate::source::kinesis::client::{Class, Trouble};
 use crate::source::kinesis::pace::Backoff;
 use crate::{Result, clock};
@@ -42,6 +43,8 @@ pub(super) struct Writer<F> {
     backoff: [Duration; 2],
     /// Made with the first delivery: the thread that connects a sink may be one of tokio's.
     open: Option<Open>,
+    /// Since they were last asked for.
+    metrics: Metrics,
 }
 
 /// A connection and what drives it.
@@ -63,6 +66,7 @@ impl<F: Encode> Writer<F> {
             patience: sink.max_retry_duration,
             backoff: sink.backoff,
             open: None,
+            metrics: Metrics::default(),
         }
     }
 
@@ -99,8 +103,15 @@ impl<F: Encode> Delivering for Writer<F> {
             self.open = Some(self.connect()?);
         }
         let Some(open) = &self.open else { return Ok(()) };
-        let put = Delivery { open, writer: self, lanes: lanes.into(), last: clock::monotonic() };
-        open.runtime.block_on(put.run(Backoff::new(self.backoff, token.epoch)))
+        let (last, metrics) = (clock::monotonic(), Metrics::default());
+        let put = Delivery { open, writer: self, lanes: lanes.into(), last, metrics };
+        let metrics = open.runtime.block_on(put.run(Backoff::new(self.backoff, token.epoch)))?;
+        self.metrics.add(metrics);
+        Ok(())
+    }
+
+    fn metrics(&mut self) -> Metrics {
+        std::mem::take(&mut self.metrics)
     }
 }
 
@@ -111,11 +122,12 @@ struct Delivery<'a, F> {
     lanes: VecDeque<Lane>,
     /// When a record was last taken.
     last: Instant,
+    metrics: Metrics,
 }
 
 impl<F: Encode> Delivery<'_, F> {
     /// Writes lanes: of each lane one record at a time, of all together as many as a call takes.
-    async fn run(mut self, mut backoff: Backoff) -> Result<()> {
+    async fn run(mut self, mut backoff: Backoff) -> Result<Metrics> {
         loop {
             self.lanes.retain(|lane| !lane.is_empty());
             let (mut bytes, mut count) = (0, 0);
@@ -126,8 +138,9 @@ impl<F: Encode> Delivery<'_, F> {
             };
             let taken = self.lanes.iter().take_while(fits).count();
             if taken == 0 {
-                return Ok(());
+                return Ok(self.metrics);
             }
+            self.metrics.count("numPutRecordsCalls", 1.0);
             let refused = match self.call(taken)?.send().await {
                 Ok(answer) => {
                     self.open.welcome.set(true);
@@ -138,9 +151,11 @@ impl<F: Encode> Delivery<'_, F> {
                 }
                 Err(error) => {
                     let trouble = Trouble::new("PutRecords", &error).on(&self.open.resource);
+                    self.metrics.count("numFailedCalls", 1.0);
+                    self.metrics.count("numAwsRateLimitErrors", f64::from(u8::from(trouble.class == Class::Throttled)));
                     tracing::debug!(stream = %self.writer.stream, %trouble, "PutRecords failed");
                     // Who was allowed a moment ago will be again, when credentials are renewed.
-                    let denied = trouble.class == Class::Denied && !self.open.welcome.get();
+                    let denied = matches!(trouble.class, Class::Denied | Class::Untrusted) && !self.open.welcome.get();
                     let hopeless = denied || matches!(trouble.class, Class::Missing | Class::Invalid);
                     if hopeless || self.last.elapsed() > self.writer.patience {
                         return Err(trouble.error(&self.writer.place()));
@@ -184,11 +199,16 @@ impl<F: Encode> Delivery<'_, F> {
             let Some(mut lane) = self.lanes.pop_front() else { break };
             match answer.records.get(place) {
                 Some(result) if result.error_code.is_none() && result.sequence_number.is_some() => {
-                    lane.pop_front();
+                    let bytes = lane.pop_front().map_or(0, |put| put.size());
+                    self.metrics.count("numWrittenRecords", 1.0);
+                    self.metrics.count("numWrittenBytes", bytes as f64);
                     self.last = clock::monotonic();
                 }
                 Some(result) => {
                     let code = result.error_code.as_deref().unwrap_or("no error code");
+                    self.metrics.count("numRefusedRecords", 1.0);
+                    let throttled = code == "ProvisionedThroughputExceededException";
+                    self.metrics.count("numAwsRateLimitErrors", f64::from(u8::from(throttled)));
                     refusal = Some(format!("{code}: {}", result.error_message.as_deref().unwrap_or_default()));
                 }
                 None => refusal = Some("the answer has fewer records than the call".to_owned()),

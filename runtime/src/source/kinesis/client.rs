@@ -52,6 +52,8 @@ pub(crate) enum Class {
     Invalid,
     /// The credentials do not allow it.
     Denied,
+    /// The endpoint has a certificate that this machine does not trust.
+    Untrusted,
     /// Not an answer: we found that records are gone.
     Lost,
 }
@@ -75,8 +77,10 @@ impl Trouble {
         R: std::fmt::Debug,
     {
         let Some(service) = error.as_service_error() else {
-            let message = format!("{}", DisplayErrorContext(error));
-            return Self::transient(operation, message);
+            let trouble = Self::transient(operation, format!("{}", DisplayErrorContext(error)));
+            // The words of rustls, which is no type that the SDK shows.
+            let untrusted = trouble.message.contains("invalid peer certificate");
+            return if untrusted { Self { class: Class::Untrusted, ..trouble } } else { trouble };
         };
         let code = service.code().unwrap_or_default();
         let class = match code {
@@ -152,6 +156,10 @@ impl Trouble {
             }
             Class::Denied => error(Kind::Config).help(
                 "AWS does not know the credentials, or they have expired: give others, or a role that renews itself with `role_arn`",
+            ),
+            Class::Untrusted => error(Kind::Config).help(
+                "this machine does not trust the endpoint's certificate: check the endpoint, or put the authority that \
+                 signed it into the machine's store, or name its file in SSL_CERT_FILE",
             ),
             Class::Missing => error(Kind::Config).help("check the stream's name, its region and its account"),
             Class::Invalid => error(Kind::Config).help("check the options and the checkpoint"),

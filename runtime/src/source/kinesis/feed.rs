@@ -97,8 +97,9 @@ impl KinesisFeed {
         Ok(())
     }
 
+    /// Those that are not drained.
     fn shards(&self) -> impl Iterator<Item = &Shard> {
-        self.streams.iter().flat_map(|stream| stream.shards.iter().map(|(_, shard)| shard))
+        self.streams.iter().flat_map(|stream| stream.shards.active().map(|(_, shard)| shard))
     }
 
     /// Asks for a list if a shard has ended whose children are not known.
@@ -131,9 +132,12 @@ impl KinesisFeed {
         self.streams.iter().any(|stream| !stream.shards.ready().is_empty())
     }
 
-    /// The partitions, beginning with the one whose turn it is.
+    /// The partitions that have pages, beginning with the one whose turn it is.
     fn in_turn(&self) -> Vec<u32> {
-        let partitions = |stream: &Stream| stream.shards.iter().map(|(number, _)| stream.partition(number)).collect();
+        let partitions = |stream: &Stream| {
+            let full = stream.shards.active().filter(|(_, shard)| !shard.pages.is_empty());
+            full.map(|(number, _)| stream.partition(number)).collect()
+        };
         let mut all: Vec<u32> = self.streams.iter().flat_map::<Vec<u32>, _>(partitions).collect();
         let first = all.partition_point(|number| *number < self.turn);
         all.rotate_left(first);
@@ -159,7 +163,7 @@ impl KinesisFeed {
             let shard = streams::shard_of(&mut self.streams, number).filter(|shard| shard.is_open());
             let Some(shard) = shard else { continue };
             let waits = horizon.is_some_and(|horizon| shard.front().time().is_some_and(|front| front > horizon));
-            if shard.pages.is_empty() || shard.taken >= epoch.quota || waits {
+            if shard.taken >= epoch.quota || waits {
                 continue;
             }
             self.turn = number + 1;

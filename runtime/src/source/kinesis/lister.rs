@@ -76,7 +76,7 @@ pub(super) async fn persist<'a, T>(
             Ok(answer) => return Ok(answer),
             Err(trouble) => trouble,
         };
-        let hopeless = matches!(trouble.class, Class::Denied | Class::Missing | Class::Invalid);
+        let hopeless = matches!(trouble.class, Class::Denied | Class::Untrusted | Class::Missing | Class::Invalid);
         if hopeless || start.elapsed() > tuning.start_patience {
             return Err(trouble.error(&format!("stream {}", client.stream)));
         }

@@ -33,7 +33,7 @@ impl Backoff {
 }
 
 /// A random number; after Guy Steele et al., "Fast Splittable Pseudorandom Number Generators".
-fn splitmix64(state: &mut u64) -> u64 {
+pub(super) fn splitmix64(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -58,7 +58,11 @@ impl Pace {
     /// Waits until a call is allowed.
     pub(super) async fn wait(&mut self) {
         tokio::time::sleep_until(self.next).await;
-        self.next = Instant::now() + self.period;
+        self.called(Instant::now());
+    }
+
+    fn called(&mut self, at: Instant) {
+        self.next = at + self.period;
     }
 
     /// Counts the bytes of the call that was waited for.
@@ -86,17 +90,28 @@ mod tests {
 
     #[test]
     fn bytes_are_paid_for() {
+        let (start, millis) = (Instant::now(), Duration::from_millis);
+        let mut pace = Pace::new(millis(10), 1_000_000.0);
+        pace.called(start);
+        pace.took(5_000);
+        assert_eq!(pace.next, start + millis(10), "the period covers them");
+        // A call that comes late is not made up for.
+        pace.called(start + millis(25));
+        pace.took(50_000);
+        assert_eq!(pace.next, start + millis(75));
+    }
+
+    #[test]
+    fn a_call_waits_until_it_is_allowed() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let start = Instant::now();
-            let mut pace = Pace::new(Duration::from_millis(10), 1_000_000.0);
-            pace.wait().await;
-            pace.took(5_000);
-            pace.wait().await;
-            assert!((10..40).contains(&start.elapsed().as_millis()));
-            pace.took(50_000);
-            pace.wait().await;
-            assert!(start.elapsed().as_millis() >= 60);
+            let mut pace = Pace::new(Duration::from_millis(10), f64::INFINITY);
+            for _ in 0..3 {
+                let allowed = pace.next;
+                pace.wait().await;
+                // Never early, however loaded the machine is; how late is the machine's affair.
+                assert!(Instant::now() >= allowed && pace.next >= allowed + Duration::from_millis(10));
+            }
         });
     }
 }

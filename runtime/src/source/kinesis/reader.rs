@@ -420,8 +420,8 @@ impl Reader {
                 }
                 return Ok(Then::Again);
             }
-            Class::Denied if self.succeeded.is_none() => return Err(trouble.error(&self.place())),
-            Class::Denied | Class::Transient | Class::Invalid | Class::Busy => {}
+            Class::Denied | Class::Untrusted if self.succeeded.is_none() => return Err(trouble.error(&self.place())),
+            Class::Denied | Class::Untrusted | Class::Transient | Class::Invalid | Class::Busy => {}
         }
         if self.failing.get_or_insert_with(Instant::now).elapsed() > self.context.options.tuning.patience {
             return Err(trouble.error(&self.place()));

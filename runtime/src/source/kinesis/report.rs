@@ -67,12 +67,9 @@ fn figures(streams: &mut [Stream], whole: &mut Metrics) {
         whole.gauge("maxMsBehindLatest", behind.iter().copied().fold(0.0, f64::max));
         whole.gauge("minMsBehindLatest", behind.iter().copied().fold(f64::INFINITY, f64::min));
     }
-    // All streams of a source are read in one mode.
     let consumers = streams.iter().filter(|stream| stream.context.consumer.is_some()).count();
     whole.word("mode", if consumers > 0 { "efo" } else { "polling" });
-    if consumers > 0 {
-        whole.gauge("numRegisteredConsumers", consumers as f64);
-    }
+    whole.gauge("numRegisteredConsumers", consumers as f64);
     whole.gauge("numStreams", streams.len() as f64);
     whole.gauge("numTotalShards", total);
     whole.gauge("numClosedShards", closed);

@@ -199,6 +199,9 @@ impl Shard {
 #[derive(Default)]
 pub(super) struct Shards {
     all: BTreeMap<u32, Shard>,
+    /// Those that are not drained, in their order, and a few that are until a fetch ends. What is done for each page looks
+    /// at these only: there may be many more that were drained long ago.
+    active: Vec<u32>,
     numbers: HashMap<String, u32>,
     next: u32,
     /// When the last list was asked for.
@@ -208,6 +211,9 @@ pub(super) struct Shards {
 impl Shards {
     fn add(&mut self, shard: Shard) {
         self.numbers.insert(shard.id.to_string(), self.next);
+        if shard.state != State::Drained {
+            self.active.push(self.next);
+        }
         self.all.insert(self.next, shard);
         self.next += 1;
     }
@@ -242,6 +248,12 @@ impl Shards {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Shard)> {
         self.all.iter().map(|(number, shard)| (*number, shard))
+    }
+
+    /// Those that are not drained.
+    pub(super) fn active(&self) -> impl Iterator<Item = (u32, &Shard)> {
+        let known = self.active.iter().filter_map(|number| Some((*number, self.all.get(number)?)));
+        known.filter(|(_, shard)| shard.state != State::Drained)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Shard)> {
@@ -306,7 +318,7 @@ impl Shards {
 
     /// The shards that wait and whose parents were all drained in earlier fetches, or are not known any more.
     pub(super) fn ready(&self) -> Vec<u32> {
-        let waiting = self.iter().filter(|(_, shard)| shard.state == State::Waiting);
+        let waiting = self.active().filter(|(_, shard)| shard.state == State::Waiting);
         waiting.filter(|(_, shard)| self.parents_drained(shard)).map(|(number, _)| number).collect()
     }
 
@@ -325,24 +337,32 @@ impl Shards {
     /// The drained shards whose children may be in the next list: none is known, and no list was asked for since.
     pub(super) fn childless(&self) -> Vec<u32> {
         let unlisted = self.iter().filter(|(_, shard)| shard.state == State::Drained && !self.children_listed(shard));
-        let has_child = |id: &str| self.all.values().any(|shard| shard.parents.iter().any(|parent| parent == id));
-        unlisted.filter(|(_, shard)| !has_child(&shard.id)).map(|(number, _)| number).collect()
+        self.without_a_child(unlisted).map(|(number, _)| number).collect()
     }
 
     /// Whether a drained shard should have children that no list has named yet.
     pub(super) fn orphaned(&self, since: Instant) -> bool {
-        let recent = |shard: &&Shard| shard.drained_at.is_some_and(|drained| drained >= since);
-        let drained: Vec<&Shard> = self.all.values().filter(recent).collect();
-        if drained.is_empty() {
-            return false;
-        }
-        let parents: HashSet<&str> =
-            self.all.values().flat_map(|shard| shard.parents.iter().map(String::as_str)).collect();
-        drained.iter().any(|shard| !parents.contains(&*shard.id))
+        let recent = self.iter().filter(|(_, shard)| shard.drained_at.is_some_and(|drained| drained >= since));
+        self.without_a_child(recent).next().is_some()
     }
 
-    /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids.
+    /// Those of `some` that no shard has as a parent. There may be thousands of both.
+    fn without_a_child<'a>(
+        &'a self,
+        some: impl Iterator<Item = (u32, &'a Shard)>,
+    ) -> impl Iterator<Item = (u32, &'a Shard)> {
+        let mut some = some.peekable();
+        let mut parents = HashSet::new();
+        if some.peek().is_some() {
+            parents.extend(self.all.values().flat_map(|shard| shard.parents.iter().map(String::as_str)));
+        }
+        some.filter(move |(_, shard)| !parents.contains(&*shard.id))
+    }
+
+    /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids. Called
+    /// once for each fetch.
     pub(super) fn forget(&mut self, memory: Duration) -> Vec<String> {
+        self.active = self.active().map(|(number, _)| number).collect();
         let forgettable = |shard: &Shard| {
             shard.state == State::Drained
                 && shard.drained_reported

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails is meant to panic")]
 
+mod fuzz;
+
 use super::*;
 use crate::testing::kinesis::{kpl_aggregate, kpl_aggregate_with_hash_keys};
 

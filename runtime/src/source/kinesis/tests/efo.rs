@@ -16,7 +16,7 @@ pub(super) async fn consumers(server: &Server, stream: &str) -> Vec<String> {
 
 /// Fetches until something becomes true.
 async fn until(reading: &mut Reading, ready: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while !ready() {
         reading.fetch(&eager()).await;
         assert!(Instant::now() < deadline);
@@ -31,7 +31,7 @@ fn the_modes_share_their_positions() {
         server.put_all(STREAM, (0..120).map(|index| (format!("k{index}"), index.to_string()))).unwrap();
         let mut reading = Reading::start(pushed(&server)).await;
         let mut all = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + PATIENCE;
         for mode in [polling, efo].into_iter().cycle() {
             let limits = Limits { rows: Some(20), ..patient() };
             // What is not committed comes again.
@@ -281,7 +281,7 @@ fn what_is_there_at_the_present() {
         server.split(STREAM, FIRST).unwrap();
         let mut reading = Reading::start(pushed(&server)).await;
         reading.feed.stop_at_present();
-        let (mut count, deadline) = (0, Instant::now() + Duration::from_secs(20));
+        let (mut count, deadline) = (0, Instant::now() + PATIENCE);
         loop {
             let limits = Limits { until: Instant::now() + Duration::from_secs(5), eager: false, ..eager() };
             let (fetched, got) = reading.fetch(&limits).await;
@@ -302,9 +302,11 @@ fn idle_and_lag_are_known() {
         server.put(STREAM, "k", "1").unwrap();
         let mut reading = Reading::start(pushed(&server).idle_after(Duration::from_millis(50))).await;
         reading.take(1).await;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let (fetched, _) = reading.fetch(&eager()).await;
+            assert_eq!(fetched.metrics.to_json()["mode"], "efo");
+            assert_eq!(fetched.metrics["numRegisteredConsumers"], 1.0);
             if fetched.partitions[0].idle && fetched.partitions[0].ms_behind == Some(0) {
                 break;
             }

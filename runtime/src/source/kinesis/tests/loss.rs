@@ -82,7 +82,7 @@ fn records_that_were_trimmed_after_they_were_read() {
         let mut reading = trimmed(&server, 3, fail).await;
         assert_eq!(texts(&reading.take(6).await), ["4", "5", "6", "7", "8", "9"]);
         // A shard that was empty a moment ago cannot have lost what it keeps for a day.
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while reading.resume.partitions[FIRST].to.get("caught_up").is_none() {
             reading.fetch(&eager()).await;
             assert!(Instant::now() < deadline);

@@ -65,7 +65,7 @@ fn an_aggregate_of_others_moves_the_position() {
         let data = kpl_aggregate_with_hash_keys(&[("x", Some(&high), b"high")]);
         let sequence = server.put_to_shard(STREAM, FIRST, "k", data).unwrap();
         let mut reading = Reading::start(source(&server)).await;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             assert_eq!(reading.fetch(&eager()).await.1, []);
             if reading.resume.partitions[FIRST].to["sequence_number"] == sequence.as_str() {

@@ -42,7 +42,7 @@ fn parents_come_before_children_that_are_full_already() {
             let mut reading = Reading::start(source(&server)).await;
             let mut got = Vec::new();
             while got.len() < 80 {
-                let limits = Limits { rows: Some(7), ..eager() };
+                let limits = Limits { rows: Some(7), ..patient() };
                 let (fetched, more) = reading.fetch(&limits).await;
                 // A child gives nothing in a fetch in which a parent of it does.
                 for progress in &fetched.partitions {

@@ -10,7 +10,7 @@ fn both(server: &Server) -> Kinesis {
 
 /// Fetches until there are so many records, or more. A child is read from the next fetch on, so they are short.
 async fn all(reading: &mut Reading, count: usize) -> Vec<Got> {
-    let (mut all, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
+    let (mut all, deadline) = (Vec::new(), Instant::now() + PATIENCE);
     while all.len() < count {
         assert!(Instant::now() < deadline, "{} of {count}", all.len());
         all.extend(reading.fetch(&eager()).await.1);
@@ -80,7 +80,7 @@ fn all_that_was_there_of_all_streams() {
         let mut reading = Reading::start(both(&server)).await;
         reading.feed.stop_at_present();
         let mut got = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let (fetched, more) = reading.fetch(&eager()).await;
             got.extend(more);

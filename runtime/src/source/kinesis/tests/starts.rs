@@ -89,7 +89,7 @@ fn each_record_once_over_restarts() {
         let mut reading = Reading::start(source(&server)).await;
         let mut all = Vec::new();
         for round in 0..200 {
-            let limits = Limits { rows: Some(20), ..eager() };
+            let limits = Limits { rows: Some(20), ..patient() };
             if round % 3 == 0 {
                 let _ = reading.peek(&limits).await.unwrap();
                 reading = reading.restart().await;
