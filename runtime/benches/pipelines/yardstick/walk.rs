@@ -90,8 +90,8 @@ fn plain(text: &[u8]) -> Option<usize> {
         let word = u64::from_le_bytes(*text.get(len..)?.first_chunk()?);
         // Marks in the highest bits; one behind another mark may be wrong, and is not looked at.
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
-        let quotes = zeros(word ^ ONES * u64::from(b'"'));
-        let others = zeros(word ^ ONES * u64::from(b'\\')) | word.wrapping_sub(ONES * 0x20) & !word;
+        let quotes = zeros(word ^ (ONES * u64::from(b'"')));
+        let others = zeros(word ^ (ONES * u64::from(b'\\'))) | word.wrapping_sub(ONES * 0x20) & !word;
         let stops = (quotes | others) & HIGH;
         if stops != 0 {
             let at = stops.trailing_zeros() / 8;
@@ -130,7 +130,7 @@ fn number(text: &[u8]) -> Option<usize> {
 /// How many of the first eight bytes are digits.
 #[inline(always)]
 fn digits(text: &[u8]) -> Option<usize> {
-    let value = u64::from_le_bytes(*text.first_chunk()?) ^ ONES * u64::from(b'0');
+    let value = u64::from_le_bytes(*text.first_chunk()?) ^ (ONES * u64::from(b'0'));
     // What carries all above nine into the highest bit.
     let others = (((value & !HIGH) + ONES * 0x76) | value) & HIGH;
     Some((others.trailing_zeros() / 8) as usize)
@@ -166,7 +166,7 @@ pub(crate) fn float(text: &[u8], len: usize) -> Option<f64> {
     if len > 8 {
         return None;
     }
-    let value = u64::from_le_bytes(*text.first_chunk()?) ^ ONES * u64::from(b'0');
+    let value = u64::from_le_bytes(*text.first_chunk()?) ^ (ONES * u64::from(b'0'));
     let point = digits(text)?.min(len);
     // The point goes, and what is before it moves up by one byte; then all moves up, so that the last digit comes last.
     let whole = if point < 8 { value & ((1 << (8 * point)) - 1) } else { value };
