@@ -16,12 +16,19 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 /// Rows of a batch.
-const BATCH: usize = 8_192;
-const MINUTE: i64 = 60_000_000;
+pub(crate) const BATCH: usize = 8_192;
+pub(crate) const MINUTE: i64 = 60_000_000;
+/// How far the watermark is behind the latest time.
+pub(crate) const WAIT: i64 = 10_000_000;
 
-fn create(path: &Path, schema: &SchemaRef) -> ArrowWriter<File> {
+/// A file with a dictionary for each column but these.
+fn create(path: &Path, schema: &SchemaRef, plain: &[&str]) -> ArrowWriter<File> {
     let codec = Compression::ZSTD(ZstdLevel::try_new(1).unwrap());
-    let properties = WriterProperties::builder().set_compression(codec).build();
+    let mut properties = WriterProperties::builder().set_compression(codec);
+    for column in plain {
+        properties = properties.set_column_dictionary_enabled((*column).into(), false);
+    }
+    let properties = properties.build();
     ArrowWriter::try_new(File::create(path).unwrap(), Arc::clone(schema), Some(properties)).unwrap()
 }
 
@@ -44,17 +51,8 @@ fn for_lines(input: &Path, mut line: impl FnMut(&[u8])) {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Six<'a> {
-    device_id: &'a str,
-    ts: &'a str,
-    temperature: f64,
-    country: Option<&'a str>,
-    status: &'a str,
-    seq: u64,
-}
-
-pub(crate) fn etl(input: &Path, out: &Path) {
+/// The file of [`etl`] under construction; `plain` are the columns without a dictionary.
+pub(crate) fn etl_file(out: &Path, plain: &[&str]) -> Batches {
     let schema = schema(&[
         ("device_id", DataType::Utf8),
         ("ts", time()),
@@ -63,7 +61,42 @@ pub(crate) fn etl(input: &Path, out: &Path) {
         ("status", DataType::Utf8),
         ("seq", DataType::UInt64),
     ]);
-    let mut writer = create(out, &schema);
+    Batches { writer: create(out, &schema, plain), schema }
+}
+
+/// A file that is written batch by batch.
+pub(crate) struct Batches {
+    writer: ArrowWriter<File>,
+    schema: SchemaRef,
+}
+
+impl Batches {
+    pub(crate) fn write(&mut self, columns: Vec<ArrayRef>) {
+        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns).unwrap()).unwrap();
+    }
+
+    pub(crate) fn close(self) {
+        self.writer.close().unwrap();
+    }
+}
+
+#[derive(serde::Deserialize)]
+pub(crate) struct Six<'a> {
+    pub(crate) device_id: &'a str,
+    pub(crate) ts: &'a str,
+    pub(crate) temperature: f64,
+    pub(crate) country: Option<&'a str>,
+    pub(crate) status: &'a str,
+    pub(crate) seq: u64,
+}
+
+/// The time of a row.
+pub(crate) fn micros(ts: &str) -> i64 {
+    Timestamp::parse_rfc3339(ts).unwrap().micros()
+}
+
+pub(crate) fn etl(input: &Path, out: &Path) {
+    let mut file = etl_file(out, &[]);
     let mut device = StringBuilder::new();
     let mut ts = TimestampMicrosecondBuilder::new().with_timezone("UTC");
     let mut temperature = Float64Builder::new();
@@ -73,23 +106,22 @@ pub(crate) fn etl(input: &Path, out: &Path) {
     let mut rows = 0;
     macro_rules! flush {
         () => {
-            let columns: Vec<ArrayRef> = vec![
+            file.write(vec![
                 Arc::new(device.finish()),
                 Arc::new(ts.finish()),
                 Arc::new(temperature.finish()),
                 Arc::new(country.finish()),
                 Arc::new(status.finish()),
                 Arc::new(seq.finish()),
-            ];
-            writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
+            ]);
         };
     }
     for_lines(input, |line| {
         let row: Six<'_> = serde_json::from_slice(line).unwrap();
-        let time = Timestamp::parse_rfc3339(row.ts).unwrap();
+        let time = micros(row.ts);
         if row.temperature > 5.0 {
             device.append_value(row.device_id);
-            ts.append_value(time.micros());
+            ts.append_value(time);
             temperature.append_value(row.temperature);
             country.append_option(row.country);
             status.append_value(row.status);
@@ -101,7 +133,7 @@ pub(crate) fn etl(input: &Path, out: &Path) {
         }
     });
     flush!();
-    writer.close().unwrap();
+    file.close();
 }
 
 #[derive(serde::Deserialize)]
@@ -111,13 +143,29 @@ struct Three<'a> {
     temperature: f64,
 }
 
-struct Minute {
+/// What is known of a device in a minute.
+pub(crate) struct Minute {
     n: i64,
     sum: f64,
     max: f64,
 }
 
-pub(crate) fn minutes(input: &Path, out: &Path) {
+impl Default for Minute {
+    fn default() -> Self {
+        Self { n: 0, sum: 0.0, max: f64::NEG_INFINITY }
+    }
+}
+
+impl Minute {
+    pub(crate) fn add(&mut self, temperature: f64) {
+        self.n += 1;
+        self.sum += temperature;
+        self.max = self.max.max(temperature);
+    }
+}
+
+/// The file of [`minutes`] under construction.
+pub(crate) fn minutes_file(out: &Path) -> Batches {
     let schema = schema(&[
         ("device_id", DataType::Utf8),
         ("start", time()),
@@ -125,58 +173,61 @@ pub(crate) fn minutes(input: &Path, out: &Path) {
         ("mean", DataType::Float64),
         ("hottest", DataType::Float64),
     ]);
-    let mut writer = create(out, &schema);
-    let mut close = |minute: i64, devices: HashMap<String, Minute>| {
-        let mut device = StringBuilder::new();
-        let mut start = TimestampMicrosecondBuilder::new().with_timezone("UTC");
-        let (mut n, mut mean, mut hottest) = (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
-        for (name, of) in devices {
-            device.append_value(name);
-            start.append_value(minute);
-            n.append_value(of.n);
-            mean.append_value(of.sum / of.n as f64);
-            hottest.append_value(of.max);
-        }
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(device.finish()),
-            Arc::new(start.finish()),
-            Arc::new(n.finish()),
-            Arc::new(mean.finish()),
-            Arc::new(hottest.finish()),
-        ];
-        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
-    };
+    Batches { writer: create(out, &schema, &[]), schema }
+}
+
+/// Writes a minute that is over.
+pub(crate) fn write_minute(file: &mut Batches, minute: i64, devices: impl IntoIterator<Item = (String, Minute)>) {
+    let mut device = StringBuilder::new();
+    let mut start = TimestampMicrosecondBuilder::new().with_timezone("UTC");
+    let (mut n, mut mean, mut hottest) = (Int64Builder::new(), Float64Builder::new(), Float64Builder::new());
+    for (name, of) in devices {
+        device.append_value(name);
+        start.append_value(minute);
+        n.append_value(of.n);
+        mean.append_value(of.sum / of.n as f64);
+        hottest.append_value(of.max);
+    }
+    file.write(vec![
+        Arc::new(device.finish()),
+        Arc::new(start.finish()),
+        Arc::new(n.finish()),
+        Arc::new(mean.finish()),
+        Arc::new(hottest.finish()),
+    ]);
+}
+
+/// The time, the device and the temperature of a record of [`minutes`], by serde_json.
+pub(crate) fn minutes_record(record: &[u8]) -> (i64, &str, f64) {
+    let row: Three<'_> = serde_json::from_slice(record).unwrap();
+    (micros(row.ts), row.device_id, row.temperature)
+}
+
+pub(crate) fn minutes(input: &Path, out: &Path) {
+    let mut file = minutes_file(out);
     let mut minutes: BTreeMap<i64, HashMap<String, Minute>> = BTreeMap::new();
     let mut latest = i64::MIN;
     for_lines(input, |line| {
-        let row: Three<'_> = serde_json::from_slice(line).unwrap();
-        let time = Timestamp::parse_rfc3339(row.ts).unwrap().micros();
+        let (time, device, temperature) = minutes_record(line);
         let devices = minutes.entry(time - time.rem_euclid(MINUTE)).or_default();
-        match devices.get_mut(row.device_id) {
-            Some(minute) => {
-                minute.n += 1;
-                minute.sum += row.temperature;
-                minute.max = minute.max.max(row.temperature);
-            }
-            None => {
-                let minute = Minute { n: 1, sum: row.temperature, max: row.temperature };
-                devices.insert(row.device_id.to_owned(), minute);
-            }
+        match devices.get_mut(device) {
+            Some(minute) => minute.add(temperature),
+            None => devices.entry(device.to_owned()).or_default().add(temperature),
         }
         if time > latest {
             latest = time;
             while let Some(first) = minutes.first_entry()
-                && first.key() + MINUTE <= latest - 10_000_000
+                && first.key() + MINUTE <= latest - WAIT
             {
                 let (minute, devices) = first.remove_entry();
-                close(minute, devices);
+                write_minute(&mut file, minute, devices);
             }
         }
     });
     for (minute, devices) in minutes {
-        close(minute, devices);
+        write_minute(&mut file, minute, devices);
     }
-    writer.close().unwrap();
+    file.close();
 }
 
 pub(crate) fn words(input: &Path, out: &Path) {
@@ -191,14 +242,18 @@ pub(crate) fn words(input: &Path, out: &Path) {
             }
         }
     });
+    write_words(out, counts);
+}
+
+/// Writes the file of [`words`].
+pub(crate) fn write_words(out: &Path, counts: impl IntoIterator<Item = (String, i64)>) {
     let schema = schema(&[("word", DataType::Utf8), ("n", DataType::Int64)]);
-    let mut writer = create(out, &schema);
+    let mut file = Batches { writer: create(out, &schema, &[]), schema };
     let (mut word, mut n) = (StringBuilder::new(), Int64Builder::new());
     for (name, count) in counts {
         word.append_value(name);
         n.append_value(count);
     }
-    let columns: Vec<ArrayRef> = vec![Arc::new(word.finish()), Arc::new(n.finish())];
-    writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
-    writer.close().unwrap();
+    file.write(vec![Arc::new(word.finish()), Arc::new(n.finish())]);
+    file.close();
 }

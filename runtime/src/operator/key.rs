@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use super::short::Short;
 use crate::decimal::Decimal;
 use crate::schema::Stored;
 use crate::time::{Date, Duration, Timestamp, micros};
@@ -24,6 +25,11 @@ pub trait KeyRef: Copy {
     fn same(self, key: &Self::Owned) -> bool;
     /// Feeds the key to a hasher, as [`Key::key_ref`] of the owned key does.
     fn feed<H: Hasher>(self, hasher: &mut H);
+    /// Adds the key to a number that is found more quickly, if it can be short.
+    #[inline]
+    fn shorten(self, short: &mut Short) {
+        short.refuse();
+    }
 }
 
 /// An owned key, part of the state.
@@ -52,7 +58,7 @@ pub fn key_group(canonical: &[u8], groups: u16) -> u16 {
 }
 
 macro_rules! plain_key {
-    ($([$($param:tt)*] $type:ty, |$value:ident, $out:ident| $canonical:expr;)*) => {$(
+    ($([$($param:tt)*] $type:ty, |$value:ident, $out:ident| $canonical:expr $(, $short:expr)?;)*) => {$(
         impl<$($param)*> KeyRef for $type {
             type Owned = $type;
             #[inline]
@@ -61,6 +67,13 @@ macro_rules! plain_key {
             fn same(self, key: &$type) -> bool { self == *key }
             #[inline]
             fn feed<H: Hasher>(self, hasher: &mut H) { self.hash(hasher); }
+            $(
+                #[inline]
+                fn shorten(self, short: &mut Short) {
+                    let $value = self;
+                    short.push(u128::from($short), 8 * size_of_val(&$short) as u32);
+                }
+            )?
         }
         impl<$($param)*> Key for $type {
             type Ref<'a> = $type;
@@ -79,17 +92,17 @@ macro_rules! plain_key {
 }
 
 plain_key! {
-    [] bool, |value, out| [u8::from(value)];
-    [] i8, |value, out| value.to_le_bytes();
-    [] i16, |value, out| value.to_le_bytes();
-    [] i32, |value, out| value.to_le_bytes();
-    [] i64, |value, out| value.to_le_bytes();
-    [] u8, |value, out| value.to_le_bytes();
-    [] u16, |value, out| value.to_le_bytes();
-    [] u32, |value, out| value.to_le_bytes();
-    [] u64, |value, out| value.to_le_bytes();
-    [] Timestamp, |value, out| value.micros().to_le_bytes();
-    [] Date, |value, out| value.days().to_le_bytes();
+    [] bool, |value, out| [u8::from(value)], u8::from(value);
+    [] i8, |value, out| value.to_le_bytes(), value.cast_unsigned();
+    [] i16, |value, out| value.to_le_bytes(), value.cast_unsigned();
+    [] i32, |value, out| value.to_le_bytes(), value.cast_unsigned();
+    [] i64, |value, out| value.to_le_bytes(), value.cast_unsigned();
+    [] u8, |value, out| value.to_le_bytes(), value;
+    [] u16, |value, out| value.to_le_bytes(), value;
+    [] u32, |value, out| value.to_le_bytes(), value;
+    [] u64, |value, out| value.to_le_bytes(), value;
+    [] Timestamp, |value, out| value.micros().to_le_bytes(), value.micros().cast_unsigned();
+    [] Date, |value, out| value.days().to_le_bytes(), value.days().cast_unsigned();
     [] Duration, |value, out| micros(value).to_le_bytes();
     [const P: u8, const S: u8] Decimal<P, S>, |value, out| value.units().to_le_bytes();
 }
@@ -106,6 +119,10 @@ impl KeyRef for &str {
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         self.hash(hasher);
+    }
+    #[inline]
+    fn shorten(self, short: &mut Short) {
+        short.push_bytes(self.as_bytes());
     }
 }
 
@@ -153,6 +170,13 @@ impl<K: KeyRef> KeyRef for Option<K> {
         hasher.write_u8(u8::from(self.is_some()));
         if let Some(own) = self {
             own.feed(hasher);
+        }
+    }
+    #[inline]
+    fn shorten(self, short: &mut Short) {
+        short.push(u128::from(self.is_some()), 8);
+        if let Some(own) = self {
+            own.shorten(short);
         }
     }
 }

@@ -7,26 +7,38 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
 use super::chain::{EpochPlan, Part, Settings};
 use super::input::{At, Policy};
 use super::key::{Key, KeyRef, key_group};
+use super::short::{Halves, LONG, Mixer, Short};
 use super::window::{ALL_OF_TIME, Window, WindowSpec};
 use crate::agg::{Finish, Update};
 use crate::sink::Mode;
 use crate::time::Timestamp;
 
-/// A key and its accumulator.
-struct Entry<K, A> {
-    hash: u64,
-    key: K,
+/// A group. It is as small as can be, as a row in a large table waits for the memory of its group more than for all else.
+struct Entry<A> {
+    /// The key's number, or [`LONG`].
+    short: Halves,
+    /// Where the key is.
+    key: usize,
     state: A,
-    /// The latest event time of its rows.
-    last: i64,
 }
 
-/// The keys of one pane.
-type Table<K, A> = HashTable<Entry<K, A>>;
+/// The groups of one pane.
+struct Table<K, A> {
+    entries: HashTable<Entry<A>>,
+    /// Their keys and, where there are no windows, the latest event times of their rows.
+    keys: Vec<Option<(K, i64)>>,
+}
+
+impl<K, A> Default for Table<K, A> {
+    fn default() -> Self {
+        Self { entries: HashTable::new(), keys: Vec::new() }
+    }
+}
 
 /// One group, as the stages after `agg` see it.
 #[derive(Clone, Copy)]
@@ -45,6 +57,7 @@ pub struct Group<'a, K: Key, A: Finish> {
 pub struct Keyed<K, A> {
     window: WindowSpec,
     hasher: foldhash::fast::RandomState,
+    mixer: Mixer,
     /// By their starts.
     panes: Vec<Pane<K, A>>,
     /// The pane last written to, or [`NONE`]: event times come close together.
@@ -78,10 +91,12 @@ type Grouped<K, A> = Vec<(u16, i64, K, A)>;
 
 impl<K: Key, A: Finish> Keyed<K, A> {
     pub(crate) fn new(window: WindowSpec, settings: Settings) -> Self {
+        let hasher = foldhash::fast::RandomState::default();
         Self {
             window,
             settings,
-            hasher: foldhash::fast::RandomState::default(),
+            mixer: Mixer::new(&hasher),
+            hasher,
             panes: Vec::new(),
             current: NONE,
             spare: Vec::new(),
@@ -127,14 +142,33 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             }
         }
         let Pane { table, .. } = self.panes.get_mut(self.current)?;
-        let mut hasher = self.hasher.build_hasher();
-        key.feed(&mut hasher);
-        let hash = hasher.finish();
-        let same = |entry: &Entry<K, A>| entry.hash == hash && key.same(&entry.key);
-        let entry = table.entry(hash, same, |entry| entry.hash);
-        let new = || Entry { hash, key: key.to_key(), state: A::default(), last: micros };
-        let entry = entry.or_insert_with(new).into_mut();
-        entry.last = entry.last.max(micros);
+        let Table { entries, keys } = table;
+        let mut short = Short::default();
+        key.shorten(&mut short);
+        let (short, mixer, hasher) = (short.number(), &self.mixer, &self.hasher);
+        let key_of = |entry: &Entry<A>| keys.get(entry.key).and_then(Option::as_ref);
+        let rehash = |entry: &Entry<A>| match key_of(entry) {
+            Some((key, _)) if entry.short == LONG => long_hash(hasher, |hasher| key.feed_key(hasher)),
+            _ => mixer.hash(entry.short),
+        };
+        let entry = if short != LONG {
+            entries.entry(mixer.hash(short), |entry| entry.short == short, rehash)
+        } else {
+            let same = |entry: &Entry<A>| entry.short == LONG && key_of(entry).is_some_and(|(own, _)| key.same(own));
+            entries.entry(long_hash(hasher, |hasher| key.feed(hasher)), same, rehash)
+        };
+        let entry = match entry {
+            Occupied(entry) => entry.into_mut(),
+            Vacant(place) => {
+                keys.push(Some((key.to_key(), micros)));
+                place.insert(Entry { short, key: keys.len() - 1, state: A::default() }).into_mut()
+            }
+        };
+        if !self.window.is_windowed()
+            && let Some(Some((_, last))) = keys.get_mut(entry.key)
+        {
+            *last = micros.max(*last);
+        }
         Some(&mut entry.state)
     }
 
@@ -204,17 +238,20 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
         let mut canonical = Vec::new();
         for Pane { start, mut table, .. } in self.panes.drain(..) {
+            let Table { entries, keys } = &mut table;
             let start = if self.window.is_windowed() { start } else { ALL_OF_TIME };
             let mut split: Vec<Grouped<K, A>> =
-                (0..workers).map(|_| Vec::with_capacity(table.len() / workers + 1)).collect();
-            for entry in table.drain() {
+                (0..workers).map(|_| Vec::with_capacity(keys.len() / workers + 1)).collect();
+            for entry in entries.drain() {
+                let Some((key, last)) = keys.get_mut(entry.key).and_then(Option::take) else { continue };
                 canonical.clear();
-                entry.key.canonical(&mut canonical);
+                key.canonical(&mut canonical);
                 let group = key_group(&canonical, super::key::KEY_GROUPS);
                 if let Some(part) = split.get_mut(owner(group, workers)) {
-                    part.push((group, entry.last, entry.key, entry.state));
+                    part.push((group, last, key, entry.state));
                 }
             }
+            keys.clear();
             self.spare.push(table);
             for (part, entries) in parts.iter_mut().zip(split) {
                 if !entries.is_empty() {
@@ -224,6 +261,14 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         }
         parts.into_iter().map(|part| Box::new(part) as Part).collect()
     }
+}
+
+/// The hash of a key that is not short.
+#[inline]
+fn long_hash(hasher: &foldhash::fast::RandomState, feed: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    feed(&mut hasher);
+    hasher.finish()
 }
 
 /// The worker that owns a key group: contiguous ranges of [`STRIPES`] stripes, so that a state file never spans workers.

@@ -11,6 +11,7 @@ use bumpalo::Bump;
 
 use super::input::At;
 use super::key::{Key, KeyRef};
+use super::short::Short;
 use crate::Result;
 use crate::agg::{Finish, Update};
 use crate::schema::{Builder, Stored};
@@ -109,6 +110,10 @@ macro_rules! tuple {
             #[inline]
             fn feed<HH: Hasher>(self, _hasher: &mut HH) {
                 $(self.$index.feed(_hasher);)*
+            }
+            #[inline]
+            fn shorten(self, _short: &mut Short) {
+                $(self.$index.shorten(_short);)*
             }
         }
 

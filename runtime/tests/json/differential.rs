@@ -1,5 +1,6 @@
 //! Documents that both decode.
 
+use millstream::decode::json::{JsonDecoder, Scratch};
 use serde::Deserialize;
 
 use super::*;
@@ -48,24 +49,46 @@ fn stricter(fault: &Fault) -> bool {
         || text.contains("expected each key once")
 }
 
-struct Both {
-    all: millstream::decode::json::JsonDecoder<Doc, All>,
-    only_s: millstream::decode::json::JsonDecoder<Doc, OnlyS>,
+/// A decoder of [`Doc`].
+trait Remembers {
+    /// What a document comes to alone, and after others.
+    fn twice(&self, payload: &[u8], arena: &Arena, scratch: &mut Scratch) -> (String, String);
+}
+
+impl<P: Projection> Remembers for JsonDecoder<Doc, P> {
+    fn twice(&self, payload: &[u8], arena: &Arena, scratch: &mut Scratch) -> (String, String) {
+        let fresh = decode_with::<Doc, _>(self, payload, arena);
+        (format!("{fresh:?}"), format!("{:?}", decode_after::<Doc, _>(self, payload, arena, scratch)))
+    }
+}
+
+pub(crate) struct Both {
+    all: JsonDecoder<Doc, All>,
+    only_s: JsonDecoder<Doc, OnlyS>,
     arena: Arena,
+    /// What is remembered of the documents before.
+    scratch: (Scratch, Scratch),
     taken: usize,
     refused: usize,
 }
 
 impl Both {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (all, only_s) = (json().decoder(), json().decoder());
-        Self { all, only_s, arena: Arena::new(), taken: 0, refused: 0 }
+        Self { all, only_s, arena: Arena::new(), scratch: Default::default(), taken: 0, refused: 0 }
     }
 
     #[track_caller]
-    fn check(&mut self, payload: &[u8]) {
+    pub(crate) fn check(&mut self, payload: &[u8]) {
         self.arena.reset();
         let shown = || String::from_utf8_lossy(payload).into_owned();
+        // Whatever came before, a document means the same.
+        for (decoder, scratch) in
+            [(&self.all as &dyn Remembers, &mut self.scratch.0), (&self.only_s, &mut self.scratch.1)]
+        {
+            let (fresh, warm) = decoder.twice(payload, &self.arena, scratch);
+            assert_eq!(warm, fresh, "{}", shown());
+        }
         match (decode_with::<Doc, _>(&self.all, payload, &self.arena), serde_json::from_slice::<SerdeDoc>(payload)) {
             (Ok(own), Ok(theirs)) => {
                 let theirs = format!("{theirs:?}").replace("SerdeDoc", "Doc").replace("SerdePoint", "Point");

@@ -6,6 +6,7 @@ mod schema;
 mod columns;
 mod differential;
 mod faults;
+mod shapes;
 
 use std::collections::BTreeMap;
 
@@ -44,9 +45,19 @@ fn decode_with<T: StreamSchema, D: for<'a> Decoder<Row<'a> = T::View<'a>>>(
     payload: &[u8],
     arena: &Arena,
 ) -> Result<T, Fault> {
-    let (mut at, mut scratch) = (0, D::Scratch::default());
-    let row = decoder.next(payload, &mut at, arena, &mut scratch)?.expect("a row or a fault");
-    assert!(decoder.next(payload, &mut at, arena, &mut scratch).unwrap().is_none());
+    decode_after(decoder, payload, arena, &mut D::Scratch::default())
+}
+
+/// The same, by a decoder that remembers payloads from before.
+fn decode_after<T: StreamSchema, D: for<'a> Decoder<Row<'a> = T::View<'a>>>(
+    decoder: &D,
+    payload: &[u8],
+    arena: &Arena,
+    scratch: &mut D::Scratch,
+) -> Result<T, Fault> {
+    let mut at = 0;
+    let row = decoder.next(payload, &mut at, arena, scratch)?.expect("a row or a fault");
+    assert!(decoder.next(payload, &mut at, arena, scratch).unwrap().is_none());
     Ok(T::own(row))
 }
 

@@ -14,13 +14,16 @@
 
 mod number;
 mod reader;
+mod shape;
 mod string;
+mod swar;
 
 use std::marker::PhantomData;
 
 use bumpalo::Bump;
 
 use self::reader::JsonReader;
+use self::shape::Shape;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 use super::packed::{Packing, Unpacker};
 use super::{Decoder, Fault, Format, Found};
@@ -217,6 +220,8 @@ pub struct JsonDecoder<T, P> {
 pub struct Scratch {
     /// How long the next one may be, judging by the one before.
     likely: usize,
+    /// How they are written.
+    shape: Shape,
     #[cfg(any(feature = "gzip", feature = "zstd"))]
     unpacker: Unpacker,
 }
@@ -250,7 +255,7 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
             return Err(self.too_long(payload));
         }
         if self.json.lines {
-            let row = self.line(payload, start, at, arena, &mut scratch.likely);
+            let row = self.line(payload, start, at, arena, scratch);
             if row.is_err() {
                 *at = next_line(payload, start);
             }
@@ -260,7 +265,7 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
             return Ok(None);
         }
         let text = std::str::from_utf8(payload).map_err(|error| not_utf8(payload, error.valid_up_to()))?;
-        let mut reader = JsonReader::new(text, 0, &self.json.limits, arena);
+        let mut reader = JsonReader::new(text, 0, &self.json.limits, arena, &mut scratch.shape);
         if reader.peek().is_none() {
             return Err(empty(payload));
         }
@@ -283,7 +288,7 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
         start: usize,
         at: &mut usize,
         arena: &'a Bump,
-        likely: &mut usize,
+        scratch: &mut Scratch,
     ) -> Result<Option<T::View<'a>>, Fault> {
         let rest = payload.get(start..).unwrap_or_default();
         let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
@@ -292,7 +297,7 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
             return if start == 0 { Err(empty(payload)) } else { Ok(None) };
         }
         let base = start + space;
-        let near = rest.get(..(*likely).max(WINDOW)).unwrap_or(rest);
+        let near = rest.get(..scratch.likely.max(WINDOW)).unwrap_or(rest);
         let mut window = memchr::memchr(b'\n', near).map_or(near.len(), |line| line + 1);
         loop {
             let seen = rest.get(..window).unwrap_or(rest);
@@ -306,12 +311,12 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
                     (std::str::from_utf8(valid).unwrap_or_default(), broken)
                 }
             };
-            let mut reader = JsonReader::new(text, base, &self.json.limits, arena);
+            let mut reader = JsonReader::new(text, base, &self.json.limits, arena, &mut scratch.shape);
             match T::read::<_, P>(&mut reader) {
                 // A document ends with its own brace, so nothing behind it can change it.
                 Ok(row) => {
                     *at = base + reader.taken();
-                    *likely = reader.taken() * 2;
+                    scratch.likely = reader.taken() * 2;
                     return Ok(Some(row));
                 }
                 // The end of a line ends every token, so a fault before it stays one however much follows.

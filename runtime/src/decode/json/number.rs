@@ -1,5 +1,7 @@
 //! Numbers: exact integers and correctly rounded floats.
 
+use super::swar::digits;
+
 /// The digits of a number as they stand in the text, `mantissa * 10^exponent`.
 pub(super) struct Parts {
     pub(super) negative: bool,
@@ -24,21 +26,6 @@ const POWERS: [f64; 23] = [
 
 /// Powers of ten that are exact as `f32`.
 const POWERS_F32: [f32; 11] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
-
-/// Adds leading digits to `mantissa`, which wraps beyond [`EXACT_DIGITS`]; gives their number.
-#[inline(always)]
-fn digits(bytes: &[u8], mantissa: &mut u64) -> usize {
-    let mut len = 0;
-    for byte in bytes {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        len += 1;
-    }
-    len
-}
 
 /// The number that `bytes` begins with; where it is malformed otherwise.
 #[inline(always)]

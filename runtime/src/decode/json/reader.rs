@@ -1,7 +1,10 @@
 //! The reader: one pass over a document, pulled by the columns of a schema.
 
+mod skip;
+
 use bumpalo::Bump;
 
+use super::shape::Shape;
 use super::{Limits, number, string};
 use crate::decode::{Fault, Found, Reader};
 use crate::time::{Date, Timestamp};
@@ -24,12 +27,13 @@ pub(super) struct JsonReader<'a, 'r> {
     last: usize,
     limits: &'r Limits,
     arena: &'a Bump,
+    shape: &'r mut Shape,
 }
 
 impl<'a, 'r> JsonReader<'a, 'r> {
     #[inline(always)]
-    pub(super) fn new(text: &'a str, base: usize, limits: &'r Limits, arena: &'a Bump) -> Self {
-        Self { text, at: 0, base, depth: 0, last: 0, limits, arena }
+    pub(super) fn new(text: &'a str, base: usize, limits: &'r Limits, arena: &'a Bump, shape: &'r mut Shape) -> Self {
+        Self { text, at: 0, base, depth: 0, last: 0, limits, arena, shape }
     }
 
     /// How much was taken.
@@ -45,8 +49,13 @@ impl<'a, 'r> JsonReader<'a, 'r> {
     /// The next byte that is no white space; it is not taken.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        match self.text.as_bytes().get(self.at) {
-            Some(byte) if *byte > b' ' => Some(*byte),
+        match *self.rest() {
+            [byte, ..] if byte > b' ' => Some(byte),
+            // Many producers write one space behind `:` and `,`.
+            [b' ', byte, ..] if byte > b' ' => {
+                self.at += 1;
+                Some(byte)
+            }
             _ => self.peek_behind_space(),
         }
     }
@@ -148,6 +157,42 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         self.syntax(self.at + same, format!("`{literal}`"))
     }
 
+    /// Takes key `number` of an object and the colon behind it.
+    #[inline(always)]
+    fn key(&mut self, number: usize) -> Result<&'a str, Fault> {
+        if self.rest().first() == Some(&b' ') {
+            self.at += 1;
+        }
+        // Objects inside of others have keys of their own, and are not remembered.
+        let known = if self.depth == 1 { self.shape.key(number, self.rest()) } else { None };
+        let Some(len) = known else { return self.new_key(number) };
+        self.last = self.at;
+        self.at += len;
+        // A key and its quotes and colon end where characters do.
+        Ok(self.text.get(self.last + 1..self.at - 2).unwrap_or_default())
+    }
+
+    /// As [`Self::key`], of one that the record before did not have there.
+    #[inline(never)]
+    fn new_key(&mut self, number: usize) -> Result<&'a str, Fault> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax(self.at, "a key"));
+        }
+        if number >= MAX_FIELDS {
+            return Err(self.too_many(MAX_FIELDS, "fields in an object"));
+        }
+        self.last = self.at;
+        self.at += 1;
+        let key = self.string()?;
+        let (end, escaped) = (self.at, self.at - self.last != key.len() + 2);
+        self.colon()?;
+        if self.depth == 1 && !escaped && self.at == end + 1 {
+            let text = self.text.as_bytes().get(self.last..self.at).unwrap_or_default();
+            self.shape.learn(number, text);
+        }
+        Ok(key)
+    }
+
     /// Takes the colon behind a key.
     #[inline(always)]
     fn colon(&mut self) -> Result<(), Fault> {
@@ -185,86 +230,6 @@ impl<'a, 'r> JsonReader<'a, 'r> {
     #[cold]
     fn too_many(&self, limit: usize, what: &str) -> Fault {
         Fault::new("LIMIT", self.base + self.at, format!("at most {limit} {what}"), Found::Type("one more"))
-    }
-
-    /// Takes a list or an object of any depth without recursion; whether each level is an object is a bit of a stack.
-    #[inline(never)]
-    fn skip_nested(&mut self) -> Result<(), Fault> {
-        let outer = self.depth;
-        let mut objects = 0u128;
-        loop {
-            // A value begins here.
-            match self.peek() {
-                Some(b'{') => {
-                    self.enter()?;
-                    objects = objects << 1 | 1;
-                    if self.peek() != Some(b'}') {
-                        self.skip_key()?;
-                        continue;
-                    }
-                }
-                Some(b'[') => {
-                    self.enter()?;
-                    objects <<= 1;
-                    if self.peek() != Some(b']') {
-                        continue;
-                    }
-                }
-                _ => self.skip_scalar()?,
-            }
-            // A value ended, or a level that has none is about to.
-            loop {
-                if self.depth == outer {
-                    return Ok(());
-                }
-                let object = objects & 1 == 1;
-                match self.peek() {
-                    Some(b',') => {
-                        self.at += 1;
-                        if object {
-                            self.skip_key()?;
-                        }
-                        break;
-                    }
-                    Some(b'}') if object => {}
-                    Some(b']') if !object => {}
-                    _ => return Err(self.syntax(self.at, if object { "`,` or `}`" } else { "`,` or `]`" })),
-                }
-                objects >>= 1;
-                self.leave();
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn skip_key(&mut self) -> Result<(), Fault> {
-        if self.peek() != Some(b'"') {
-            return Err(self.syntax(self.at, "a key"));
-        }
-        self.at += 1;
-        self.skip_string()?;
-        self.colon()
-    }
-
-    #[inline(always)]
-    fn skip_scalar(&mut self) -> Result<(), Fault> {
-        match self.peek() {
-            Some(b'"') => {
-                self.at += 1;
-                self.skip_string()
-            }
-            Some(b'-' | b'0'..=b'9') => match number::skip(self.rest()) {
-                Ok(len) => {
-                    self.at += len;
-                    Ok(())
-                }
-                Err(at) => Err(self.syntax(self.at + at, "a number")),
-            },
-            Some(b't') => self.literal("true"),
-            Some(b'f') => self.literal("false"),
-            Some(b'n') => self.literal("null"),
-            _ => Err(self.syntax(self.at, "a value")),
-        }
     }
 
     /// The fault "the text is no JSON at byte `at`".
@@ -388,6 +353,15 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline]
     fn timestamp(&mut self) -> Result<Timestamp, Fault> {
+        self.peek();
+        if let Some([b'"', text @ .., b'"']) = self.rest().first_chunk::<{ Timestamp::USUAL + 2 }>()
+            && let Some(time) = text.as_array().and_then(Timestamp::parse_usual)
+            && text.len() <= self.limits.string
+        {
+            self.last = self.at;
+            self.at += text.len() + 2;
+            return Ok(time);
+        }
         let text = self.str()?;
         Timestamp::parse_rfc3339(text).ok_or_else(|| self.unexpected("a time such as \"2026-01-02T03:04:05Z\""))
     }
@@ -426,7 +400,7 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>) -> Result<(), Fault> {
         if self.peek() != Some(b'{') {
             return Err(self.wrong("an object"));
@@ -438,17 +412,8 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         }
         let mut fields = 0;
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.syntax(self.at, "a key"));
-            }
+            let key = self.key(fields)?;
             fields += 1;
-            if fields > MAX_FIELDS {
-                return Err(self.too_many(MAX_FIELDS, "fields in an object"));
-            }
-            self.last = self.at;
-            self.at += 1;
-            let key = self.string()?;
-            self.colon()?;
             field(self, key)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -461,7 +426,7 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self) -> Result<(), Fault> {
         match self.peek() {
             Some(b'{' | b'[') => self.skip_nested(),

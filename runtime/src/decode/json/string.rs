@@ -3,21 +3,7 @@
 use bumpalo::Bump;
 use bumpalo::collections::{String, Vec};
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks, in the highest bit of each, the bytes of `word` that end a run of plain characters: quote, backslash, control.
-///
-/// A borrow may mark a byte wrongly, but only behind one that is marked rightly, and only the first mark is used.
-#[inline(always)]
-fn stops(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (control | quote | backslash) & HIGHS
-}
+use super::swar::stops;
 
 /// How many bytes at the beginning stand for themselves in a string.
 #[inline(always)]

@@ -1,15 +1,19 @@
 //! One file under construction.
 
+use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use ::parquet::basic::{Encoding, PageType};
 use ::parquet::column::writer::ColumnCloseResult;
 use ::parquet::errors::ParquetError;
-use ::parquet::file::properties::WriterProperties;
+use ::parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
+use ::parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use ::parquet::file::statistics::{Statistics, ValueStatistics};
 use ::parquet::file::writer::SerializedFileWriter;
+use ::parquet::schema::types::ColumnPath;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
@@ -27,8 +31,36 @@ pub(super) struct Shape {
     pub(super) schema: SchemaRef,
     /// How they are written.
     pub(super) properties: WriterProperties,
+    /// The columns of which a file had too many different values for a dictionary: the next ones have none for them, as to
+    /// fill one that is then given up takes more time than all else of the column.
+    pub(super) plain: Arc<Mutex<HashSet<ColumnPath>>>,
     /// The most rows in a row group.
     pub(super) row_group_rows: usize,
+}
+
+impl Shape {
+    /// How the next file is written.
+    fn next_properties(&self) -> WriterProperties {
+        let plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        let properties = self.properties.clone().into_builder();
+        let without = |properties: WriterPropertiesBuilder, column: &ColumnPath| {
+            properties.set_column_dictionary_enabled(column.clone(), false)
+        };
+        plain.iter().fold(properties, without).build()
+    }
+
+    /// Learns from a column of a row group whether it is one for a dictionary.
+    fn learn(&self, column: &ColumnChunkMetaData) {
+        let plain_page = |page: &PageEncodingStats| {
+            matches!(page.page_type, PageType::DATA_PAGE | PageType::DATA_PAGE_V2) && page.encoding == Encoding::PLAIN
+        };
+        let given_up = column.dictionary_page_offset().is_some()
+            && column.page_encoding_stats().is_some_and(|pages| pages.iter().any(plain_page));
+        if given_up {
+            let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+            plain.insert(column.column_path().clone());
+        }
+    }
 }
 
 /// A file that takes rows.
@@ -37,8 +69,7 @@ pub(super) struct OpenFile {
     path: String,
     writer: SerializedFileWriter<Hashing<Box<dyn DurableFile>>>,
     factory: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
-    row_group_rows: usize,
+    shape: Shape,
     /// The writers of the row group under construction; empty when there is none.
     columns: Vec<ArrowColumnWriter>,
     rows_in_group: usize,
@@ -62,19 +93,10 @@ impl OpenFile {
             _ => error,
         })?;
         let path = store.describe(path);
-        let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.properties.clone()))
+        let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.next_properties()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = parts.map_err(|error| failed(&path, error))?;
-        Ok(Self {
-            path,
-            writer,
-            factory,
-            schema: Arc::clone(&shape.schema),
-            row_group_rows: shape.row_group_rows,
-            columns: Vec::new(),
-            rows_in_group: 0,
-            rows: 0,
-        })
+        Ok(Self { path, writer, factory, shape: shape.clone(), columns: Vec::new(), rows_in_group: 0, rows: 0 })
     }
 
     /// The size so far in bytes, with an estimate for what is not yet written.
@@ -91,10 +113,10 @@ impl OpenFile {
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut at = 0;
         while at < batch.num_rows() {
-            let len = (batch.num_rows() - at).min(self.row_group_rows.saturating_sub(self.rows_in_group).max(1));
+            let len = (batch.num_rows() - at).min(self.shape.row_group_rows.saturating_sub(self.rows_in_group).max(1));
             self.append(&batch.slice(at, len)).map_err(|error| failed(&self.path, error))?;
             at += len;
-            if self.rows_in_group >= self.row_group_rows || self.group_bytes() >= ROW_GROUP_BYTES {
+            if self.rows_in_group >= self.shape.row_group_rows || self.group_bytes() >= ROW_GROUP_BYTES {
                 self.flush()?;
             }
         }
@@ -106,7 +128,7 @@ impl OpenFile {
             self.columns = self.factory.create_column_writers(self.writer.flushed_row_groups().len())?;
         }
         let mut writers = self.columns.iter_mut();
-        for (field, array) in self.schema.fields().iter().zip(batch.columns()) {
+        for (field, array) in self.shape.schema.fields().iter().zip(batch.columns()) {
             for leaf in compute_leaves(field, array)? {
                 let writer = writers.next().ok_or_else(|| ParquetError::General("a column has no writer".into()))?;
                 writer.write(&leaf)?;
@@ -129,6 +151,7 @@ impl OpenFile {
         let mut group = self.writer.next_row_group()?;
         for column in self.columns.drain(..) {
             let mut chunk = column.close()?;
+            self.shape.learn(&chunk.close_mut().metadata);
             hide_nan(chunk.close_mut())?;
             chunk.append_to_row_group(&mut group)?;
         }

@@ -252,6 +252,32 @@ fn files_roll_and_row_groups_end() {
     );
 }
 
+/// The columns of a file that have a dictionary.
+fn with_dictionaries(file: &StagedFile, stage: &Path) -> Vec<String> {
+    let reader = SerializedFileReader::new(std::fs::File::open(stage.join(&file.stage)).unwrap()).unwrap();
+    let columns = reader.metadata().row_group(0).columns();
+    let with = columns.iter().filter(|column| column.dictionary_page_offset().is_some());
+    with.map(|column| column.column_path().string()).collect()
+}
+
+#[test]
+fn a_dictionary_that_was_given_up_is_not_begun_again() {
+    let scratch = Scratch::new("dictionary");
+    // A dictionary ends at 1 MiB.
+    let few: ArrayRef = Arc::new(Int64Array::from_iter_values((0..200_000).map(|n| n % 7)));
+    let rows = batch(vec![("n", numbers(0, 200_000)), ("few", few)]);
+    let mut writer = writer(&parquet("out"), &rows, &scratch.0, Durability::ProcessCrash);
+    let mut found = Vec::new();
+    for epoch in 1..=2 {
+        writer.write(epoch, &rows).unwrap();
+        let files = writer.seal(epoch).unwrap();
+        let read: usize = read(&scratch.0.join(&files[0].stage)).iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(read, 200_000);
+        found.push(with_dictionaries(&files[0], &scratch.0));
+    }
+    assert_eq!(found, [vec!["n", "few"], vec!["few"]]);
+}
+
 #[test]
 fn the_file_not_written_to_for_longest_is_ended_first() {
     let scratch = Scratch::new("lru");

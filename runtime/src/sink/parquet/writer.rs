@@ -58,7 +58,8 @@ impl Files {
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_created_by(concat!("millstream version ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
-        let shape = Shape { schema: Arc::new(inner), properties, row_group_rows: sink.row_group_rows };
+        let (schema, plain) = (Arc::new(inner), Arc::default());
+        let shape = Shape { schema, properties, plain, row_group_rows: sink.row_group_rows };
         Ok(Self { sink: sink.clone(), place: sink.place()?, shape, columns, rest, buffered: BUFFERED })
     }
 }
