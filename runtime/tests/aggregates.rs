@@ -1,6 +1,7 @@
 //! Every aggregate over every kind of column that it takes, in whole pipelines.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use millstream::prelude::*;
@@ -318,4 +319,43 @@ fn integers_have_exact_means() {
         steps.iter().enumerate().map(|(at, steps)| reading(at as u64, &format!(r#""steps": {steps}"#))).collect();
     let found: Out = row(&pipeline, &records);
     assert_eq!(found, Out { mean: 0.75 });
+}
+
+/// Keys that are numbers in the table, those too long for it, and several that are or are not together.
+#[test]
+fn keys_of_every_length_are_groups_of_their_own() {
+    #[derive(StreamSchema, Debug)]
+    struct Group {
+        device: String,
+        room: Option<String>,
+        n: i64,
+    }
+    let pipelines = [
+        pipeline! {
+            from memory(["{}"]) | decode json as Reading | watermark 10s
+            | group_by { device, room, w = tumbling(1min) } | agg { n = count() }
+            | select { device, room, n } | sink collect()
+        },
+        pipeline! {
+            from memory(["{}"]) | decode json as Reading | watermark 10s
+            | group_by { device, room } ttl 1h | agg { n = count() }
+            | select { device, room, n } | sink collect()
+        },
+    ];
+    let rooms = ["null", "\"\"", "\"a\"", "\"aa\"", "\"aaaaaaaaaaaaaaaaaaaaaaaa\""];
+    let mut records = Vec::new();
+    for second in 0..3 {
+        for len in 0..20 {
+            for room in rooms {
+                let device = "a".repeat(len);
+                records.push(reading(second, &format!("\"device\": \"{device}\", \"room\": {room}")));
+            }
+        }
+    }
+    for pipeline in &pipelines {
+        let groups: Vec<Group> = rows(pipeline, &records);
+        let names: BTreeSet<_> = groups.iter().map(|group| (&group.device, &group.room)).collect();
+        assert_eq!((groups.len(), names.len()), (100, 100));
+        assert!(groups.iter().all(|group| group.n == 3), "{groups:?}");
+    }
 }
