@@ -165,6 +165,7 @@ async fn put_records(client: &Client, stream: &str, records: impl Iterator<Item 
         let refused = batch.into_iter().zip(answer.records()).filter(|(_, result)| result.error_code().is_some());
         waiting.splice(..0, refused.map(|(record, _)| record));
         if answer.failed_record_count().is_some_and(|count| count > 0) {
+            // A shard takes a thousand records a second: what was refused goes again in the next.
             tokio::time::sleep(secs(1)).await;
         }
     }

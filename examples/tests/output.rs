@@ -108,6 +108,7 @@ fn restart_has_each_number_once_after_it_was_killed() {
         let mut running = Command::new(RESTART).current_dir(&folder.0).stdout(Stdio::null()).spawn().unwrap();
         while there() < before + more {
             assert!(running.try_wait().unwrap().is_none(), "it has ended before it was killed");
+            // Look again.
             std::thread::sleep(Duration::from_millis(10));
         }
         // SIGKILL on Unix.

@@ -108,10 +108,12 @@ fn figures_are_of_the_whole_epoch() {
         server.faults().times("GetRecords", 3, Fault::Throttle);
         for n in 0..12 {
             fill(&server, "in", n..n + 1);
+            // Each in an epoch of its own.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         while seen.lock().unwrap().iter().map(|progress| progress.num_input_rows).sum::<u64>() < 12 {
             assert!(begun.elapsed() < Duration::from_secs(30));
+            // Look again.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         query.stop();

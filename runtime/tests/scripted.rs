@@ -130,6 +130,7 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
         if done() {
             return;
         }
+        // Look again.
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!("{what} did not happen");
@@ -168,6 +169,7 @@ async fn a_committed_epoch_is_told_of_though_the_next_one_fails() {
 async fn a_partition_that_has_ended_makes_no_epochs() {
     let query = lines(&[Step { lines: &["a"], drained: true, ..Step::default() }], collect()).start();
     until("progress", || query.progress().is_some()).await;
+    // Time in which it would make epochs.
     tokio::time::sleep(Duration::from_secs(1)).await;
     query.stop();
     assert_eq!(query.wait().await.unwrap().epochs, 1);

@@ -60,11 +60,13 @@ fn kill_often(mode: &'static str, asked: usize, seed: u64) {
         // Five starts without a commit are a crash loop, by design; the fourth is given the time for one.
         let patient = victim.starts >= 3;
         if !patient && random.below(4) == 0 {
+            // Die at any moment, most often soon after the start.
             std::thread::sleep(Duration::from_micros(random.below(60_000) >> random.below(7)));
         } else {
             let slots = if enough { 3 } else { 3 + random.below(24) };
             let grown = running.wait_for(LONG, || victim.has_grown_by(slots));
             assert!(grown, "no progress: {}", running.errors());
+            // Die anywhere in an epoch, not only at a commit.
             std::thread::sleep(Duration::from_micros(random.below(20_000)));
         }
         if !running.kill() {

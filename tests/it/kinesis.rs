@@ -79,6 +79,7 @@ fn wait(what: &str, ready: impl Fn() -> bool) {
     let begun = Instant::now();
     while !ready() {
         assert!(begun.elapsed() < PATIENCE, "{what} did not come");
+        // Look again.
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -107,6 +108,7 @@ fn killed_and_resharded(service: &Service, records: usize) {
         service.put((chunk * part..(chunk + 1) * part).map(reading));
         reshard(service, chunk);
         running.iter().for_each(Running::wait_for_a_commit);
+        // Records come while the job works, at moments of every kind.
         std::thread::sleep(Duration::from_millis(37 * chunk as u64 % 150));
         running.into_iter().for_each(Running::kill);
         kills += 2;
@@ -128,6 +130,7 @@ fn finish_windows(service: &Service, path: &str, expected: &Expected) {
     let rest = || job("windows", &service.endpoint(), path).trigger(Trigger::AvailableNow).run_blocking();
     let mut read = rest();
     while read.as_ref().is_err_and(|error| error.kind() == Kind::AlreadyRunning) {
+        // Look again.
         std::thread::sleep(Duration::from_millis(20));
         read = rest();
     }
@@ -188,6 +191,7 @@ fn processes_killed_while_the_stream_is_resharded() {
             wait("rows", || rows(path, "rows").len() > before);
         }
         reshard(&service, round % 6);
+        // Die at moments of every kind.
         std::thread::sleep(Duration::from_millis(31 * round as u64 % 200));
         for Victim(victim) in &mut victims {
             assert_eq!(victim.try_wait().unwrap(), None, "the victim ended by itself");

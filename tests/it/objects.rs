@@ -53,6 +53,7 @@ fn kill_often(mode: &'static str, places: Places, seed: u64) {
         let slots = job.slots();
         let more = 2 + random.below(8);
         assert!(running.wait_for(LONG, || job.slots() >= slots + more), "no progress: {}", running.errors());
+        // Die anywhere in an epoch, not only at a commit.
         std::thread::sleep(Duration::from_millis(random.below(150)));
         assert!(running.kill(), "all was done after {killed} kills of {kills}: the input is too short");
         killed += 1;

@@ -48,6 +48,7 @@ impl Filled {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let client = bare::client(endpoint);
             client.create_stream().stream_name(STREAM).shard_count(shards as i32).send().await.unwrap();
+            // A stream becomes active a while after the call that makes it.
             tokio::time::sleep(std::time::Duration::from_secs(2)).await;
             for batch in entries.chunks(500) {
                 let put = client.put_records().stream_name(STREAM).set_records(Some(batch.to_vec()));

@@ -126,6 +126,7 @@ fn a_role_is_taken_and_renewed() {
             client.list_streams().send().await.unwrap_err();
             let (signed, _) = cloud.calls().pop().unwrap();
             seen.push(signed.split(['=', '/']).nth(1).unwrap().to_owned());
+            // Credentials last a second, and are asked for anew.
             tokio::time::sleep(Duration::from_millis(1_200)).await;
         }
         assert!(seen[0] != seen[1] && seen.iter().all(|key| key.starts_with("ASIA")), "{seen:?}");

@@ -90,6 +90,7 @@ impl Watch {
             while !stopped.load(Ordering::Relaxed) {
                 seen.look(&out);
                 looks += 1;
+                // A reader that looks again and again, and leaves the disk to the job between.
                 std::thread::sleep(Duration::from_millis(20));
             }
             seen.look(&out);

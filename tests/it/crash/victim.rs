@@ -183,6 +183,7 @@ impl Running {
             if self.started.elapsed() > until {
                 return false;
             }
+            // Look again.
             std::thread::sleep(Duration::from_millis(1));
         }
         true

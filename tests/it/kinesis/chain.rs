@@ -60,6 +60,7 @@ fn killed_at_both_ends() {
             }
             _ => {}
         }
+        // Die at moments of every kind.
         std::thread::sleep(Duration::from_millis(23 * round as u64 % 150));
         for Victim(victim) in &mut victims {
             assert_eq!(victim.try_wait().unwrap(), None, "the victim ended by itself");

@@ -112,6 +112,7 @@ fn read_through(service: &Service, endpoint: &str, modes: [kinesis::ConsumerMode
     runtime.block_on(async {
         let query = job(last).trigger(Trigger::every(millis(200))).start();
         while super::output::lines(&out).len() < LINES + 100 && Instant::now() < deadline {
+            // Look again.
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(!query.is_finished());
         }

@@ -246,6 +246,7 @@ impl Running {
             if self.started.elapsed() > begun + within {
                 return false;
             }
+            // Look again.
             std::thread::sleep(Duration::from_millis(5));
         }
         true

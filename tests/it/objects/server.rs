@@ -86,6 +86,7 @@ impl Server {
         while !server.is_ready() {
             let said = || std::fs::read_to_string(server.folder.path().join("weed.txt")).unwrap_or_default();
             assert!(begun.elapsed() < Duration::from_secs(120), "weed does not answer: {}", said());
+            // Look again until it answers.
             std::thread::sleep(Duration::from_millis(50));
         }
         server.make_bucket(PathBuf::from(program), master, filer);

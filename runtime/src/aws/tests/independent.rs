@@ -43,6 +43,7 @@ impl Sts {
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(begun.elapsed() < Duration::from_secs(120), "moto does not listen");
+            // Python starts slowly; look again until it listens.
             std::thread::sleep(Duration::from_millis(100));
         }
         Some(sts)

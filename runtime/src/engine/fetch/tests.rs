@@ -10,6 +10,7 @@ impl Feed for Slow {
     fn fetch<'a>(&'a mut self, _limits: &'a Limits, _out: &'a mut ChunkSender) -> BoxFuture<'a, Result<Fetched>> {
         Box::pin(async move {
             self.calls += 1;
+            // Longer than the slice it was given: this is what the test is about.
             tokio::time::sleep(SLICE + Duration::from_millis(10)).await;
             Ok(Fetched { full: true, ..Fetched::default() })
         })

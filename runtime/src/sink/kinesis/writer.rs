@@ -164,6 +164,7 @@ impl<F: Encode> Delivery<'_, F> {
                 }
             };
             if refused {
+                // What was refused goes again after a wait, since a shard counts by the second.
                 tokio::time::sleep(backoff.next()).await;
             } else {
                 backoff.reset();

@@ -44,6 +44,7 @@ impl Consumer {
                 let trouble = Trouble::busy("DescribeStreamConsumer", format!("the consumer {name} is not active"));
                 return Err(trouble.error(&format!("stream {}", client.stream)));
             }
+            // A consumer becomes active seconds after it is registered.
             tokio::time::sleep(backoff.next()).await;
         }
     }

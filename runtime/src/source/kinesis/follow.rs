@@ -54,6 +54,7 @@ impl Reader {
                 match consumer.renew(&self.context.client).await {
                     Ok(false) => {}
                     Ok(true) => {
+                        // The service takes a while to show a consumer that was registered anew.
                         tokio::time::sleep(self.backoff.next()).await;
                         continue;
                     }

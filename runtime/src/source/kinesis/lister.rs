@@ -57,6 +57,7 @@ pub(super) async fn run(
                 let _ = events.send(Event::Failed(trouble.error(&context.place())));
                 return;
             }
+            // The service had no answer: the next call waits longer.
             tokio::time::sleep(backoff.next()).await;
             slot = Some(permit);
         }
@@ -81,6 +82,7 @@ pub(super) async fn persist<'a, T>(
             return Err(trouble.error(&format!("stream {}", client.stream)));
         }
         tracing::debug!(%trouble, "a first call to Kinesis failed");
+        // The wait grows with each answer that is none.
         tokio::time::sleep(backoff.next()).await;
     }
 }

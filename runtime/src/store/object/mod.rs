@@ -256,6 +256,7 @@ impl Pause {
         if self.is_over() {
             return false;
         }
+        // The wait between two attempts, doubled each time.
         tokio::time::sleep(self.next).await;
         self.next = (self.next * 2).min(BACKOFF[1]);
         true

@@ -302,6 +302,7 @@ impl ObjectStore for Careless {
             if self.0.head(path).await.is_ok() {
                 return self.0.put_opts(path, payload, options).await;
             }
+            // A slow answer: others have time to be first.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.0.put_opts(path, payload, PutMode::Overwrite.into()).await

@@ -263,6 +263,7 @@ fn pressure_goes_back_to_the_service() {
         server.put_all(STREAM, (0..100).map(|_| ("k", vec![b'x'; 1_000_000]))).unwrap();
         let mut reading = Reading::start(pushed(&server).fetch_buffer_size(10 << 20)).await;
         reading.fetch(&Limits { bytes: 1, ..patient() }).await;
+        // Time in which more would be pushed than there is room for.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let sent = server.calls("SubscribeToShardEvent");
         // Two events wait, and the rest is in the buffers of the connection.

@@ -124,8 +124,10 @@ fn the_buffer_is_a_hard_cap() {
         // The readers are started, and nothing more is handed out.
         reading.fetch(&Limits { bytes: 1, ..patient() }).await;
         while server.calls("GetRecords") < 2 {
+            // Look again until both have asked.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // Time in which more would be asked for.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let (fetched, got) = reading.fetch(&Limits { bytes: 1, ..patient() }).await;
         // A call is made while the largest answer there can be has room: here up to two megabytes wait.

@@ -8,6 +8,7 @@ fn a_stream_that_was_made_again_is_another() {
         server.put(STREAM, "k", "1").unwrap();
         let mut reading = Reading::start(source(&server)).await;
         reading.take(1).await;
+        // Streams are told apart by when they were made, in milliseconds.
         tokio::time::sleep(Duration::from_millis(5)).await;
         server.delete_stream(STREAM).unwrap();
         server.create_stream(STREAM, 1).unwrap();

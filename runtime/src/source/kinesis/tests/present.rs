@@ -30,6 +30,7 @@ fn what_is_there_now_and_no_more() {
         let got = drain(&mut reading).await;
         assert_eq!(got.len(), 20);
         assert!(got.iter().all(|got| got.text != "later"));
+        // The present is a time in milliseconds: let it pass the last record.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let mut reading = reading.restart().await;
         reading.feed.stop_at_present();
@@ -69,11 +70,13 @@ fn a_busy_stream_ends_too() {
         server.create_stream(STREAM, 1).unwrap();
         server.put(STREAM, "k", "0").unwrap();
         let mut reading = Reading::start(source(&server)).await;
+        // As above.
         tokio::time::sleep(Duration::from_millis(3)).await;
         reading.feed.stop_at_present();
         let busy = async {
             loop {
                 server.put(STREAM, "k", "more").unwrap();
+                // Records go on coming, a few in each millisecond.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };

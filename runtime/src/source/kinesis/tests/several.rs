@@ -63,6 +63,7 @@ fn positions_carry_the_stream() {
             }
             // One of them is made anew.
             server.delete_stream(OTHER).unwrap();
+            // Streams are told apart by when they were made, in milliseconds.
             tokio::time::sleep(Duration::from_millis(5)).await;
             server.create_stream(OTHER, 1).unwrap();
             let error = reading.try_restart().await.err().unwrap();

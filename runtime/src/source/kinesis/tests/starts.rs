@@ -51,6 +51,7 @@ fn latest_is_frozen() {
         for key in ["a", "b", "c", "d"] {
             server.put_at(STREAM, key, "newer", now() + 2).unwrap();
         }
+        // Let the time of the newer records come.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let mut reading = reading.restart().await;
         assert_eq!(reading.feed.starts(), frozen);

@@ -122,6 +122,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: ones
             if let Ok((connection, _)) = listener.accept().await {
                 tokio::spawn(converse(connection, Arc::clone(&shared)));
             } else {
+                // Out of file descriptors, most likely: wait until a connection has closed.
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
@@ -140,6 +141,7 @@ async fn converse(connection: TcpStream, shared: Arc<Shared>) {
     loop {
         match connection.peek(&mut first).await {
             Ok(4) => break,
+            // `peek` gives what is there at once; the rest of the first bytes is on its way.
             Ok(1..) => tokio::time::sleep(Duration::from_millis(1)).await,
             _ => return,
         }

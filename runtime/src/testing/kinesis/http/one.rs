@@ -137,6 +137,7 @@ fn chunk(frame: &[u8]) -> Vec<u8> {
 async fn trickle(connection: &mut TcpStream, response: &[u8], time: Duration) -> io::Result<()> {
     for piece in response.chunks(response.len().div_ceil(16).max(1)) {
         connection.write_all(piece).await?;
+        // The fault: an answer in sixteen pieces over this time.
         tokio::time::sleep(time / 16).await;
     }
     Ok(())

@@ -61,6 +61,7 @@ async fn exchange(
                     let piece = body.len().div_ceil(16).max(1);
                     while !body.is_empty() {
                         send(&mut stream, body.split_to(piece.min(body.len()))).await?;
+                        // As over HTTP/1.1: the answer comes in sixteen pieces.
                         tokio::time::sleep(time / 16).await;
                     }
                 }
