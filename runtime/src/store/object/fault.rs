@@ -40,7 +40,7 @@ impl Class {
                     Self::Denied
                 } else if matches!(transport(fault), Some(HttpErrorKind::Unknown)) {
                     Self::Untrusted
-                } else if transport(fault).is_some() || matches!(status, Some(408 | 429 | 500..)) || slow(&text) {
+                } else if transport(fault).is_some() || matches!(status, Some(408 | 429 | 500 | 502..)) || slow(&text) {
                     Self::Away
                 } else {
                     Self::Other
@@ -113,8 +113,14 @@ pub(super) fn error(doing: &str, place: &str, fault: &Fault) -> Error {
         Class::Other if text.contains("redirect") => {
             error(Kind::Config, "the bucket is in another region: set the option `region`, or AWS_REGION")
         }
-        Class::Other if matches!(fault, Fault::NotImplemented { .. } | Fault::NotSupported { .. }) => {
-            error(Kind::Config, "this store cannot hold a pipeline's files")
+        Class::Other
+            if status(&text) == Some(501)
+                || matches!(fault, Fault::NotImplemented { .. } | Fault::NotSupported { .. }) =>
+        {
+            error(
+                Kind::Config,
+                "this store cannot hold a pipeline's files: it must create an object only if there is none (`If-None-Match`)",
+            )
         }
         Class::Taken | Class::Other => error(Kind::Io, "see what the service says"),
     }

@@ -394,6 +394,7 @@ fn what_a_service_says_is_told_without_what_was_signed() {
         ("status code: 400 Bad Request: <Error><Code>ExpiredToken</Code></Error>", Class::Expired),
         ("status code: 400 Bad Request: <Error><Code>RequestTimeout</Code></Error>", Class::Away),
         ("status code: 503 Service Unavailable", Class::Away),
+        ("status code: 501 Not Implemented", Class::Other),
         ("status code: 429 Too Many Requests", Class::Away),
         ("status code: 400 Bad Request", Class::Other),
     ] {
