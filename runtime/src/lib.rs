@@ -68,6 +68,9 @@
 // Only checkpoints need some of what there is.
 #![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]
 
+// What the derive writes begins with `::millstream`, here too.
+extern crate self as millstream;
+
 pub mod agg;
 #[cfg(feature = "_aws")]
 pub(crate) mod aws;
@@ -102,5 +105,6 @@ pub use cli::cli;
 pub use decimal::Decimal;
 pub use error::{Error, Result};
 pub use millstream_macros::{StreamSchema, pipeline};
+pub use operator::DeadLetter;
 pub use pipeline::Pipeline;
 pub use secret::Secret;

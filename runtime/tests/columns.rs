@@ -126,7 +126,7 @@ fn what_is_no_such_value_is_a_fault() {
         .unwrap();
         let dead = run.dead_letters();
         assert!(
-            dead.len() == 1 && ["TYPE", "RANGE"].contains(&dead[0].code),
+            dead.len() == 1 && ["TYPE", "RANGE"].contains(&dead[0].code.as_str()),
             "{field}: {:?}",
             dead.first().map(|dead| &dead.error)
         );

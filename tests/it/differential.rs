@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
+use millstream::DeadLetter;
 use millstream::engine::{Summary, Trigger};
 use millstream::prelude::*;
 use millstream::schema::batch::read_rows;
@@ -177,7 +178,7 @@ fn duckdb_computes_the_same() {
     assert_eq!((three.rows.dead, three.rows.skipped), (one.rows.skipped, 0));
     assert_eq!((three.rows.late, three.rows.filtered, three.used()), (one.rows.late, one.rows.filtered, one.used()));
     let mut dead: Vec<String> =
-        read(&place("bad")).into_iter().map(|Dead { raw }| String::from_utf8(raw).unwrap()).collect();
+        read(&place("bad")).into_iter().map(|letter: DeadLetter| String::from_utf8(letter.raw).unwrap()).collect();
     dead.sort();
     malformed.sort();
     assert!(dead == malformed, "the dead letters are not the malformed records");
@@ -238,11 +239,6 @@ fn same(expected: &BTreeMap<(Span, String, Option<String>), Group>, folder: &Pat
         assert!(floats && left == right, "{group:#?}\nin {}: {other:#?}", folder.display());
     }
     assert_eq!(found.len(), expected.len(), "groups in {}", folder.display());
-}
-
-#[derive(StreamSchema)]
-struct Dead {
-    raw: Vec<u8>,
 }
 
 /// The rows of all Parquet files in a folder and below.

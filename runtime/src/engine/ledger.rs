@@ -15,8 +15,8 @@ use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
 #[cfg(feature = "parquet")]
 use crate::observe::RUN;
-use crate::operator::chain::{DeadLetter, EpochPlan};
-use crate::operator::dead_letters;
+use crate::operator::chain::EpochPlan;
+use crate::operator::dead_letters::{self, DeadLetter};
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
@@ -193,7 +193,7 @@ impl Ledger {
         plan: &EpochPlan,
     ) -> Result<Option<Slot>> {
         let Some(target) = self.targets.iter_mut().find(|target| target.number == sink) else { return Ok(None) };
-        let batches = dead_letters::rows(letters, plan.batch_time)?;
+        let batches = dead_letters::rows(letters)?;
         if batches.is_empty() {
             return Ok(None);
         }

@@ -12,7 +12,8 @@ use tracing::Span;
 
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
-use crate::operator::chain::{Chain, DeadLetter, EpochPlan, Output, Part};
+use crate::operator::chain::{Chain, EpochPlan, Output, Part};
+use crate::operator::dead_letters::DeadLetter;
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
 use crate::sink::{StageWriter, StagedFile};

@@ -4,10 +4,11 @@ use std::any::Any;
 
 use arrow::array::RecordBatch;
 
+use super::dead_letters::DeadLetter;
 use super::input::{Counts, Policy};
 use crate::Result;
 use crate::sink::Mode;
-use crate::source::{Chunk, Place};
+use crate::source::Chunk;
 use crate::time::Timestamp;
 
 /// What operators may know of the epoch they work in. All of it comes from the plan, never from a clock of their own.
@@ -37,21 +38,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { mode: Mode::Append, late: Policy::Skip }
     }
-}
-
-/// A record that could not be decoded, or that came too late.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The payload.
-    pub raw: Vec<u8>,
-    /// What was wrong with it.
-    pub error: String,
-    /// The column it was wrong in; empty when it was the record as a whole.
-    pub column: String,
-    /// The stable code of the fault.
-    pub code: &'static str,
-    /// Where the record is.
-    pub place: Place,
 }
 
 /// What came of a chunk.

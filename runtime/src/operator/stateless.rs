@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bumpalo::Bump;
 
-use super::chain::{DeadLetter, EpochPlan, MapSide, Output, Report, Settings};
+use super::chain::{EpochPlan, MapSide, Output, Report, Settings};
+use super::dead_letters::DeadLetter;
 use super::input::{At, Input, Policy};
 use super::key::Key;
 use super::keyed::{Group, Keyed};
@@ -171,7 +172,7 @@ where
                         if !std::ptr::eq(raw, given_up) {
                             raw = given_up;
                             let place = S::record(chunk, meta, index).place();
-                            report.dead_letters.push(dead_letter(&fault, raw, place));
+                            report.dead_letters.push(dead_letter(&fault, plan, raw, place));
                         }
                     }
                 }
@@ -203,14 +204,8 @@ fn unusable(fault: &Fault, place: &crate::source::Place) -> Error {
 }
 
 #[cold]
-fn dead_letter(fault: &Fault, payload: &[u8], place: crate::source::Place) -> DeadLetter {
-    DeadLetter {
-        raw: payload.to_vec(),
-        error: fault.to_string(),
-        column: fault.column().to_owned(),
-        code: fault.code(),
-        place,
-    }
+fn dead_letter(fault: &Fault, plan: &EpochPlan, payload: &[u8], place: crate::source::Place) -> DeadLetter {
+    DeadLetter::new(payload, fault.to_string(), fault.code(), fault.column(), place, plan.batch_time.date())
 }
 
 /// How late a row is. The watermark is there: without one no row is late.
@@ -230,13 +225,8 @@ fn too_late(time: Timestamp, plan: &EpochPlan, place: &crate::source::Place) -> 
 
 #[cold]
 fn late_letter(time: Timestamp, plan: &EpochPlan, payload: &[u8], place: crate::source::Place) -> DeadLetter {
-    DeadLetter {
-        raw: payload.to_vec(),
-        error: format!("the row is late: {}", lateness(time, plan)),
-        column: String::new(),
-        code: "late",
-        place,
-    }
+    let error = format!("the row is late: {}", lateness(time, plan));
+    DeadLetter::new(payload, error, "late", "", place, plan.batch_time.date())
 }
 
 /// What a fused closure after a keyed stage sees besides the group.

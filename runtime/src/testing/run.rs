@@ -5,7 +5,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 
 use crate::error::{Error, Kind};
-use crate::operator::chain::{Chain, DeadLetter, EpochPlan, Output};
+use crate::operator::chain::{Chain, EpochPlan, Output};
+use crate::operator::dead_letters::DeadLetter;
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::schema::StreamSchema;

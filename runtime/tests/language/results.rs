@@ -83,7 +83,7 @@ fn a_dead_letter_has_the_record_and_the_column() {
     let letters = run.dead_letters();
     let [letter] = letters.as_slice() else { panic!("{letters:?}") };
     assert_eq!(letter.raw, reading("b", "x", GOOD).into_bytes());
-    assert_eq!((letter.column.as_str(), letter.code), ("value", "EXPRESSION"));
+    assert_eq!((letter.column.as_str(), letter.code.as_str()), ("value", "EXPRESSION"));
     assert_eq!(letter.error, "column `value`: invalid digit found in string (EXPRESSION)");
     assert_eq!((run.counts().dead, run.counts().filtered, run.counts().rows), (1, 1, 3));
 }
