@@ -235,7 +235,8 @@ impl<K: Key, A: Stored> Groups<K, A> {
                 // Of two keys of one hash either may be meant; both are looked at twice.
                 let over = |held: &Held<K, A>| {
                     held.hash == hash
-                        && held.last != UNDATED
+                        // At the end of the input a group ends that never had a time to end at.
+                        && (held.last != UNDATED || watermark == Timestamp::MAX)
                         && self.window.has_ended(ALL_OF_TIME, held.last, Some(watermark))
                 };
                 let before = ended.len();

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed, Store, join, parent, path::parts};
 use crate::error::{Error, Kind, Result};
@@ -180,26 +181,25 @@ impl Store for LocalStore {
         Ok(Box::new(LocalFile { file, path: self.describe(path), durability: self.options.durability }))
     }
 
-    fn sync_files(&self, mut files: Vec<Box<dyn DurableFile>>) -> Result<()> {
+    fn sync_files(&self, files: Vec<Box<dyn DurableFile>>) -> Result<()> {
         // One by one every file waits for a flush of the disk, so several are synced at a time.
         if files.len() <= 4 || self.options.durability == Durability::ProcessCrash {
             return files.into_iter().try_for_each(DurableFile::sync_and_close);
         }
-        let share = files.len().div_ceil(SYNCERS);
+        let threads = SYNCERS.min(files.len()) - 1;
+        let waiting = Mutex::new(files);
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let sync = || std::iter::from_fn(next).try_for_each(DurableFile::sync_and_close);
         std::thread::scope(|scope| {
-            let mut threads = Vec::with_capacity(SYNCERS);
-            while files.len() > share {
-                let files = files.split_off(files.len() - share);
-                let sync = || files.into_iter().try_for_each(DurableFile::sync_and_close);
-                threads.push(std::thread::Builder::new().spawn_scoped(scope, sync).map_err(|error| {
-                    Error::io("starting a thread that syncs files", error)
-                        .help("raise the limit of threads of this user or container")
-                })?);
-            }
-            files.into_iter().try_for_each(DurableFile::sync_and_close)?;
-            threads.into_iter().try_for_each(|thread| match thread.join() {
-                Ok(result) => result,
-                Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs files panicked")),
+            // Where no more threads may be started those that are there do it all: slower, but as good.
+            let threads: Vec<_> =
+                (0..threads).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, sync).ok()).collect();
+            let own = sync();
+            threads.into_iter().fold(own, |result, thread| {
+                result.and(match thread.join() {
+                    Ok(result) => result,
+                    Err(_) => Err(Error::new(Kind::Internal, "a thread that syncs files panicked")),
+                })
             })
         })
     }

@@ -75,3 +75,15 @@ fn lines_of_one_record_are_written_alike() {
         assert_eq!(format!("{rows:?}"), format!("{alone:?}"));
     }
 }
+
+#[test]
+fn bytes_that_are_no_text_are_no_key_that_was_skipped() {
+    let mut both = Both::new();
+    for skipped in [format!("\"{}\":1", "k".repeat(40)), "\"\\u0061\":1".to_owned(), "\"a\" :1".to_owned()] {
+        let whole = format!("{{{skipped},\"i\":2}}");
+        for byte in [0, 0xff] {
+            both.check(whole.as_bytes());
+            both.check(&[b"{".as_slice(), &[byte; 40]].concat());
+        }
+    }
+}

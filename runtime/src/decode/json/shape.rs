@@ -45,8 +45,8 @@ impl Shape {
             return;
         }
         if number >= self.0.len() {
-            // A place that was skipped matches nothing: no key begins with a zero.
-            self.0.resize(number + 1, Key { masks: [u128::MAX; 2], ..Key::default() });
+            // A place that was skipped matches nothing: these bytes are in no text.
+            self.0.resize(number + 1, Key { words: [u128::MAX; 2], masks: [u128::MAX; 2], len: 0 });
         }
         let (mut bytes, mut mask) = ([0; LONGEST], [0; LONGEST]);
         for ((byte, mask), text) in bytes.iter_mut().zip(&mut mask).zip(text) {

@@ -86,6 +86,14 @@ fn a_group_without_event_times_ends_once_over_a_restart() {
     }
 }
 
+/// At the end of the input nothing waits for a time to end at.
+#[test]
+fn a_group_without_event_times_ends_with_the_input() {
+    let mut stage = stage(WindowSpec::ttl(secs(60)), &["v"]);
+    epoch(&mut stage, Timestamp::MIN, [((7_i64,), (count(),))], (None, Some(Timestamp::MAX)));
+    assert_eq!((stage.keys(), stage.emit.0), (0, 1));
+}
+
 /// The bytes of text and lists come and go with their groups, also over a restart.
 #[test]
 fn text_and_lists_are_in_the_size_of_the_state() {

@@ -12,6 +12,9 @@ use rustix::io::Errno;
 use super::Look;
 use crate::store::Entry;
 
+/// What a file system without a call answers; the first two are one number on some systems.
+const UNSUPPORTED: [Errno; 3] = [Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS];
+
 /// An open directory, from which names are looked up without following links.
 #[derive(Debug)]
 pub(super) struct Folder(OwnedFd);
@@ -107,7 +110,7 @@ impl Folder {
     /// Renames a file unless the new name is taken; `Unsupported` where that is not one step.
     pub(super) fn rename(&self, from: &str, to_folder: &Self, to: &str) -> io::Result<()> {
         match rename_only(&self.0, from, &to_folder.0, to) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(io::ErrorKind::Unsupported.into()),
+            Err(e) if e == Errno::INVAL || UNSUPPORTED.contains(&e) => Err(io::ErrorKind::Unsupported.into()),
             done => Ok(done?),
         }
     }
@@ -115,7 +118,9 @@ impl Folder {
     /// Gives a file a further name, which no file may have; `Unsupported` where the file system has no links.
     pub(super) fn link(&self, from: &str, to_folder: &Self, to: &str) -> io::Result<()> {
         match linkat(&self.0, from, &to_folder.0, to, AtFlags::empty()) {
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => Err(io::ErrorKind::Unsupported.into()),
+            Err(e) if [Errno::PERM, Errno::MLINK].contains(&e) || UNSUPPORTED.contains(&e) => {
+                Err(io::ErrorKind::Unsupported.into())
+            }
             done => Ok(done?),
         }
     }

@@ -8,6 +8,5 @@ use shared::Reading;
 fn main() {
     let names = vec!["a".to_owned()];
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | explode t = temperature | select { t } | sink console() };
-    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | explode outer t = device_id | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | explode name = {names}.into_iter() | select { name } | sink console() };
 }
