@@ -177,8 +177,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
         }
         Command::Check { checkpoint } => {
             let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
+            let looked_at = if checkpoint.is_some() { ", and the checkpoint fits the pipeline" } else { "" };
             crate::engine::check(pipeline, checkpoint).await?;
-            println!("the sink can store the rows, and the checkpoint fits the pipeline");
+            println!("the sink can store the rows{looked_at}");
             Ok(())
         }
     }
