@@ -214,6 +214,17 @@ fn the_packages_that_were_asked_for_are_in_use() {
     }
 }
 
+/// An error advises only what there is: a pipeline's own binary has the commands of its command line, and no other.
+#[test]
+fn no_message_advises_a_command_that_is_not_there() {
+    let faults: Vec<_> = sources("runtime/src")
+        .into_iter()
+        .filter(|(_, text)| ["<your binary>", "fsck", "--drop-epoch-files"].iter().any(|words| text.contains(words)))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 /// An editor shows the documentation of a stage where its word stands.
 #[test]
 fn every_stage_is_documented() {

@@ -135,3 +135,50 @@ fn a_bad_line_of_several_is_a_dead_letter_of_its_own() {
     assert_eq!(letters[1], letter(r#"{"device_id":"#, "TYPE"));
     assert_eq!(letters.len(), 2);
 }
+
+/// What a socket has sent is gone: a checkpoint is taken only by who knows that.
+#[cfg(feature = "socket")]
+#[test]
+fn a_source_that_cannot_be_read_again_has_no_checkpoint_unless_told() {
+    use std::io::Write;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let files = || {
+        let (address, out) = (address.clone(), path("out"));
+        let pipeline = pipeline! { from socket({address}) | decode text | select { line } | sink parquet({out}) };
+        pipeline.trigger(millstream::engine::Trigger::AvailableNow)
+    };
+    let handed = || {
+        let address = address.clone();
+        pipeline! { from socket({address}) | decode text | select { line } | sink collect() }
+    };
+    let kept = path("checkpoint");
+    for pipeline in [files(), files().checkpoint(&*kept), handed().checkpoint(&*kept)] {
+        assert!(pipeline.explain().to_string().contains("does not start: socket cannot be read again"));
+        let error = pipeline.run_blocking().unwrap_err();
+        assert_eq!(error.kind(), Kind::Config, "{error}");
+        assert!(error.message().starts_with(&format!("the source socket `{address}` cannot be read again")), "{error}");
+        assert!(error.advice().unwrap().contains(".allow_loss_on_restart()"), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
+
+    // Who said that there is no checkpoint was promised nothing; who allows loss has rows at most once.
+    let allowed = files().checkpoint(&*kept).allow_loss_on_restart();
+    assert!(allowed.explain().to_string().contains("at most once: socket cannot be read again"));
+    let error = files().allow_loss_on_restart().run_blocking().unwrap_err();
+    assert!(error.message().contains("needs a checkpoint"), "{error}");
+    for (rows, pipeline) in [(1, files().checkpoint(Checkpoint::none())), (2, allowed)] {
+        let listener = listener.try_clone().unwrap();
+        let sender = std::thread::spawn(move || {
+            let mut to = listener.accept().unwrap().0;
+            (0..rows).for_each(|n| writeln!(to, "{n}").unwrap());
+            // Closed when the pipeline has gone.
+            std::io::copy(&mut to, &mut std::io::sink()).ok();
+        });
+        assert_eq!(pipeline.run_blocking().unwrap().rows_out, rows);
+        sender.join().unwrap();
+    }
+}

@@ -3,6 +3,8 @@
 
 // Tests of real processes use signals.
 #[cfg(unix)]
+mod cli;
+#[cfg(unix)]
 mod crash;
 mod differential;
 mod kinesis;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::frame::{self, Fault};
 use super::record::{Header, Record};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Created, Store, digest_of};
+use crate::store::{Created, RESTORE, Store, digest_of};
 
 /// The folder of the slots.
 pub(super) const LOG: &str = "log";
@@ -132,7 +132,7 @@ impl Log {
             Fault::Corrupt(why) => {
                 let sum = digest_of(bytes);
                 Error::new(Kind::Io, format!("log slot {slot} (`{path}`, xxh3 {sum}) is corrupt: {why}{consequence}"))
-                    .help("restore it from a backup, or run `<your binary> fsck --ckpt` on the checkpoint; nothing was changed")
+                    .help(RESTORE)
             }
         }
     }
@@ -143,7 +143,7 @@ impl Log {
             Kind::Io,
             format!("log slot {slot} (`{path}`) is missing, and slots are never deleted from the middle"),
         )
-        .help("restore it from a backup, or run `<your binary> fsck --ckpt` on the checkpoint; nothing was changed")
+        .help(RESTORE)
     }
 
     /// Tries to append. Whoever makes the next slot first has it; the other learns of it here.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Commit, OutputFile};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Move, Renamed, SinkRoot, parent};
+use crate::store::{Move, RESTORE, Renamed, SinkRoot, parent};
 
 /// How many files a publish moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,7 +120,5 @@ fn lost(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Error {
         Kind::Io,
         format!("epoch {epoch}: the committed file `{target}` ({rows} rows) is neither there nor at `{stage}`"),
     )
-    .help(format!(
-        "restore it from a backup, or give its rows up with `<your binary> repair --drop-epoch-files {epoch}`"
-    ))
+    .help(RESTORE)
 }

@@ -96,10 +96,19 @@ impl Target {
     }
 }
 
-/// Refuses outputs that get into each other's way, or into that of the checkpoint.
-fn check_folders(checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
+/// Refuses outputs that get into each other's way or into that of the checkpoint, files without a checkpoint, and a
+/// checkpoint that promises more than the source can keep.
+fn check_start(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
     let outputs = targets.iter().filter_map(|of| Some((sink_id(of.number).to_owned(), of.place()?)));
-    check_places(checkpoint.and_then(Checkpoint::place).as_ref(), &outputs.collect())
+    check_places(checkpoint.and_then(Checkpoint::place).as_ref(), &outputs.collect())?;
+    let stages = targets.iter().any(|target| target.staging.is_some());
+    match checkpoint {
+        Some(Checkpoint::None) => Ok(()),
+        None if !stages => Ok(()),
+        _ if !options.allow_loss_on_restart && !plan.source.describe().replayable => Err(cannot_be_read_again(plan)),
+        None => Err(needs_checkpoint(plan)),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Where epochs are written down.
@@ -132,14 +141,12 @@ impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
         let mut targets = Target::all(plan)?;
-        check_folders(options.checkpoint.as_ref(), &targets)?;
-        let stages = targets.iter().any(|target| target.staging.is_some());
+        check_start(plan, options, options.checkpoint.as_ref(), &targets)?;
         let (log, mut recovered) = match &options.checkpoint {
             Some(checkpoint) => match checkpoint.place() {
                 Some(place) => open_book(place, plan, options, &mut targets)?,
                 None => anew(options, &targets)?,
             },
-            None if stages => return Err(needs_checkpoint(plan)),
             None => anew(options, &targets)?,
         };
         let mut ledger = Self { log, targets };
@@ -282,7 +289,7 @@ impl Ledger {
 #[cfg(feature = "cli")]
 pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
     plan.check()?;
-    check_folders(checkpoint, &Target::all(plan)?)?;
+    check_start(plan, options, checkpoint, &Target::all(plan)?)?;
     let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
     if !options.allow_network_filesystem {
         crate::checkpoint::check_filesystem(&place)?;
@@ -347,6 +354,17 @@ fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target
 /// The sink of this number, if it delivers.
 fn delivering(targets: &mut [Target], sink: usize) -> Option<&mut Box<dyn Delivering>> {
     targets.iter_mut().find(|target| target.number == sink)?.delivering.as_mut()
+}
+
+fn cannot_be_read_again(plan: &Plan) -> Error {
+    let source = plan.source.describe();
+    let message = format!(
+        "the source {} `{}` cannot be read again: what it sent and no commit holds is lost by a restart, whatever the checkpoint",
+        source.kind, source.target
+    );
+    Error::new(Kind::Config, message).help(
+        "add `.allow_loss_on_restart()` before `.run()` if rows may be lost, or take a source that can be read again, such as `kinesis` or `file`",
+    )
 }
 
 fn needs_checkpoint(plan: &Plan) -> Error {

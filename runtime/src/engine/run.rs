@@ -76,6 +76,14 @@ impl Pipeline {
         self
     }
 
+    /// Takes a checkpoint, or a sink that writes files, with a source that cannot be read again, such as `socket`. That is
+    /// refused otherwise, since a checkpoint cannot keep what it promises: after a restart positions, state and output go on
+    /// from the last commit, and what the source had sent since then is lost.
+    pub fn allow_loss_on_restart(mut self) -> Self {
+        self.options.allow_loss_on_restart = true;
+        self
+    }
+
     /// Calls `listener` after every epoch.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Arc::new(listener));

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::descriptor::{Descriptor, KeyedDescriptor};
-use super::options::Checkpoint;
+use super::options::{Checkpoint, Options};
 use super::{Pipeline, Plan};
 use crate::operator::input::Policy;
 use crate::sink::{Mode, Sink};
@@ -90,10 +90,22 @@ fn state(keyed: &KeyedDescriptor) -> String {
 }
 
 /// What a restart does to rows: what the source and the sink allow, if there is a checkpoint to go by.
-fn guarantee(plan: &Plan, checkpoint: Option<&Checkpoint>) -> String {
-    let (source, sink) = (plan.source.describe(), plan.sink.describe());
+fn guarantee(plan: &Plan, options: &Options) -> String {
+    let (source, sink, checkpoint) = (plan.source.describe(), plan.sink.describe(), options.checkpoint.as_ref());
     if !source.replayable {
-        return format!("none after a restart: {} cannot be read again", source.kind);
+        let why = format!("{} cannot be read again", source.kind);
+        return match checkpoint {
+            Some(Checkpoint::None) => format!("none after a restart: {why}"),
+            None if !sink.exactly_once => format!("none after a restart: {why}"),
+            _ if !options.allow_loss_on_restart => {
+                format!("does not start: {why}, and `.allow_loss_on_restart()` is not said")
+            }
+            None => "at most once with a checkpoint; none is given, and without it does not start".into(),
+            Some(_) if sink.exactly_once => format!("at most once: {why}, so a restart loses what is not committed"),
+            Some(_) => {
+                format!("none after a restart: {why}, and {} may be handed twice what is committed", sink.kind)
+            }
+        };
     }
     let once = if sink.exactly_once { "exactly once" } else { "at least once" };
     match checkpoint {
@@ -128,7 +140,7 @@ impl Pipeline {
             sink: called(plan.sink.as_ref()),
             mode: plan.mode,
             columns: descriptor.sinks.first().map(|sink| list(&sink.columns)).unwrap_or_default(),
-            guarantee: guarantee(plan, self.options.checkpoint.as_ref()),
+            guarantee: guarantee(plan, &self.options),
         }
     }
 }

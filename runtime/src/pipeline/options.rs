@@ -115,6 +115,8 @@ pub(crate) struct Options {
     pub ignore_crash_loop: bool,
     /// Take a checkpoint on a network file system all the same.
     pub allow_network_filesystem: bool,
+    /// Take a checkpoint for a source that cannot be read again.
+    pub allow_loss_on_restart: bool,
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
@@ -133,6 +135,7 @@ impl Default for Options {
             durability: Durability::default(),
             ignore_crash_loop: false,
             allow_network_filesystem: false,
+            allow_loss_on_restart: false,
             listener: None,
             progress: true,
         }

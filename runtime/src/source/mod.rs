@@ -195,7 +195,8 @@ pub struct Description {
     pub target: String,
     /// Options worth showing, never secret ones.
     pub options: Vec<(&'static str, String)>,
-    /// Whether it can be read again from a position. Without that nothing is exactly once.
+    /// Whether it can be read again from a position. Without that nothing is exactly once, and a start with a checkpoint is
+    /// refused unless [`allow_loss_on_restart`](crate::Pipeline::allow_loss_on_restart) is said.
     pub replayable: bool,
     /// Whether it ends by itself: files read once, memory, a rate with a count.
     pub finite: bool,

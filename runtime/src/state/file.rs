@@ -14,7 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::named::StateFile;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Digest, DurableFile, Hashing, Store};
+use crate::store::{Digest, DurableFile, Hashing, RESTORE, Store};
 
 /// What a state file is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +115,7 @@ fn verified(store: &dyn Store, file: &StateFile) -> Result<Vec<u8>> {
 fn corrupt(store: &dyn Store, file: &StateFile, why: &str) -> Error {
     let (StateFile { lo, hi, epoch, .. }, path) = (file, store.describe(&file.path));
     Error::new(Kind::Io, format!("state file `{path}` of epoch {epoch} (key groups {lo} to {hi}) is corrupt ({why})"))
-        .help(
-            "restore it from a backup of the checkpoint, or run `<your binary> fsck --ckpt` to see what can be rebuilt",
-        )
+        .help(RESTORE)
 }
 
 /// Only what helps us: state is read whole and once, so page indexes and statistics would cost and never pay.

@@ -47,6 +47,10 @@ pub use place::{Place, SinkRoot};
 
 use crate::error::{Error, Result};
 
+/// What to do about a durable file that is gone or corrupt. There is no tool that mends one.
+pub(crate) const RESTORE: &str = "put the file back from a backup; or restore the whole checkpoint together with its outputs, \
+    as they were at one time; or begin anew with an empty checkpoint folder and an empty output folder";
+
 /// How much has to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

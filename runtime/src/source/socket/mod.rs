@@ -5,7 +5,8 @@
 //! while nobody reads wait in the buffers of the operating system, which hold the sender back.
 //!
 //! What was read cannot be read again: after a failure the lines of the epochs that were not committed are lost, so no
-//! pipeline from a socket is exactly once. A line whose connection is closed before its end is a record all the same; one
+//! pipeline from a socket is exactly once. With a checkpoint, or a sink that writes files, it starts only if
+//! [`allow_loss_on_restart`](crate::Pipeline::allow_loss_on_restart) says that this is known. A line whose connection is closed before its end is a record all the same; one
 //! whose connection breaks is left out.
 
 mod feed;
