@@ -4,7 +4,7 @@
 //! `-- --stream NAME --region REGION --profile PROFILE`, and `--produce` puts the samples there first.
 //!
 //! ```text
-//! writing to target/out/iot_to_parquet-1
+//! writing to target/out/iot_to_parquet-1 (the samples' stream ends here; yours goes on with --stream and --out as before)
 //! 600 rows in = 587 used + 12 filtered + 0 late + 0 skipped + 1 dead letters; 54 rows out in 1 epoch; 6 keys in windows still open, since the watermark stands at 2026-01-01T00:09:45Z
 //! target/out/iot_to_parquet-1/readings, 54 rows
 //!  device_id | window                            |  n |              mean | hottest

@@ -18,6 +18,15 @@ pub fn fresh_folder(name: &str) -> String {
     folders.find(|folder| !std::path::Path::new(folder).exists()).unwrap_or_default()
 }
 
+/// The folder that the command line names, or one for the example `name` that is not there yet; says which, and how to go
+/// on there.
+#[must_use]
+pub fn folder(name: &str) -> String {
+    let folder = std::env::args().nth(1).unwrap_or_else(|| fresh_folder(name));
+    println!("writing to {folder}; `-- {folder}` goes on there");
+    folder
+}
+
 /// The time of the first made-up record.
 fn beginning() -> Timestamp {
     Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or_default()

@@ -1,6 +1,7 @@
 //! Nested JSON, flattened: a row for each item of an order, broken orders set aside. `cargo run --example nested_etl`:
 //!
 //! ```text
+//! writing to target/out/nested_etl-1; `-- target/out/nested_etl-1` goes on there
 //! 5 rows in = 4 used + 0 filtered + 0 late + 0 skipped + 1 dead letters; 4 rows out in 1 epoch
 //! ...
 //!  column `items.price`: expected a number, found a string at byte 100 (TYPE) | 2
@@ -43,7 +44,7 @@ const ORDERS: [&str; 4] = [
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    let out = millstream_examples::fresh_folder("nested_etl");
+    let out = millstream_examples::folder("nested_etl");
     let (rows, bad) = (format!("{out}/rows"), format!("{out}/bad"));
     let pipeline = pipeline! {
         from memory({ORDERS})

@@ -35,7 +35,7 @@ pub(crate) fn pipeline(input: &Input) -> Pipeline {
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    let input = Input::from_args("wordcount")?;
+    let input = Input::without_folder()?;
     input.put_at(sentences()).await?;
     // A stream does not end: the last minute stays open, as more of it may come. The account says so.
     println!("{}", pipeline(&input).trigger(input.trigger()).run().await?);

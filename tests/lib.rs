@@ -1,5 +1,7 @@
 //! Helpers of the whole-feature tests.
 
+pub mod skip;
+
 /// The code of the README, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

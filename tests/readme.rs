@@ -38,16 +38,6 @@ fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
-/// Whether the lines of `part` occur in `whole`, in order, whatever their indentation.
-fn missing_line(part: &str, whole: &str) -> Option<String> {
-    let mut lines = whole.lines().map(str::trim);
-    part.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .find(|line| !lines.any(|other| other == *line))
-        .map(Into::into)
-}
-
 /// Code with every run of white space as one space, so that a line may be broken anywhere.
 fn flat(code: &str) -> String {
     code.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -56,11 +46,20 @@ fn flat(code: &str) -> String {
 #[test]
 fn the_flagship_is_the_example() {
     let blocks = blocks("rust");
-    let example = root().join("examples/iot_to_parquet.rs");
-    let example = fs::read_to_string(example).unwrap();
-    if let Some(line) = missing_line(&blocks[0], &example) {
-        panic!("examples/iot_to_parquet.rs does not have this line of the README, or not in this order: {line}");
+    let example = flat(&text("examples/iot_to_parquet.rs"));
+    let parts: Vec<&str> = blocks[0].split("\n\n").collect();
+    assert!(matches!(parts[..], [_, pipeline] if pipeline.starts_with("pipeline! {")));
+    for part in parts {
+        assert!(
+            example.contains(&flat(part)),
+            "examples/iot_to_parquet.rs does not have this text of the README:\n{part}"
+        );
     }
+}
+
+/// A text with `#` for each number.
+fn without_numbers(text: &str) -> String {
+    text.split(|c: char| c.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("#")
 }
 
 /// What is shown of `hello` is what its header shows, which is what it prints.
@@ -76,6 +75,11 @@ fn what_is_printed_is_what_the_examples_show() {
     let account = blocks.iter().find(|block| block.starts_with("600 rows in")).unwrap();
     assert!(header("iot_to_parquet").contains(account.as_str()));
     assert!(text("README.md").contains("cargo run --example restart"));
+    // A run that was killed before says the same with other numbers, and at its end the very same.
+    let killed = blocks.iter().find(|block| block.starts_with("kill -9")).unwrap();
+    let restart = header("restart");
+    assert!(without_numbers(&restart).contains(&without_numbers(killed)), "{killed}\n{restart}");
+    assert_eq!(killed.lines().last(), restart.lines().filter(|line| line.contains(" numbers in ")).last());
 }
 
 /// The figures are those of the page on performance.
@@ -89,6 +93,13 @@ fn the_numbers_are_those_that_were_measured() {
         let measured = page.lines().any(|line| line.contains(&format!("**{}**", cells[2])) && line.contains(cells[3]));
         assert!(measured, "not in performance.md: {row}");
     }
+}
+
+#[test]
+fn the_repository_is_that_of_the_package() {
+    let manifest = text("Cargo.toml");
+    let repository = manifest.lines().find_map(|line| line.strip_prefix("repository = ")).unwrap().trim_matches('"');
+    assert!(text("README.md").contains(&format!("git clone {repository} ")));
 }
 
 #[test]

@@ -12,8 +12,7 @@ use millstream::testing::kinesis::Server;
 use millstream::time::{Timestamp, secs};
 use millstream::{Pipeline, Result};
 
-const USAGE: &str =
-    "options: --stream NAME [--region REGION] [--profile PROFILE] [--endpoint URL] [--produce] [--out FOLDER]";
+const USAGE: &str = "options: --stream NAME [--region REGION] [--profile PROFILE] [--endpoint URL] [--produce]";
 
 /// What to read, and where to write. Without `--stream` it is a stream of a server in the process, which has sample
 /// records and ends with the program.
@@ -28,11 +27,27 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads the command line of the example `name`.
+    /// Reads the command line of the example `name`, which writes into a folder: that of `--out`, or a new one.
     ///
     /// # Errors
     /// An unknown option, or no port for the server.
     pub fn from_args(name: &str) -> Result<Self> {
+        Self::parse(Some(name))
+    }
+
+    /// Reads the command line of an example that writes no files.
+    ///
+    /// # Errors
+    /// As [`Self::from_args`].
+    pub fn without_folder() -> Result<Self> {
+        Self::parse(None)
+    }
+
+    fn parse(writes: Option<&str>) -> Result<Self> {
+        let usage = |wrong: &str| {
+            let help = USAGE.to_owned() + if writes.is_some() { " [--out FOLDER]" } else { "" };
+            Error::new(Kind::Config, wrong).help(help)
+        };
         let mut input = Self {
             stream: String::new(),
             region: None,
@@ -50,12 +65,12 @@ impl Input {
                 "--region" => input.region = Some(value()?),
                 "--profile" => input.profile = Some(value()?),
                 "--endpoint" => input.endpoint = Some(value()?),
-                "--out" => input.out = value()?,
+                "--out" if writes.is_some() => input.out = value()?,
                 "--produce" => input.produce = true,
                 _ => return Err(usage(&format!("unknown option {word}"))),
             }
         }
-        if input.out.is_empty() {
+        if let (Some(name), true) = (writes, input.out.is_empty()) {
             input.out = crate::fresh_folder(name);
         }
         if input.stream.is_empty() { Self::sample(input.out) } else { Ok(input) }
@@ -112,14 +127,18 @@ impl Input {
         if self.server.is_some() { Trigger::AvailableNow } else { Trigger::every(secs(10)) }
     }
 
-    /// Runs `pipeline` with a checkpoint in the output folder; says where, and what came of it.
+    /// Runs `pipeline` with a checkpoint in the output folder; says where, how to go on, and what came of it. The server in
+    /// the process has another stream each time, with which a checkpoint does not go on.
     ///
     /// # Errors
     /// What ended the pipeline.
     pub async fn run(&self, pipeline: Pipeline) -> Result<()> {
-        println!("writing to {}", self.out);
-        if self.server.is_none() {
-            println!("stop with Ctrl-C, and go on later with --stream {} --out {}", self.stream, self.out);
+        let (out, stream) = (&self.out, &self.stream);
+        match self.server {
+            Some(_) => println!(
+                "writing to {out} (the samples' stream ends here; yours goes on with --stream and --out as before)"
+            ),
+            None => println!("writing to {out}; stop with Ctrl-C, and go on later with --stream {stream} --out {out}"),
         }
         let pipeline = pipeline.checkpoint(format!("{}/_checkpoint", self.out)).trigger(self.trigger());
         println!("{}", pipeline.run().await?);
@@ -141,10 +160,6 @@ impl Input {
         }
         Client::new(&loader.load().await)
     }
-}
-
-fn usage(wrong: &str) -> Error {
-    Error::new(Kind::Config, wrong).help(USAGE)
 }
 
 /// Puts records in calls of 500, and those again that were refused.

@@ -1,6 +1,10 @@
 //! What the examples print is what their headers show, and they connect to nothing but this machine.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
+#[path = "../../tests/skip.rs"]
+#[allow(unreachable_pub, reason = "it is a module of a library, too")]
+mod skip;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -130,8 +134,7 @@ fn restart_has_each_number_once_after_it_was_killed() {
 #[test]
 fn examples_connect_to_this_machine_only() {
     if !Command::new("strace").args(["-f", "-qq", "true"]).output().is_ok_and(|traced| traced.status.success()) {
-        println!("skipped: there is no strace, or it is not allowed");
-        return;
+        return skip::missing("there is no strace, or it is not allowed");
     }
     for (name, program) in EXAMPLES {
         let folder = Folder::new(&format!("{name}-traced"));

