@@ -172,14 +172,14 @@ fn a_corrupt_checkpoint_is_74() {
 fn ctrl_c_ends_a_run_well_and_a_second_instance_is_75() {
     for asked in [Signal::INT, Signal::TERM] {
         let world = World::new(GOOD);
-        let child = world.program("run --checkpoint KEPT").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
+        let child = world.program("run --checkpoint KEPT --trigger 100ms").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
         wait_for(|| world.outputs() > 0);
         assert!(world.run("run --checkpoint KEPT", 75).1.contains("already running"));
         signal(&child, asked);
         let (_, errors) = said(&child.wait_with_output().unwrap(), 0);
         assert!(errors.contains("3 rows in = 3 used"), "{errors}");
         // What was open is still there, and what was committed is not read again.
-        let child = world.program("run --checkpoint KEPT").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
+        let child = world.program("run --checkpoint KEPT --trigger 100ms").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
         let more = "{\"device_id\": \"a\", \"ts\": \"2026-01-01T00:20:00Z\"}\n";
         let before = world.outputs();
         fs::write(world.path("in/b.ndjson"), more).unwrap();
