@@ -79,7 +79,7 @@ fn what_is_printed_is_what_the_examples_show() {
     let killed = blocks.iter().find(|block| block.starts_with("kill -9")).unwrap();
     let restart = header("restart");
     assert!(without_numbers(&restart).contains(&without_numbers(killed)), "{killed}\n{restart}");
-    assert_eq!(killed.lines().last(), restart.lines().filter(|line| line.contains(" numbers in ")).last());
+    assert_eq!(killed.lines().last(), restart.lines().find(|line| line.contains(" numbers in ")));
 }
 
 /// The figures are those of the page on performance.
