@@ -12,8 +12,8 @@
 //! | names of sources, formats, aggregates and sinks | looked up in [`millstream::source`](crate::source), [`millstream::decode`](crate::decode), [`millstream::agg`](crate::agg), [`millstream::sink`](crate::sink), then in the program's scope; options are methods |
 //! | `{value}` | [`millstream::pipeline::capture`](crate::pipeline::capture) |
 //! | `{value} + x`, `f({value})` | [`millstream::pipeline::taken`](crate::pipeline::taken) |
-//! | `{value}`, the whole of an expression | [`millstream::expand::Kept`](Kept), [`millstream::expand::Cloned`](Cloned) |
-//! | any expression | [`millstream::expand::Attempt`](Attempt), [`millstream::expand::Certain`](Certain) |
+//! | `{value}`, the whole of an expression | [`millstream::expand::Kept`], [`millstream::expand::Cloned`] |
+//! | any expression | [`millstream::expand::Attempt`], [`millstream::expand::Certain`] |
 //! | `10s` | functions of [`millstream::time::Duration`](crate::time::Duration), such as `from_secs` |
 //! | `decode json as T` | [`millstream::schema::StreamSchema`](crate::schema::StreamSchema) |
 //! | the fields that are used | an implementation of [`millstream::schema::Projection`](crate::schema::Projection) |
@@ -29,7 +29,7 @@
 //! | `partition_by = [a]` | [`millstream::schema::kind::partition_key`](crate::schema::kind::partition_key) |
 //! | `mode = update`, `mode = complete` | [`millstream::sink::Update`](crate::sink::Update), [`millstream::sink::Complete`](crate::sink::Complete) |
 //! | for editors | the modules of [`millstream::stage`](crate::stage), and [`millstream::expand::variant`](variant!) |
-//! | a text that is wrong | [`millstream::expand::Empty`](Empty), [`millstream::expand::broken`](broken) |
+//! | a text that is wrong | [`millstream::expand::Empty`], [`millstream::expand::broken`] |
 //!
 //! # `StreamSchema`
 //!

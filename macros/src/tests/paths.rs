@@ -60,13 +60,16 @@ fn documented() -> BTreeSet<String> {
     let text = std::fs::read_to_string(file).unwrap();
     let mut found = BTreeSet::new();
     for link in text.split("[`millstream::").skip(1) {
-        let (path, rest) = link.split_once("`](").unwrap();
-        let target = rest.split(')').next().unwrap().trim_start_matches("mod@");
-        let local = path.strip_prefix("expand::").unwrap_or(path);
-        assert!(
-            target == format!("crate::{path}") || target.trim_end_matches('!') == local,
-            "the link of `{path}` leads to `{target}`"
-        );
+        let (path, rest) = link.split_once("`]").unwrap();
+        // Without a target the text is what it leads to.
+        if let Some(rest) = rest.strip_prefix('(') {
+            let target = rest.split(')').next().unwrap().trim_start_matches("mod@");
+            let local = path.strip_prefix("expand::").unwrap_or(path);
+            assert!(
+                target == format!("crate::{path}") || target.trim_end_matches('!') == local,
+                "the link of `{path}` leads to `{target}`"
+            );
+        }
         found.insert(format!("millstream::{}", path.trim_end_matches('!')));
     }
     found
