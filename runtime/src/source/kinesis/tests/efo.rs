@@ -266,8 +266,8 @@ fn pressure_goes_back_to_the_service() {
         // Time in which more would be pushed than there is room for.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let sent = server.calls("SubscribeToShardEvent");
-        // Two events wait, and the rest is in the buffers of the connection.
-        assert!(sent < 30, "{sent}");
+        // Two events wait, and the rest is in the buffers of the connection, which the system lets grow to some 40 MB.
+        assert!(sent < 70, "{sent}");
         assert_eq!(reading.take(99).await.len(), 99);
     });
 }

@@ -23,8 +23,11 @@ fn faults_lose_and_double_nothing() {
             code("InvalidArgumentException"),
             code("SomethingNewException"),
         ] {
-            for operation in ["GetRecords", "GetShardIterator", "ListShards"] {
-                server.faults().times(operation, 2, fault.clone());
+            server.faults().times("GetRecords", 2, fault.clone());
+            server.faults().times("ListShards", 2, fault.clone());
+            // An iterator that is refused for its argument says that records are gone, which is for `loss.rs`.
+            if !matches!(&fault, Fault::Error { code } if code == "InvalidArgumentException") {
+                server.faults().times("GetShardIterator", 2, fault.clone());
             }
             server.faults().times("GetRecords", 3, Fault::ExpiredIterator);
             reading = reading.survives(&server, &fault, &mut number).await;
