@@ -64,6 +64,7 @@ fn wait_for(mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(60), "it takes too long");
+        // Look again.
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -198,6 +199,7 @@ fn a_second_signal_ends_a_run_at_once_with_69() {
         let mut child = world.program("run --checkpoint KEPT").env("PROGRAM_SLOW", "1").spawn().unwrap();
         wait_for(|| fs::exists(world.path("slow")).unwrap());
         signal(&child, asked);
+        // Time in which it would end.
         std::thread::sleep(Duration::from_millis(300));
         assert!(child.try_wait().unwrap().is_none(), "the first signal did not wait for the epoch");
         signal(&child, asked);

@@ -11,6 +11,8 @@ mod kinesis;
 // As are these.
 #[cfg(unix)]
 mod objects;
+#[cfg(unix)]
+mod process;
 
 /// Where random parts begin: 0, or the number in `MILLSTREAM_SEED`. The gate sets it to the day; a failure is seen again
 /// with the same number.

@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use super::LONG;
 use super::input::{Input, MOST_ROWS};
 use super::output::read_all;
-use super::victim::{Running, Start, Victim};
+use super::victim::{Start, Victim};
+use crate::process::Running;
 
 /// A victim that is at work and has more to read for a while, or waits for more.
 fn at_work(start: Start) -> (Victim, Input, Running) {

@@ -149,8 +149,8 @@ pub(super) fn compare_elsewhere(folder: &Path, rows: &[Value], bad: &[String]) {
     };
     let expected = folder.join("expected.json");
     fs::write(&expected, json!({ "rows": rows, "bad": bad }).to_string()).unwrap();
-    let ran =
-        Command::new(python).arg("-c").arg(include_str!("compare.py")).arg(folder).arg(&expected).output().unwrap();
+    let script = concat!(include_str!("../plain.py"), include_str!("compare.py"));
+    let ran = Command::new(python).args(["-c", script]).arg(folder).arg(&expected).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     print!("{}", String::from_utf8_lossy(&ran.stdout));
 }

@@ -1,19 +1,17 @@
 //! One victim's folder, its processes, and its log.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::process::ExitStatusExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use millstream::checkpoint::log::Slot;
 use millstream::checkpoint::{Commit, Log, Record};
 use millstream::store::{Durability, LocalOptions, LocalStore};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 use super::output::files;
+use crate::process::Running;
 
 /// How a victim is started.
 #[derive(Clone, Copy)]
@@ -41,13 +39,6 @@ pub(super) struct Victim {
     pub(super) starts: usize,
 }
 
-/// A running victim.
-pub(super) struct Running {
-    child: Child,
-    started: Instant,
-    errors: PathBuf,
-}
-
 impl Victim {
     pub(super) fn new() -> Self {
         Self { folder: TempDir::new().unwrap(), slots: 0, last: None, starts: 0 }
@@ -62,23 +53,16 @@ impl Victim {
     }
 
     pub(super) fn start(&self, start: Start) -> Running {
-        let errors = self.path("errors.txt");
-        let log = |name: &str| OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
-        fs::write(&errors, "").unwrap();
         let Start { mode, workers, epoch_rows, power_loss, window, follow } = start;
-        let child = Command::new(env!("CARGO_BIN_EXE_victim"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
+        command
             .arg(mode)
             .arg(self.folder())
             .args([workers, epoch_rows].map(|number| number.to_string()))
             .arg(if power_loss { "power-loss" } else { "process-crash" })
             .arg(window.to_string())
-            .arg(if follow { "yes" } else { "no" })
-            .stdin(Stdio::null())
-            .stdout(log("output.txt"))
-            .stderr(log("errors.txt"))
-            .spawn()
-            .unwrap();
-        Running { child, started: Instant::now(), errors }
+            .arg(if follow { "yes" } else { "no" });
+        Running::start(&mut command, self.folder())
     }
 
     fn slot_path(&self, slot: u64) -> PathBuf {
@@ -150,70 +134,5 @@ impl Victim {
         let known = ["out", "out.stage", "bad", "bad.stage", "checkpoint"];
         let all = known.iter().flat_map(|name| files(&self.path(name)));
         all.map(|path| (path.clone(), fs::metadata(&path).unwrap().len())).collect()
-    }
-}
-
-impl Running {
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(super) fn errors(&self) -> String {
-        fs::read_to_string(&self.errors).unwrap()
-    }
-
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
-    pub(super) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Stops it for the time being, and waits until all its threads have stopped.
-    pub(super) fn freeze(&self) {
-        self.signal(Signal::STOP);
-        let (_, status) = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(status.stopped(), "{status:?}");
-    }
-
-    /// Waits until it is `ready`, it has ended, or `until` after its start. `false` when the time was over.
-    pub(super) fn wait_for(&mut self, until: Duration, ready: impl Fn() -> bool) -> bool {
-        while !ready() && self.ended().is_none() {
-            if self.started.elapsed() > until {
-                return false;
-            }
-            // Look again.
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        true
-    }
-
-    /// Waits for its end, but not for ever. Gives the exit code and what it said.
-    pub(super) fn end(&mut self, within: Duration) -> (Option<i32>, String) {
-        let until = self.started.elapsed() + within;
-        assert!(self.wait_for(until, || false), "it did not end in {within:?}: {}", self.errors());
-        (self.ended().unwrap().code(), self.errors())
-    }
-
-    /// Kills it. `false` if it had ended before.
-    pub(super) fn kill(mut self) -> bool {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
-        if status.signal() == Some(9) {
-            return true;
-        }
-        assert_eq!(status.code(), Some(0), "it ended by itself: {}", self.errors());
-        false
-    }
-}
-
-/// A running victim does not outlive its test.
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.ended().is_none() {
-            self.child.kill().ok();
-            self.child.wait().ok();
-        }
     }
 }

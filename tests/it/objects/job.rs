@@ -1,23 +1,22 @@
 //! A pipeline on S3, its processes, and what should come out of it.
 
-use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use millstream::Secret;
 use millstream::checkpoint::{Log, Record};
 use millstream::store::{Durability, Entry, Location, Place, Store};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::proxy::Proxy;
 use super::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
 use crate::crash::input::Input;
+use crate::process::Running;
 
 /// Longer than any start or epoch takes on a busy machine.
 pub(super) const LONG: Duration = Duration::from_secs(180);
@@ -89,9 +88,6 @@ impl Job {
 
     pub(super) fn start(&self, start: Start) -> Running {
         let Start { workers, epoch_rows, follow, secret } = start;
-        let errors = self.path("errors.txt");
-        fs::write(&errors, "").unwrap();
-        let log = |name: &str| File::options().create(true).append(true).open(self.path(name)).unwrap();
         let on_s3 = format!("s3://{BUCKET}/{}", self.prefix);
         let on_disk = self.folder.path().display().to_string();
         let (output, checkpoint) = match self.places {
@@ -99,7 +95,8 @@ impl Job {
             Places::OutputOnDisk => (&on_disk, &on_s3),
             Places::CheckpointOnDisk => (&on_s3, &on_disk),
         };
-        let child = Command::new(env!("CARGO_BIN_EXE_victim"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
+        command
             .arg(self.mode)
             .arg(self.folder.path())
             .args([workers, epoch_rows].map(|number| number.to_string()))
@@ -108,13 +105,8 @@ impl Job {
             .env("AWS_ENDPOINT_URL_S3", self.proxy.endpoint())
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", secret)
-            .stdin(Stdio::null())
-            .stdout(log("output.txt"))
-            .stderr(log("errors.txt"))
-            .spawn()
-            .unwrap();
-        Running { child, started: Instant::now(), errors }
+            .env("AWS_SECRET_ACCESS_KEY", secret);
+        Running::start(&mut command, self.folder.path())
     }
 
     /// How many slots the log has.
@@ -170,14 +162,14 @@ impl Job {
     fn reader(&self, what: &str) -> Command {
         let python =
             std::env::var_os("MILLSTREAM_PYTHON").expect("MILLSTREAM_PYTHON names no Python with duckdb and pyarrow");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("it/objects/reader.py");
+        let script = concat!(include_str!("../plain.py"), include_str!("reader.py"));
         let on_disk = self.folder.path().display().to_string();
         let (endpoint, base) = match self.places {
             Places::OutputOnDisk => ("-", on_disk),
             _ => (self.endpoint.trim_start_matches("http://"), format!("{BUCKET}/{}", self.prefix)),
         };
         let mut command = Command::new(python);
-        command.arg(script).args([what, endpoint, ACCESS_KEY, SECRET_KEY, &base]);
+        command.args(["-c", script, what, endpoint, ACCESS_KEY, SECRET_KEY, &base]);
         command
     }
 
@@ -209,73 +201,5 @@ impl Watch {
         assert!(ended.status.success(), "the reader saw something wrong: {errors}");
         let said: Value = serde_json::from_slice(&ended.stdout).unwrap();
         (said[0].as_u64().unwrap(), said[1].as_u64().unwrap() as usize)
-    }
-}
-
-/// A running process.
-pub(super) struct Running {
-    child: Child,
-    started: Instant,
-    errors: PathBuf,
-}
-
-impl Running {
-    pub(super) fn errors(&self) -> String {
-        fs::read_to_string(&self.errors).unwrap()
-    }
-
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
-    pub(super) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Stops it for the time being, and waits until all its threads have stopped.
-    pub(super) fn freeze(&self) {
-        self.signal(Signal::STOP);
-        let (_, status) = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED).unwrap().unwrap();
-        assert!(status.stopped(), "{status:?}");
-    }
-
-    /// Waits until it is `ready`, it has ended, or the time is over, when it gives `false`.
-    pub(super) fn wait_for(&mut self, within: Duration, ready: impl Fn() -> bool) -> bool {
-        let begun = self.started.elapsed();
-        while !ready() && self.ended().is_none() {
-            if self.started.elapsed() > begun + within {
-                return false;
-            }
-            // Look again.
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        true
-    }
-
-    /// Waits for its end. Gives the exit code and what it said.
-    pub(super) fn end(&mut self, within: Duration) -> (Option<i32>, String) {
-        assert!(self.wait_for(within, || false), "it did not end in {within:?}: {}", self.errors());
-        (self.ended().unwrap().code(), self.errors())
-    }
-
-    /// Kills it. `false` if it had ended before.
-    pub(super) fn kill(mut self) -> bool {
-        self.child.kill().unwrap();
-        let status = self.child.wait().unwrap();
-        if status.signal() == Some(9) {
-            return true;
-        }
-        assert_eq!(status.code(), Some(0), "it ended by itself: {}", self.errors());
-        false
-    }
-}
-
-/// A running process does not outlive its test.
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.ended().is_none() {
-            self.child.kill().ok();
-            self.child.wait().ok();
-        }
     }
 }

@@ -2,7 +2,6 @@
 
 ENDPOINT is `-` for a local disk. `watch` reads over and over until its input ends, and fails at the first thing that is wrong.
 """
-import datetime
 import json
 import sys
 import threading
@@ -20,18 +19,6 @@ else:
     files = pyarrow.fs.S3FileSystem(
         access_key=access, secret_key=secret, endpoint_override=endpoint, scheme="http", region="us-east-1"
     )
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-
-
-def plain(value):
-    if isinstance(value, datetime.datetime):
-        value = value if value.tzinfo else value.replace(tzinfo=datetime.timezone.utc)
-        return (value - EPOCH) // datetime.timedelta(microseconds=1)
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return [plain(part) for part in value.values()]
-    return value
 
 
 def watch():
@@ -60,14 +47,6 @@ def watch():
             print(json.dumps([looks, len(keys)]))
             return
         time.sleep(0.05)
-
-
-def compare(reader, what, found, wanted):
-    found, wanted = sorted(map(json.dumps, found)), sorted(map(json.dumps, wanted))
-    if found != wanted:
-        more, less = set(found) - set(wanted), set(wanted) - set(found)
-        sys.exit(f"{reader} reads {len(found)} {what}, {len(wanted)} expected; more: {list(more)[:5]}; less: {list(less)[:5]}")
-    print(f"{reader} reads the {len(found)} {what} that it should")
 
 
 def compare_all(expected):
