@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::short::Short;
+use super::short::{Parts, Short};
 use crate::decimal::Decimal;
 use crate::schema::Stored;
 use crate::time::{Date, Duration, Timestamp, micros};
@@ -25,7 +25,7 @@ pub trait KeyRef: Copy {
     fn same(self, key: &Self::Owned) -> bool;
     /// Feeds the key to a hasher, as [`Key::key_ref`] of the owned key does.
     fn feed<H: Hasher>(self, hasher: &mut H);
-    /// Adds the key to a number that is found more quickly, if it can be short.
+    /// Adds the key to a number that is found more quickly, if it can be short; [`Key::lengthen`] must undo it.
     #[inline]
     fn shorten(self, short: &mut Short) {
         short.refuse();
@@ -45,6 +45,11 @@ pub trait Key: Stored {
     /// Appends bytes that are the same for the same key on every machine and in every version: what key groups are made
     /// of.
     fn canonical(&self, out: &mut Vec<u8>);
+    /// The key of what [`KeyRef::shorten`] has added; `None` if that adds nothing, the default.
+    #[inline]
+    fn lengthen(_parts: &mut Parts) -> Option<Self> {
+        None
+    }
     /// The names of the columns it is stored in, given those of the grouping columns.
     fn columns(&self) -> usize {
         1
@@ -58,7 +63,7 @@ pub fn key_group(canonical: &[u8], groups: u16) -> u16 {
 }
 
 macro_rules! plain_key {
-    ($([$($param:tt)*] $type:ty, |$value:ident, $out:ident| $canonical:expr $(, $short:expr)?;)*) => {$(
+    ($([$($param:tt)*] $type:ty, |$value:ident, $out:ident| $canonical:expr $(, $short:expr, |$part:ident| $long:expr)?;)*) => {$(
         impl<$($param)*> KeyRef for $type {
             type Owned = $type;
             #[inline]
@@ -71,7 +76,7 @@ macro_rules! plain_key {
                 #[inline]
                 fn shorten(self, short: &mut Short) {
                     let $value = self;
-                    short.push(u128::from($short), 8 * size_of_val(&$short) as u32);
+                    short.push(u128::from($short), 8 * size_of::<Self>() as u32);
                 }
             )?
         }
@@ -87,22 +92,29 @@ macro_rules! plain_key {
                 let $value = *self;
                 $out.extend_from_slice(&$canonical);
             }
+            $(
+                #[inline]
+                fn lengthen(parts: &mut Parts) -> Option<Self> {
+                    let $part = parts.take(8 * size_of::<Self>() as u32);
+                    Some($long)
+                }
+            )?
         }
     )*};
 }
 
 plain_key! {
-    [] bool, |value, out| [u8::from(value)], u8::from(value);
-    [] i8, |value, out| value.to_le_bytes(), value.cast_unsigned();
-    [] i16, |value, out| value.to_le_bytes(), value.cast_unsigned();
-    [] i32, |value, out| value.to_le_bytes(), value.cast_unsigned();
-    [] i64, |value, out| value.to_le_bytes(), value.cast_unsigned();
-    [] u8, |value, out| value.to_le_bytes(), value;
-    [] u16, |value, out| value.to_le_bytes(), value;
-    [] u32, |value, out| value.to_le_bytes(), value;
-    [] u64, |value, out| value.to_le_bytes(), value;
-    [] Timestamp, |value, out| value.micros().to_le_bytes(), value.micros().cast_unsigned();
-    [] Date, |value, out| value.days().to_le_bytes(), value.days().cast_unsigned();
+    [] bool, |value, out| [u8::from(value)], u8::from(value), |part| part != 0;
+    [] i8, |value, out| value.to_le_bytes(), value.cast_unsigned(), |part| part as i8;
+    [] i16, |value, out| value.to_le_bytes(), value.cast_unsigned(), |part| part as i16;
+    [] i32, |value, out| value.to_le_bytes(), value.cast_unsigned(), |part| part as i32;
+    [] i64, |value, out| value.to_le_bytes(), value.cast_unsigned(), |part| part as i64;
+    [] u8, |value, out| value.to_le_bytes(), value, |part| part as u8;
+    [] u16, |value, out| value.to_le_bytes(), value, |part| part as u16;
+    [] u32, |value, out| value.to_le_bytes(), value, |part| part as u32;
+    [] u64, |value, out| value.to_le_bytes(), value, |part| part as u64;
+    [] Timestamp, |value, out| value.micros().to_le_bytes(), value.micros().cast_unsigned(), |part| Timestamp::from_micros(part as i64);
+    [] Date, |value, out| value.days().to_le_bytes(), value.days().cast_unsigned(), |part| Date::from_days(part as i32);
     [] Duration, |value, out| micros(value).to_le_bytes();
     [const P: u8, const S: u8] Decimal<P, S>, |value, out| value.units().to_le_bytes();
 }
@@ -142,6 +154,11 @@ impl Key for String {
     }
     fn canonical(&self, out: &mut Vec<u8>) {
         canonical_text(self, out);
+    }
+    #[inline]
+    fn lengthen(parts: &mut Parts) -> Option<Self> {
+        let (len, bytes) = parts.take_bytes();
+        Some(std::str::from_utf8(bytes.get(..len)?).ok()?.to_owned())
     }
 }
 
@@ -207,5 +224,9 @@ impl<K: Key> Key for Option<K> {
         if let Some(own) = self {
             own.canonical(out);
         }
+    }
+    #[inline]
+    fn lengthen(parts: &mut Parts) -> Option<Self> {
+        if parts.take(8) == 0 { Some(None) } else { K::lengthen(parts).map(Some) }
     }
 }

@@ -6,37 +6,41 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 
+use foldhash::fast::{FoldHasher, RandomState};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
 
 use super::chain::{EpochPlan, Part, Settings};
 use super::input::{At, Policy};
 use super::key::{Key, KeyRef, key_group};
-use super::short::{Halves, LONG, Mixer, Short};
+use super::short::{Halves, LONG, Mixer, Parts, Short};
 use super::window::{ALL_OF_TIME, Window, WindowSpec};
 use crate::agg::{Finish, Update};
 use crate::sink::Mode;
 use crate::time::Timestamp;
 
-/// A group. It is as small as can be, as a row in a large table waits for the memory of its group more than for all else.
+/// A group, or a row that is on its way into one. It is as small as can be, as a row in a large table waits for the memory of
+/// its group more than for all else.
 struct Entry<A> {
-    /// The key's number, or [`LONG`].
-    short: Halves,
-    /// Where the key is.
-    key: usize,
+    /// The key's number; of a key that is not short its place among [`Table::long`].
+    key: Halves,
+    /// Where there are no windows, the latest event time of its rows.
+    last: i64,
     state: A,
 }
 
 /// The groups of one pane.
 struct Table<K, A> {
     entries: HashTable<Entry<A>>,
-    /// Their keys and, where there are no windows, the latest event times of their rows.
-    keys: Vec<Option<(K, i64)>>,
+    /// The keys that are not short.
+    long: Vec<K>,
+    /// Rows that have not reached their groups yet, see [`Keyed::BATCHED`].
+    rows: Vec<Entry<A>>,
 }
 
 impl<K, A> Default for Table<K, A> {
     fn default() -> Self {
-        Self { entries: HashTable::new(), keys: Vec::new() }
+        Self { entries: HashTable::new(), long: Vec::new(), rows: Vec::new() }
     }
 }
 
@@ -56,7 +60,7 @@ pub struct Group<'a, K: Key, A: Finish> {
 /// Gathers rows into groups.
 pub struct Keyed<K, A> {
     window: WindowSpec,
-    hasher: foldhash::fast::RandomState,
+    hasher: RandomState,
     mixer: Mixer,
     /// By their starts.
     panes: Vec<Pane<K, A>>,
@@ -78,6 +82,9 @@ struct Pane<K, A> {
     table: Table<K, A>,
 }
 
+/// How many rows reach their groups at once.
+const BATCH: usize = 64;
+
 /// The number of no pane.
 const NONE: usize = usize::MAX;
 
@@ -91,7 +98,7 @@ type Grouped<K, A> = Vec<(u16, i64, K, A)>;
 
 impl<K: Key, A: Finish> Keyed<K, A> {
     pub(crate) fn new(window: WindowSpec, settings: Settings) -> Self {
-        let hasher = foldhash::fast::RandomState::default();
+        let hasher = RandomState::default();
         Self {
             window,
             settings,
@@ -131,7 +138,8 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         }
     }
 
-    /// The accumulator of a row's group; `None` when the row is late, see [`Self::update`].
+    /// An accumulator for a row: that of its group, or one that will be merged into it. `None` when the row is late, see
+    /// [`Self::update`].
     #[inline]
     pub fn group<Q: KeyRef<Owned = K>>(&mut self, key: Q, at: At) -> Option<&mut A> {
         let micros = at.time.micros();
@@ -142,35 +150,25 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             }
         }
         let Pane { table, .. } = self.panes.get_mut(self.current)?;
-        let Table { entries, keys } = table;
         let mut short = Short::default();
         key.shorten(&mut short);
-        let (short, mixer, hasher) = (short.number(), &self.mixer, &self.hasher);
-        let key_of = |entry: &Entry<A>| keys.get(entry.key).and_then(Option::as_ref);
-        let rehash = |entry: &Entry<A>| match key_of(entry) {
-            Some((key, _)) if entry.short == LONG => long_hash(hasher, |hasher| key.feed_key(hasher)),
-            _ => mixer.hash(entry.short),
-        };
-        let entry = if short != LONG {
-            entries.entry(mixer.hash(short), |entry| entry.short == short, rehash)
-        } else {
-            let same = |entry: &Entry<A>| entry.short == LONG && key_of(entry).is_some_and(|(own, _)| key.same(own));
-            entries.entry(long_hash(hasher, |hasher| key.feed(hasher)), same, rehash)
-        };
-        let entry = match entry {
-            Occupied(entry) => entry.into_mut(),
-            Vacant(place) => {
-                keys.push(Some((key.to_key(), micros)));
-                place.insert(Entry { short, key: keys.len() - 1, state: A::default() }).into_mut()
-            }
-        };
-        if !self.window.is_windowed()
-            && let Some(Some((_, last))) = keys.get_mut(entry.key)
-        {
-            *last = micros.max(*last);
+        let short = short.number();
+        if short == LONG {
+            return Some(table.long(key, micros, &self.hasher, &self.mixer));
         }
-        Some(&mut entry.state)
+        if Self::BATCHED {
+            if table.rows.len() >= BATCH {
+                table.settle(&self.hasher, &self.mixer);
+            }
+            table.rows.push(Entry { key: short, last: micros, state: A::default() });
+            return table.rows.last_mut().map(|row| &mut row.state);
+        }
+        Some(table.short(short, micros, &self.hasher, &self.mixer))
     }
+
+    /// Whether rows reach their groups many at once: looked up one after the other, they do not wait for one another's group
+    /// to come from memory. A row waits as an accumulator of its own, which therefore is small and owns no memory.
+    const BATCHED: bool = !std::mem::needs_drop::<A>() && size_of::<A>() <= 256;
 
     /// Makes the pane of `at` the current one, or none if it is closed. Rows out of order switch often between panes that
     /// are there.
@@ -238,20 +236,25 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
         let mut canonical = Vec::new();
         for Pane { start, mut table, .. } in self.panes.drain(..) {
-            let Table { entries, keys } = &mut table;
+            table.settle(&self.hasher, &self.mixer);
+            let Table { entries, long, .. } = &mut table;
             let start = if self.window.is_windowed() { start } else { ALL_OF_TIME };
             let mut split: Vec<Grouped<K, A>> =
-                (0..workers).map(|_| Vec::with_capacity(keys.len() / workers + 1)).collect();
-            for entry in entries.drain() {
-                let Some((key, last)) = keys.get_mut(entry.key).and_then(Option::take) else { continue };
+                (0..workers).map(|_| Vec::with_capacity(entries.len() / workers + 1)).collect();
+            let mut long: Vec<Option<K>> = long.drain(..).map(Some).collect();
+            for Entry { key, last, state } in entries.drain() {
+                let key = match place(key) {
+                    Some(place) => long.get_mut(place).and_then(Option::take),
+                    None => K::lengthen(&mut Parts::of(key)),
+                };
+                let Some(key) = key else { continue };
                 canonical.clear();
                 key.canonical(&mut canonical);
                 let group = key_group(&canonical, super::key::KEY_GROUPS);
                 if let Some(part) = split.get_mut(owner(group, workers)) {
-                    part.push((group, last, key, entry.state));
+                    part.push((group, last, key, state));
                 }
             }
-            keys.clear();
             self.spare.push(table);
             for (part, entries) in parts.iter_mut().zip(split) {
                 if !entries.is_empty() {
@@ -263,9 +266,74 @@ impl<K: Key, A: Finish> Keyed<K, A> {
     }
 }
 
+impl<K: Key, A: Finish> Table<K, A> {
+    /// The accumulator of a short key.
+    #[inline]
+    fn short(&mut self, key: Halves, last: i64, hasher: &RandomState, mixer: &Mixer) -> &mut A {
+        let Self { entries, long, .. } = self;
+        let hash = |entry: &Entry<A>| rehash(entry, long, hasher, mixer);
+        let entry = match entries.entry(mixer.hash(key), |entry| entry.key == key, hash) {
+            Occupied(entry) => entry.into_mut(),
+            Vacant(place) => place.insert(Entry { key, last, state: A::default() }).into_mut(),
+        };
+        entry.last = entry.last.max(last);
+        &mut entry.state
+    }
+
+    /// The accumulator of a key that is not short.
+    #[inline]
+    fn long<Q: KeyRef<Owned = K>>(&mut self, key: Q, last: i64, hasher: &RandomState, mixer: &Mixer) -> &mut A {
+        let Self { entries, long, .. } = self;
+        let own = |entry: &Entry<A>| long.get(place(entry.key)?);
+        let same = |entry: &Entry<A>| own(entry).is_some_and(|own| key.same(own));
+        let hash = |entry: &Entry<A>| rehash(entry, long, hasher, mixer);
+        let entry = match entries.entry(long_hash(hasher, |hasher| key.feed(hasher)), same, hash) {
+            Occupied(entry) => entry.into_mut(),
+            Vacant(vacant) => {
+                let entry = vacant.insert(Entry { key: [long.len() as u64, 0], last, state: A::default() });
+                long.push(key.to_key());
+                entry.into_mut()
+            }
+        };
+        entry.last = entry.last.max(last);
+        &mut entry.state
+    }
+
+    /// Takes the rows that wait to their groups.
+    #[inline(never)]
+    fn settle(&mut self, hasher: &RandomState, mixer: &Mixer) {
+        let Self { entries, long, rows } = self;
+        for row in rows.drain(..) {
+            let hash = |entry: &Entry<A>| rehash(entry, long, hasher, mixer);
+            match entries.entry(mixer.hash(row.key), |entry| entry.key == row.key, hash) {
+                Occupied(entry) => {
+                    let entry = entry.into_mut();
+                    entry.last = entry.last.max(row.last);
+                    entry.state.merge(row.state);
+                }
+                Vacant(place) => drop(place.insert(row)),
+            }
+        }
+    }
+}
+
+/// Where among [`Table::long`] a key is, if it is not short: numbers of short keys have another half.
+#[inline(always)]
+fn place(key: Halves) -> Option<usize> {
+    (key[1] == 0).then_some(key[0] as usize)
+}
+
+#[inline]
+fn rehash<K: Key, A>(entry: &Entry<A>, long: &[K], hasher: &RandomState, mixer: &Mixer) -> u64 {
+    match place(entry.key).and_then(|place| long.get(place)) {
+        Some(key) => long_hash(hasher, |hasher| key.feed_key(hasher)),
+        None => mixer.hash(entry.key),
+    }
+}
+
 /// The hash of a key that is not short.
 #[inline]
-fn long_hash(hasher: &foldhash::fast::RandomState, feed: impl FnOnce(&mut foldhash::fast::FoldHasher<'_>)) -> u64 {
+fn long_hash(hasher: &RandomState, feed: impl FnOnce(&mut FoldHasher<'_>)) -> u64 {
     let mut hasher = hasher.build_hasher();
     feed(&mut hasher);
     hasher.finish()

@@ -1,4 +1,5 @@
-//! Short keys as numbers: to find a group then takes one place of the table, not what its key points to as well.
+//! Short keys as numbers: to find a group then takes one place of the table, not what its key points to as well, and the key
+//! itself need not be kept.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -64,6 +65,32 @@ impl Short {
     }
 }
 
+/// Gives the parts of a short key back, in the order in which they were added to a [`Short`].
+#[derive(Debug)]
+pub struct Parts(u128);
+
+impl Parts {
+    /// Those of a number that is not [`LONG`].
+    pub(super) fn of([low, high]: Halves) -> Self {
+        Self((u128::from(high) << 64 | u128::from(low)) & !SOME)
+    }
+
+    /// The next part, of so many bits: fewer than 128.
+    #[inline(always)]
+    pub fn take(&mut self, width: u32) -> u128 {
+        let part = self.0 & ((1 << width) - 1);
+        self.0 >>= width;
+        part
+    }
+
+    /// The next part, which is bytes: how many, and where they are at the beginning of.
+    #[inline(always)]
+    pub fn take_bytes(&mut self) -> (usize, [u8; 16]) {
+        let len = self.take(8) as u32;
+        (len as usize, self.take(8 * len).to_le_bytes())
+    }
+}
+
 /// At most fourteen bytes as a number. Without a loop: they overlap instead.
 #[inline(always)]
 fn word(bytes: &[u8]) -> u128 {
@@ -112,8 +139,9 @@ impl Mixer {
 mod tests {
     use std::collections::HashMap;
 
-    use super::{Halves, LONG, ROOM, Short};
-    use crate::operator::key::KeyRef;
+    use super::{Halves, LONG, Parts, ROOM, Short};
+    use crate::operator::key::{Key, KeyRef};
+    use crate::time::{Date, Timestamp};
 
     fn number(key: impl KeyRef) -> Halves {
         let mut short = Short::default();
@@ -153,5 +181,26 @@ mod tests {
         assert_eq!(number((0u64, 0u64)), LONG, "128 bits do not fit");
         assert_eq!(number((-1i8, true)), number((-1i8, true)));
         assert_ne!(number((-1i8, true)), number((-1i8, false)));
+    }
+
+    #[test]
+    fn a_short_key_is_had_back_from_its_number() {
+        fn check<K: KeyRef>(key: K) {
+            let number = number(key);
+            assert_ne!(number, LONG);
+            let back = K::Owned::lengthen(&mut Parts::of(number));
+            assert!(back.is_some_and(|back| key.same(&back)), "{number:x?}");
+        }
+        for text in ["", "a", "ab", "abc", "abcd", "seven..", "eight...", "nine.....", "für", "fourteen bytes"] {
+            check((text,));
+            check((Some(text.get(..13).unwrap_or(text)),));
+        }
+        for number in [0, 1, -1, i64::MIN, i64::MAX] {
+            check((number, number as i32, number as i16, number as i8));
+            check((number as u64, number as u32, number as u16, number as u8));
+            check((Timestamp::from_micros(number), Date::from_days(number as i32), number < 0));
+            check((Some(number), None::<&str>, "four"));
+        }
+        check(());
     }
 }

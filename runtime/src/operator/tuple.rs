@@ -11,7 +11,7 @@ use bumpalo::Bump;
 
 use super::input::At;
 use super::key::{Key, KeyRef};
-use super::short::Short;
+use super::short::{Parts, Short};
 use crate::Result;
 use crate::agg::{Finish, Update};
 use crate::schema::{Builder, Stored};
@@ -134,6 +134,10 @@ macro_rules! tuple {
             }
             fn canonical(&self, _out: &mut Vec<u8>) {
                 $(self.$index.canonical(_out);)*
+            }
+            #[inline]
+            fn lengthen(_parts: &mut Parts) -> Option<Self> {
+                Some(($($name::lengthen(_parts)?,)*))
             }
         }
 

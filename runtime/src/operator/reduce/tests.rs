@@ -135,3 +135,37 @@ fn closed_windows_hold_no_bytes() {
     assert!(stage.bytes() < 1_000, "{}", stage.bytes());
     assert_eq!((stage.keys(), stage.emit.0, stage.removed()), (1, 1, 1));
 }
+
+/// Keys of every length, times that go to and fro, accumulators that wait for their group and one that does not.
+#[test]
+fn every_row_reaches_its_group() {
+    let keys: Vec<String> = (0..40).map(|number| "k".repeat(number)).collect();
+    let rows = || (0..5_000).map(|row| (keys[row * 7 % 40].as_str(), second((row * row % 31) as i64), row as i64));
+    let mut counted = Keyed::new(WindowSpec::tumbling(secs(10)), Settings::default());
+    let mut listed = Keyed::new(WindowSpec::tumbling(secs(10)), Settings::default());
+    let mut expected = std::collections::BTreeMap::<(i64, String), (i64, i64)>::new();
+    for (key, time, value) in rows() {
+        let at = At { time, ..At::default() };
+        counted.update((key,), at, (count(), max(value)));
+        listed.update((key,), at, (count(), collect(value)));
+        let (number, most) = expected.entry((time.micros() / 10_000_000, key.to_owned())).or_default();
+        (*number, *most) = (*number + 1, value.max(*most));
+    }
+    let arena = Bump::new();
+    let found = groups(counted, |state| state.finish(&arena).unwrap());
+    assert_eq!(found, Vec::from_iter(expected.clone()));
+    let found = groups(listed, |state| {
+        state.finish(&arena).map(|(n, list)| (n, list.iter().copied().max().unwrap_or(0))).unwrap()
+    });
+    assert_eq!(found, Vec::from_iter(expected));
+}
+
+/// What was gathered, by window and key.
+fn groups<A: Finish, T: Ord>(mut of: Keyed<(String,), A>, result: impl Fn(&A) -> T) -> Vec<((i64, String), T)> {
+    let parts = of.drain(1).into_iter().map(|part| *part.downcast::<Partial<(String,), A>>().unwrap());
+    let panes = parts.flat_map(|part| part.panes);
+    let rows = panes.flat_map(|(pane, groups)| groups.into_iter().map(move |group| (pane / 10_000_000, group)));
+    let mut all: Vec<_> = rows.map(|(pane, (_, _, (key,), state))| ((pane, key), result(&state))).collect();
+    all.sort();
+    all
+}
