@@ -80,7 +80,11 @@ impl Past {
 
     /// Looks which files to forget: those that are not among the `found`, which are sorted, and were changed longer ago
     /// than the age. Time is that of the youngest file, so that a pipeline that stood still forgets none it has not seen.
+    /// Where nothing is found nothing is forgotten: a folder that is not mounted looks so, and its files come back.
     pub(super) fn look(&mut self, found: &[Listed], age: Duration) {
+        if found.is_empty() {
+            return;
+        }
         let times = found.iter().map(|(_, mtime)| mtime).chain(self.done.values());
         // A file of the future would make all others old.
         let youngest = times.max().copied().unwrap_or(0).min(clock::now().micros());

@@ -56,7 +56,7 @@ fn rows_of_much_text_are_read_in_batches_that_hold_them() {
     let of = Extent { lo: 0, hi: 127, epoch: 7 };
     let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, false)]));
     let batch = |len: usize, rows: usize| {
-        let text = StringArray::from_iter_values((0..rows).map(|n| format!("{n:0len$}")));
+        let text = StringArray::from_iter_values((0..rows).map(|n| format!("{n}{}", "x".repeat(len))));
         RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(text)]).unwrap()
     };
     // Each larger than a row group, as large as one, and several that are one together.

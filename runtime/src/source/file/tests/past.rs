@@ -16,7 +16,7 @@ async fn lines(feed: &mut dyn Feed, checkpoint: &mut Checkpoint, many: usize) ->
     let mut seen = Vec::new();
     for round in 0.. {
         tokio::time::sleep(Duration::from_millis(11)).await;
-        let (lines, fetched) = fetch(feed, &limits(None, 1 << 20, Duration::ZERO)).await?;
+        let (lines, fetched) = fetch(feed, &limits(None, 1 << 20, Duration::from_millis(20))).await?;
         checkpoint.commit(feed, &fetched);
         seen.extend(lines.into_iter().map(|(_, _, text)| text));
         assert!(round < 1_000, "{} of {many} lines", seen.len());
@@ -100,5 +100,11 @@ fn a_file_that_stays_is_remembered_however_old() {
         append(&path("old"), "more\n");
         let mut feed = source.open(checkpoint.resume()).await.unwrap();
         assert_eq!(lines(&mut *feed, &mut checkpoint, 1).await.unwrap(), ["more"]);
+        // A folder that is not there for a while forgets nothing.
+        fs::rename(&dir, format!("{dir}.away")).unwrap();
+        let mut feed = source.open(checkpoint.resume()).await.unwrap();
+        lines(&mut *feed, &mut checkpoint, 0).await.unwrap();
+        fs::rename(format!("{dir}.away"), &dir).unwrap();
+        assert_eq!(checkpoint.partitions.len(), 3);
     });
 }
