@@ -284,7 +284,6 @@ impl FileFeed {
             exhausted: ends && waiting == 0,
             full: bytes >= limits.bytes || self.lanes.iter().any(at_share),
             metrics,
-            ..Fetched::default()
         })
     }
 
