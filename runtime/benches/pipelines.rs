@@ -17,10 +17,9 @@ mod sums;
 mod yardstick;
 
 use std::path::Path;
-use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use millstream::prelude::*;
-use rustix::time::{ClockId, clock_gettime};
 
 use self::sums::Sum;
 
@@ -121,17 +120,11 @@ const JOBS: [Job; 3] = [
     },
 ];
 
-/// CPU time of the process so far.
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
 /// Nanoseconds of CPU time per event.
 fn measure(events: u64, work: &dyn Fn()) -> f64 {
-    let start = cpu();
+    let start = ProcessTime::now();
     work();
-    (cpu() - start).as_nanos() as f64 / events as f64
+    start.elapsed().as_nanos() as f64 / events as f64
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

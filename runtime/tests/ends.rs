@@ -4,13 +4,21 @@
 
 mod shared;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use millstream::engine::Checkpoint;
+use millstream::Result;
+use millstream::engine::{Checkpoint, Trigger};
 use millstream::error::Kind;
 use millstream::observe::progress::Progress;
 use millstream::prelude::*;
 use millstream::sink::collect::{Collect, collect};
+use millstream::sink::{
+    Accepts, Append, Connected, Sink, SinkDescription, StageWriter, StagedFile, Staging, WriterContext,
+};
+use millstream::source::{
+    BoxFuture, Chunk, ChunkSender, Description, Feed, Fetched, Limits, PartitionProgress, Place, Record, Resume, Source,
+};
 use shared::Reading;
 
 const LINES: [&str; 3] = [
@@ -181,4 +189,155 @@ fn a_source_that_cannot_be_read_again_has_no_checkpoint_unless_told() {
         assert_eq!(pipeline.run_blocking().unwrap().rows_out, rows);
         sender.join().unwrap();
     }
+}
+
+/// A source whose one fetch does not end before something was written.
+struct Held(Arc<AtomicUsize>);
+
+impl Source for Held {
+    type Record<'a> = HeldRecord<'a>;
+    type Meta = ();
+    fn record<'a>(chunk: &'a Chunk, (): &'a (), index: usize) -> HeldRecord<'a> {
+        HeldRecord { data: chunk.payload(index) }
+    }
+    fn describe(&self) -> Description {
+        Description { kind: "held", target: "here".into(), options: Vec::new(), replayable: true, finite: true }
+    }
+    fn open(&self, _: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
+        let written = Arc::clone(&self.0);
+        Box::pin(async { Ok(Box::new(Held(written)) as Box<dyn Feed>) })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct HeldRecord<'a> {
+    data: &'a [u8],
+}
+millstream::row!(HeldBuilders, HeldRecord<'_> { data: Vec<u8> });
+
+impl<'a> Record<'a> for HeldRecord<'a> {
+    fn place(&self) -> Place {
+        Place::default()
+    }
+}
+
+const BAD: usize = 50_000;
+
+impl Feed for Held {
+    fn fetch<'a>(&'a mut self, _: &'a Limits, out: &'a mut ChunkSender) -> BoxFuture<'a, Result<Fetched>> {
+        Box::pin(async move {
+            out.send(Chunk::of(&vec![b"{".to_vec(); BAD], 0)).await;
+            for _ in 0..500 {
+                if self.0.load(Ordering::Relaxed) >= BAD / 2 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            assert!(self.0.load(Ordering::Relaxed) >= BAD / 2, "dead letters wait for the end of the epoch");
+            let end = PartitionProgress { id: "p".into(), drained: true, ..PartitionProgress::default() };
+            Ok(Fetched { partitions: vec![end], exhausted: true, ..Fetched::default() })
+        })
+    }
+}
+
+/// A sink of files that counts the rows it was given, and is never given many at once.
+#[derive(Clone)]
+struct Counting(std::path::PathBuf, Arc<AtomicUsize>);
+
+impl Sink for Counting {
+    fn describe(&self) -> SinkDescription {
+        SinkDescription { kind: "counting", target: String::new(), options: Vec::new(), exactly_once: true }
+    }
+    fn connect(&self, _: &arrow::datatypes::SchemaRef) -> Result<Connected> {
+        Ok(Connected::Staging(Arc::new(self.clone())))
+    }
+}
+impl Accepts<Append> for Counting {}
+
+impl Staging for Counting {
+    fn root(&self) -> millstream::store::Place {
+        millstream::store::Place::Local(self.0.clone())
+    }
+    fn writer(&self, _: WriterContext) -> Box<dyn StageWriter> {
+        Box::new(self.clone())
+    }
+}
+
+impl StageWriter for Counting {
+    fn write(&mut self, _: u64, batch: &arrow::array::RecordBatch) -> Result<()> {
+        assert!(batch.num_rows() <= 8_192);
+        self.1.fetch_add(batch.num_rows(), Ordering::Relaxed);
+        Ok(())
+    }
+    fn seal(&mut self, _: u64) -> Result<Vec<StagedFile>> {
+        Ok(Vec::new())
+    }
+}
+
+#[test]
+fn dead_letters_are_written_while_their_epoch_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (written, rows) = (Arc::new(AtomicUsize::new(0)), collect());
+    let (held, bad) = (Held(Arc::clone(&written)), Counting(folder.path().join("bad"), Arc::clone(&written)));
+    let pipeline = pipeline! {
+        from {held} | decode json as Reading else dead_letter({bad}) | select { device_id } | sink {rows.clone()}
+    };
+    let summary = pipeline.checkpoint(Checkpoint::none()).run_blocking().unwrap();
+    assert_eq!((summary.rows.dead, written.load(Ordering::Relaxed), rows.len()), (BAD as u64, BAD, 0));
+}
+
+#[test]
+fn a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
+    let pipeline = || {
+        pipeline! {
+            from memory(["{}"])
+            | decode json as Reading
+            | watermark 10s
+            | group_by { device_id, window = tumbling(1min) }
+            | agg { n = count() }
+            | sink collect()
+        }
+    };
+    // The clock of a test stands at the beginning of the year; by default 300 s are allowed.
+    let ahead = r#"{"device_id": "a", "ts": "2026-01-01T00:10:00Z", "temperature": 1}"#;
+    let watermark = |pipeline: Pipeline| {
+        let mut run = pipeline.test();
+        run.push([ahead]).unwrap().end_epoch().unwrap();
+        run.watermark().map(|at| at.to_string())
+    };
+    assert_eq!(watermark(pipeline()), None);
+    let allowed = pipeline().max_future_skew(secs(600));
+    assert_eq!(watermark(allowed).as_deref(), Some("2026-01-01T00:09:50Z"));
+}
+
+#[test]
+fn the_commit_record_of_a_folder_whose_files_come_and_go_stays_small() {
+    const FILES: u32 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(path("in")).unwrap();
+    let file_of = |number: u32| folder.path().join(format!("in/{number:05}.json"));
+    let begun = std::time::SystemTime::now() - std::time::Duration::from_secs(60 * 2_000);
+    let (mut sizes, mut rows) = (Vec::new(), 0);
+    for step in 0..14 {
+        for number in step * FILES..(step + 1) * FILES {
+            std::fs::write(file_of(number), LINES[0]).unwrap();
+            let file = std::fs::File::options().append(true).open(file_of(number)).unwrap();
+            std::io::Write::write_all(&mut &file, b"\n").unwrap();
+            file.set_modified(begun + std::time::Duration::from_secs(60 * u64::from(number))).unwrap();
+        }
+        let pipeline = pipeline! {
+            from file({path("in")}, follow = 1s, max_file_age = 1h)
+            | decode json as Reading
+            | select { device_id }
+            | sink parquet({path("out")})
+        };
+        let pipeline = pipeline.checkpoint(path("checkpoint")).trigger(Trigger::AvailableNow);
+        rows += pipeline.run_blocking().unwrap().rows.rows;
+        (step * FILES..(step + 1) * FILES).for_each(|number| std::fs::remove_file(file_of(number)).unwrap());
+        let records = std::fs::read_dir(path("checkpoint/log")).unwrap().map(|entry| entry.unwrap());
+        sizes.push(records.map(|entry| entry.metadata().unwrap().len()).max().unwrap());
+    }
+    assert_eq!(rows, u64::from(14 * FILES), "each line once");
+    assert!(sizes[13] < sizes[4] * 5 / 4, "{sizes:?}");
 }

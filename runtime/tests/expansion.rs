@@ -65,6 +65,9 @@ const _: () = {
         fn len(&self) -> usize {
             self.len
         }
+        fn bulk(&self) -> usize {
+            self.device_id.bulk() + self.ts.bulk() + self.temperature.bulk() + self.country.bulk()
+        }
         fn finish(&mut self, nulls: std::option::Option<NullBuffer>) -> ArrayRef {
             let arrays = self.arrays();
             std::sync::Arc::new(StructArray::new(<Reading as StreamSchema>::fields(), arrays, nulls))
@@ -77,6 +80,9 @@ const _: () = {
         }
         fn len(&self) -> usize {
             self.len
+        }
+        fn bulk(&self) -> usize {
+            Builder::bulk(self)
         }
         fn finish(&mut self) -> std::vec::Vec<ArrayRef> {
             self.arrays()

@@ -116,6 +116,10 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, bounds, .. }: &
             fn len(&self) -> ::std::primitive::usize {
                 self.len
             }
+            #[inline]
+            fn bulk(&self) -> ::std::primitive::usize {
+                0 #(+ #rt::schema::Builder::bulk(&self.#columns))*
+            }
             fn finish(&mut self, nulls: ::std::option::Option<#rt::schema::arrow::NullBuffer>) -> #rt::schema::arrow::ArrayRef {
                 let arrays = self.arrays();
                 #rt::schema::fields::struct_array(<#own as #rt::schema::StreamSchema>::fields(), arrays, nulls)
@@ -129,6 +133,10 @@ fn builders(schema: &Struct, Names { rt, own, builders, columns, bounds, .. }: &
             }
             fn len(&self) -> ::std::primitive::usize {
                 self.len
+            }
+            #[inline]
+            fn bulk(&self) -> ::std::primitive::usize {
+                #rt::schema::Builder::bulk(self)
             }
             fn finish(&mut self) -> ::std::vec::Vec<#rt::schema::arrow::ArrayRef> {
                 self.arrays()

@@ -15,8 +15,9 @@ mod serve;
 
 use std::time::{Duration, Instant};
 
+use cpu_time::ProcessTime;
 use millstream::prelude::*;
-use rustix::time::{ClockId, clock_gettime};
+use millstream::source::{kinesis, memory};
 
 const STREAM: &str = "bench";
 
@@ -29,35 +30,32 @@ struct Reading {
     country: String,
 }
 
+/// What is done with the records of a source. A macro, as the fields of a record are those of its own source.
+macro_rules! stages {
+    ($source:expr) => {{
+        let (source, rows) = ($source, millstream::sink::collect());
+        let pipeline = pipeline! {
+            from {source}
+            | decode json as Reading
+            | filter temperature > 5.0
+            | watermark 10s
+            | group_by { country, window = tumbling(1min) }
+            | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
+            | sink rows
+        };
+        pipeline.trigger(Trigger::AvailableNow)
+    }};
+}
+
 /// All that can be read from Kinesis.
 fn from_kinesis(endpoint: &str) -> Pipeline {
-    let rows = millstream::sink::collect();
-    let pipeline = pipeline! {
-        from kinesis({STREAM}, endpoint = {endpoint.to_owned()}, start = trim_horizon, min_fetch_period = 0ms, max_fetch_rate = 100000.0)
-        | decode json as Reading
-        | filter temperature > 5.0
-        | watermark 10s
-        | group_by { country, window = tumbling(1min) }
-        | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
-        | sink rows
-    };
-    pipeline.trigger(Trigger::AvailableNow)
+    let source = kinesis(STREAM).endpoint(endpoint).start(kinesis::trim_horizon);
+    stages!(source.min_fetch_period(Duration::ZERO).max_fetch_rate(100_000.0))
 }
 
 /// The same, without Kinesis.
 fn from_memory(records: &[String]) -> Pipeline {
-    let rows = millstream::sink::collect();
-    let records = millstream::source::memory(records.iter().map(String::as_bytes));
-    let pipeline = pipeline! {
-        from {records}
-        | decode json as Reading
-        | filter temperature > 5.0
-        | watermark 10s
-        | group_by { country, window = tumbling(1min) }
-        | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
-        | sink rows
-    };
-    pipeline.trigger(Trigger::AvailableNow)
+    stages!(memory(records.iter().map(String::as_bytes)))
 }
 
 /// CPU and wall time of an event, in nanoseconds.
@@ -69,14 +67,10 @@ struct Cost {
 
 /// Runs `work`, which must see `records` records.
 fn measure(records: u64, work: impl FnOnce() -> u64) -> Cost {
-    let cpu = || {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    };
-    let (start, begun) = (cpu(), Instant::now());
+    let (start, begun) = (ProcessTime::now(), Instant::now());
     assert_eq!(work(), records);
     let per_record = |time: Duration| time.as_nanos() as f64 / records as f64;
-    Cost { cpu: per_record(cpu() - start), wall: per_record(begun.elapsed()) }
+    Cost { cpu: per_record(start.elapsed()), wall: per_record(begun.elapsed()) }
 }
 
 fn run(pipeline: Pipeline) -> u64 {

@@ -59,6 +59,9 @@ macro_rules! accumulator {
                     $(return self.$field.len();)*
                     0
                 }
+                fn bulk(&self) -> usize {
+                    0 $(+ self.$field.bulk())*
+                }
                 fn finish(&mut self, nulls: Option<::arrow::buffer::NullBuffer>) -> ArrayRef {
                     let columns: Vec<ArrayRef> = vec![$(self.$field.finish(None)),*];
                     ::std::sync::Arc::new(StructArray::new(Self::fields(), columns, nulls))

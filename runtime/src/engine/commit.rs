@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::ledger::{Ledger, Slot};
+use super::letters::LetterBox;
 use super::report::{Partition, Timings};
 use super::watermark::Holder;
 use super::worker::{Finished, StateBatch, text_of_panic};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
 use crate::operator::chain::EpochPlan;
-use crate::operator::dead_letters::DeadLetter;
 use crate::operator::input::Counts;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
@@ -40,8 +40,6 @@ pub(crate) struct EpochWork {
     pub metrics: Metrics,
     /// By worker.
     pub finished: Vec<Finished>,
-    pub dead_letters: Vec<DeadLetter>,
-    pub late_letters: Vec<DeadLetter>,
     pub counts: Counts,
     /// What came late for each keyed stage: rows for the first, groups for the others.
     pub late: Vec<u64>,
@@ -107,6 +105,8 @@ pub(crate) struct Recovered {
     pub found: Found,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
+    /// One for each sink of dead letters.
+    pub letters: Vec<LetterBox>,
     /// Whether keyed stages must remember their changes.
     pub log_changes: bool,
     /// Whether the sink writes files.
@@ -114,6 +114,13 @@ pub(crate) struct Recovered {
     /// The pipeline's.
     pub id: String,
     pub run_id: String,
+}
+
+impl Recovered {
+    /// Without writers.
+    pub(super) fn new(found: Found, log_changes: bool, id: String, run_id: String) -> Self {
+        Self { found, writers: Vec::new(), letters: Vec::new(), log_changes, staging: false, id, run_id }
+    }
 }
 
 enum Job {
@@ -233,9 +240,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
             figures.removing = figures.removing.max(of.removing);
         }
     }
-    let mut slots = vec![Slot::main(&mut work)];
-    slots.extend(ledger.dead_letters(1, &work.dead_letters, &work.plan)?);
-    slots.extend(ledger.dead_letters(2, &work.late_letters, &work.plan)?);
+    let slots = Slot::all(&mut work);
     let files: usize = slots.iter().map(|slot| slot.files.len()).sum();
     let committing = tracing::debug_span!(target: EPOCH, parent: &work.span, "commit", files);
     let writing = committing.in_scope(|| ledger.commit(&work, &slots))?;

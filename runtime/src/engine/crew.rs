@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::Span;
 
+use super::letters::LetterBox;
 use super::worker::{self, Command, Reply, StateBatch, Worker};
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -22,12 +23,17 @@ pub(super) struct Crew {
 
 impl Crew {
     /// Starts a worker for each writer.
-    pub(super) fn start(plan: &Plan, writers: Vec<Option<Box<dyn StageWriter>>>, log_changes: bool) -> Result<Self> {
+    pub(super) fn start(
+        plan: &Plan,
+        writers: Vec<Option<Box<dyn StageWriter>>>,
+        letters: &[LetterBox],
+        log_changes: bool,
+    ) -> Result<Self> {
         let (answers, replies) = mpsc::unbounded_channel();
         let mut workers = Vec::new();
         for (number, writer) in writers.into_iter().enumerate() {
             let chain = Arc::clone(&plan.chain);
-            workers.push(worker::start(number, move || chain(), writer, log_changes, answers.clone())?);
+            workers.push(worker::start(number, move || chain(), (writer, letters), log_changes, answers.clone())?);
         }
         Ok(Self { workers, replies })
     }

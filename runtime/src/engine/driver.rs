@@ -124,7 +124,7 @@ impl Driver {
         recovered: Recovered,
     ) -> Result<Summary> {
         committer.starts(feed.starts(), feed.identity()).await?;
-        let crew = Crew::start(&plan, recovered.writers, recovered.log_changes)?;
+        let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
         let found = recovered.found;
         let mut partitions = Partitions::default();
         for (id, max_event_time, drained) in &found.partitions {
@@ -323,13 +323,11 @@ impl Driver {
         self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
-        let (mut exchange, mut dead_letters, mut late_letters) = (Vec::new(), Vec::new(), Vec::new());
-        let mut future = 0;
+        let (mut exchange, mut late_letters, mut future) = (Vec::new(), 0, 0);
         for sealed in sealed {
             counts += sealed.counts;
             future += sealed.future;
-            dead_letters.extend(sealed.dead_letters);
-            late_letters.extend(sealed.late_letters);
+            late_letters += sealed.late_letters;
             exchange.push(sealed.parts);
             for (partition, time) in sealed.event_times {
                 self.partitions.observe(partition, time);
@@ -349,7 +347,7 @@ impl Driver {
             return Ok(None);
         }
         // What is late for a later stage are groups, which are not in the account of rows.
-        let mut late = vec![counts.late + late_letters.len() as u64];
+        let mut late = vec![counts.late + late_letters];
         let state = tracing::debug_span!(
             target: EPOCH, parent: &span, "state", keys = tracing::field::Empty, bytes = tracing::field::Empty,
         );
@@ -379,8 +377,6 @@ impl Driver {
             forgotten: fetched.forgotten,
             metrics: std::mem::take(&mut self.counted),
             finished,
-            dead_letters,
-            late_letters,
             counts,
             late,
             future,

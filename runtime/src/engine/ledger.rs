@@ -11,12 +11,12 @@ use serde_json::Value;
 #[cfg(feature = "parquet")]
 use super::book::Book;
 use super::commit::{EpochWork, Found, Recovered};
+use super::letters::LetterBox;
 use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
 #[cfg(feature = "parquet")]
 use crate::observe::RUN;
-use crate::operator::chain::EpochPlan;
-use crate::operator::dead_letters::{self, DeadLetter};
+use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
 use crate::schema::RowBuilder;
@@ -34,14 +34,20 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// What the workers made for the pipeline's own sink.
-    pub(crate) fn main(work: &mut EpochWork) -> Self {
-        let mut slot = Self { sink: 0, files: Vec::new(), batches: Vec::new() };
+    /// The sink of records that cannot be decoded.
+    pub(super) const DEAD_LETTERS: usize = 1;
+    /// That of records with late rows.
+    pub(super) const LATE: usize = 2;
+
+    /// What the workers made: first for the pipeline's own sink, then dead letters.
+    pub(crate) fn all(work: &mut EpochWork) -> Vec<Self> {
+        let (mut main, mut letters) = (Self { sink: 0, files: Vec::new(), batches: Vec::new() }, Vec::new());
         for finished in &mut work.finished {
-            slot.files.append(&mut finished.files);
-            slot.batches.append(&mut finished.batches);
+            main.files.append(&mut finished.files);
+            main.batches.append(&mut finished.batches);
+            letters.append(&mut finished.letters);
         }
-        slot
+        std::iter::once(main).chain(letters).collect()
     }
 }
 
@@ -60,8 +66,6 @@ struct Target {
     number: usize,
     staging: Option<Arc<dyn Staging>>,
     delivering: Option<Box<dyn Delivering>>,
-    /// The writer of dead letters; those of the pipeline's own sink are with the workers.
-    writer: Option<Box<dyn StageWriter>>,
 }
 
 impl Target {
@@ -69,7 +73,7 @@ impl Target {
     fn all(plan: &Plan) -> Result<Vec<Self>> {
         let letters = dead_letters::Builders::schema();
         let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema)?];
-        for (number, sink) in [(1, &plan.dead_letters), (2, &plan.late_letters)] {
+        for (number, sink) in [(Slot::DEAD_LETTERS, &plan.dead_letters), (Slot::LATE, &plan.late_letters)] {
             if let Some(sink) = sink {
                 targets.push(Self::connect(number, sink.as_ref(), &letters)?);
             }
@@ -82,7 +86,7 @@ impl Target {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),
         };
-        Ok(Self { number, staging, delivering, writer: None })
+        Ok(Self { number, staging, delivering })
     }
 
     fn place(&self) -> Option<Place> {
@@ -160,7 +164,8 @@ impl Ledger {
                 recovered.writers = (0..options.workers).map(writer).collect();
             } else {
                 // The worker's number keeps the names of its files apart.
-                target.writer = writer(crate::operator::keyed::STRIPES + target.number - 1);
+                let writer = writer(crate::operator::keyed::STRIPES + target.number - 1);
+                recovered.letters.push(LetterBox::new(target.number, writer));
             }
         }
         Ok((ledger, recovered))
@@ -190,28 +195,6 @@ impl Ledger {
             #[cfg(feature = "parquet")]
             Log::Book(book) => book.starts(starts, identity),
         }
-    }
-
-    /// The dead letters of an epoch for sink `sink`, written.
-    pub(crate) fn dead_letters(
-        &mut self,
-        sink: usize,
-        letters: &[DeadLetter],
-        plan: &EpochPlan,
-    ) -> Result<Option<Slot>> {
-        let Some(target) = self.targets.iter_mut().find(|target| target.number == sink) else { return Ok(None) };
-        let batches = dead_letters::rows(letters)?;
-        if batches.is_empty() {
-            return Ok(None);
-        }
-        let mut slot = Slot { sink, files: Vec::new(), batches };
-        if let Some(writer) = &mut target.writer {
-            for batch in std::mem::take(&mut slot.batches) {
-                writer.write(plan.epoch, &batch)?;
-            }
-            slot.files = writer.seal(plan.epoch)?;
-        }
-        Ok(Some(slot))
     }
 
     /// Makes an epoch true. Gives how long the state of each keyed stage took to write.
@@ -309,7 +292,7 @@ fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
     let (id, generation) = (new_id(), clock::now().micros().unsigned_abs());
     let log = Log::None { id: id.clone(), generation, roots };
     let found = Found::default();
-    Ok((log, Recovered { found, writers: Vec::new(), log_changes: false, staging: false, run_id: id.clone(), id }))
+    Ok((log, Recovered::new(found, false, id.clone(), id)))
 }
 
 #[cfg(not(feature = "parquet"))]
@@ -347,7 +330,7 @@ fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target
         }
     }
     let id = book.pipeline_id().to_owned();
-    let recovered = Recovered { found, writers: Vec::new(), log_changes: true, staging: false, id, run_id: new_id() };
+    let recovered = Recovered::new(found, true, id, new_id());
     Ok((Log::Book(Box::new(book)), recovered))
 }
 

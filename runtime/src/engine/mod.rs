@@ -11,6 +11,7 @@ mod crew;
 pub(crate) mod driver;
 mod fetch;
 mod ledger;
+mod letters;
 mod notes;
 pub mod query;
 mod report;

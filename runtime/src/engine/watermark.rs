@@ -70,8 +70,9 @@ impl Partitions {
     }
 
     /// The watermark that follows: `delay` behind the slowest partition that is neither drained nor idle. One of these
-    /// that gave nothing yet holds it where it is; when all are drained, nobody can be behind, and the latest counts.
-    /// It never goes back.
+    /// that gave nothing yet holds it where it is. When all are drained or idle, everything there is has been read and none
+    /// holds the others, so the latest counts; otherwise it would matter whether they fell silent together or the slowest
+    /// first. It never goes back.
     pub(crate) fn watermark(&self, delay: Duration, before: Option<Timestamp>) -> Option<Timestamp> {
         let mut slowest = Some(Timestamp::MAX);
         let mut open = false;
@@ -79,13 +80,7 @@ impl Partitions {
             open = true;
             slowest = slowest.min(known.max_event_time);
         }
-        let reached = if open {
-            slowest
-        } else if self.known.values().all(|known| known.drained) {
-            self.known.values().filter_map(|known| known.max_event_time).max()
-        } else {
-            None
-        };
+        let reached = if open { slowest } else { self.known.values().filter_map(|known| known.max_event_time).max() };
         before.max(reached.map(|reached| reached - delay))
     }
 
@@ -132,5 +127,29 @@ mod tests {
         assert_eq!(partitions.watermark(delay, None), Some(second(90)));
         partitions.progress(&[at("a", 0, true)]);
         assert_eq!(partitions.holder(), None);
+    }
+
+    #[test]
+    fn partitions_that_fall_silent_together_hold_each_other_no_more_than_one_after_the_other() {
+        let second = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        let (delay, orders) =
+            (Duration::from_secs(10), [vec![["a", "b"]], vec![["b", "b"], ["a", "a"]], vec![["a", "a"], ["b", "b"]]]);
+        for order in orders {
+            let mut partitions = Partitions::default();
+            partitions.progress(&[at("a", 0, false), at("b", 1, false), at("silent", 2, true)]);
+            partitions.observe(0, second(100));
+            partitions.observe(1, second(40));
+            let mut watermark = partitions.watermark(delay, None);
+            assert_eq!(watermark, Some(second(30)));
+            for silent in &order {
+                let number = |id: &str| u32::from(id == "b");
+                partitions.progress(&silent.map(|id| at(id, number(id), true)));
+                watermark = partitions.watermark(delay, watermark);
+            }
+            assert_eq!(watermark, Some(second(90)), "{order:?}");
+            // Who comes back does not take it back.
+            partitions.progress(&[at("b", 1, false)]);
+            assert_eq!(partitions.watermark(delay, watermark), Some(second(90)));
+        }
     }
 }

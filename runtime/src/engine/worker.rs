@@ -10,10 +10,11 @@ use arrow::array::RecordBatch;
 use tokio::sync::{OwnedSemaphorePermit, mpsc as replies};
 use tracing::Span;
 
+use super::ledger::Slot;
+use super::letters::{LetterBox, Post};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, EpochPlan, Output, Part};
-use crate::operator::dead_letters::DeadLetter;
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
 use crate::sink::{StageWriter, StagedFile};
@@ -70,8 +71,7 @@ pub(crate) struct Sealed {
     pub future: u64,
     /// The latest event time of each partition.
     pub event_times: Vec<(u32, Timestamp)>,
-    pub dead_letters: Vec<DeadLetter>,
-    pub late_letters: Vec<DeadLetter>,
+    pub late_letters: u64,
     /// How long the worker was at work on it.
     pub busy: Duration,
 }
@@ -81,6 +81,8 @@ pub(crate) struct Sealed {
 pub(crate) struct Finished {
     pub files: Vec<StagedFile>,
     pub batches: Vec<RecordBatch>,
+    /// The dead letters of all workers, at one of them.
+    pub letters: Vec<Slot>,
     pub rows_out: u64,
     /// By keyed stage.
     pub state: Vec<StageState>,
@@ -110,11 +112,12 @@ pub(crate) struct Worker {
 pub(crate) fn start(
     number: usize,
     make: impl FnOnce() -> Chain + Send + 'static,
-    writer: Option<Box<dyn StageWriter>>,
+    (writer, letters): (Option<Box<dyn StageWriter>>, &[LetterBox]),
     log_changes: bool,
     answers: replies::UnboundedSender<(usize, Reply)>,
 ) -> Result<Worker> {
     let (commands, inbox) = mpsc::channel();
+    let letters = Post::new(letters);
     let thread = std::thread::Builder::new()
         .name(format!("millstream-worker-{number}"))
         .spawn(move || {
@@ -134,6 +137,7 @@ pub(crate) fn start(
                 number,
                 chain,
                 writer,
+                letters,
                 epoch: 0,
                 took: Vec::new(),
                 sealed: Sealed::default(),
@@ -174,6 +178,7 @@ struct State {
     number: usize,
     chain: Chain,
     writer: Option<Box<dyn StageWriter>>,
+    letters: Post,
     epoch: u64,
     /// By keyed stage, how long its part of the epoch took: adding to the state, and giving on and forgetting.
     took: Vec<(Duration, Duration)>,
@@ -195,12 +200,12 @@ impl State {
                 let _chunk = tracing::trace_span!(target: EPOCH, "chunk", worker, rows, bytes).entered();
                 self.epoch = plan.epoch;
                 let begun = clock::monotonic();
-                let report = self.chain.map.chunk(&chunk, &plan)?;
+                self.letters.begin(plan.epoch);
+                let report = self.chain.map.chunk(&chunk, &plan, &mut self.letters)?;
                 drop(permit);
                 self.sealed.counts += report.counts;
                 self.sealed.future += report.future;
-                self.sealed.dead_letters.extend(report.dead_letters);
-                self.sealed.late_letters.extend(report.late_letters);
+                self.sealed.late_letters += report.late_letters;
                 if let Some(time) = report.max_event_time {
                     match self.sealed.event_times.iter_mut().find(|(partition, _)| *partition == chunk.partition) {
                         Some((_, latest)) => *latest = time.max(*latest),
@@ -216,6 +221,7 @@ impl State {
                 let begun = clock::monotonic();
                 let (output, late) = self.chain.map.seal(workers)?;
                 let parts = self.output(output)?;
+                self.letters.flush()?;
                 let mut sealed = std::mem::take(&mut self.sealed);
                 sealed.counts.late += late;
                 sealed.parts = parts;
@@ -240,6 +246,7 @@ impl State {
                 if let Some(writer) = &mut self.writer {
                     finished.files = writer.seal(epoch)?;
                 }
+                finished.letters = self.letters.seal(epoch)?;
                 let took = std::mem::take(&mut self.took)
                     .into_iter()
                     .chain(std::iter::repeat((Duration::ZERO, Duration::ZERO)));

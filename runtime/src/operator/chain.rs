@@ -4,7 +4,7 @@ use std::any::Any;
 
 use arrow::array::RecordBatch;
 
-use super::dead_letters::DeadLetter;
+use super::dead_letters::Letters;
 use super::input::{Counts, Policy};
 use crate::Result;
 use crate::sink::Mode;
@@ -49,10 +49,8 @@ pub struct Report {
     pub max_event_time: Option<Timestamp>,
     /// Rows whose event time was too far in the future to move it.
     pub future: u64,
-    /// Records that could not be decoded and go to the dead letters.
-    pub dead_letters: Vec<DeadLetter>,
-    /// Records with a row that came too late, once for each such row.
-    pub late_letters: Vec<DeadLetter>,
+    /// Records that went to the dead letters because rows of them came too late.
+    pub late_letters: u64,
 }
 
 /// What a stage group gives on.
@@ -68,11 +66,11 @@ pub type Part = Box<dyn Any + Send>;
 
 /// Everything before the first shuffle, or all of a chain without one. One per worker.
 pub trait MapSide: Send {
-    /// Works through a chunk.
+    /// Works through a chunk; dead letters go to `letters` one by one, as a chunk may be nothing else.
     ///
     /// # Errors
-    /// A record could not be decoded, or a row was late, and the policy is `fail`.
-    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report>;
+    /// A record could not be decoded, or a row was late, and the policy is `fail`; or a dead letter cannot be written.
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters) -> Result<Report>;
 
     /// Takes the rows that are ready for the sink; empty when a keyed stage follows.
     ///

@@ -1,10 +1,9 @@
 //! Dead letters as rows of a sink.
 
-use crate::schema::Rows;
+use crate::schema::Row;
 use crate::source::Place;
 use crate::time::{Date, Timestamp};
 use crate::{Result, StreamSchema};
-use arrow::array::RecordBatch;
 
 /// A record that could not be decoded, of which a row could not be computed, or that came too late: a row of the sink in
 /// `else dead_letter(SINK)`.
@@ -89,21 +88,36 @@ crate::row!(
 pub(crate) type Builders =
     LetterBuilders<Vec<u8>, String, String, String, String, String, String, Option<Timestamp>, Date>;
 
-/// The rows of an epoch's dead letters.
-pub(crate) fn rows(letters: &[DeadLetter]) -> Result<Vec<RecordBatch>> {
-    let mut rows = Rows::<Builders>::default();
-    for letter in letters {
-        rows.emit(Letter {
-            raw: letter.raw.as_slice(),
-            error: letter.error.as_str(),
-            code: letter.code.as_str(),
-            column: letter.column.as_str(),
-            source: letter.source.as_str(),
-            shard_id: letter.shard_id.as_str(),
-            sequence_number: letter.sequence_number.as_str(),
-            arrival: letter.arrival,
-            date: letter.date,
-        });
+impl DeadLetter {
+    /// The row of it.
+    pub(crate) fn row(&self) -> impl Row<Builders = Builders> + '_ {
+        Letter {
+            raw: self.raw.as_slice(),
+            error: self.error.as_str(),
+            code: self.code.as_str(),
+            column: self.column.as_str(),
+            source: self.source.as_str(),
+            shard_id: self.shard_id.as_str(),
+            sequence_number: self.sequence_number.as_str(),
+            arrival: self.arrival,
+            date: self.date,
+        }
     }
-    rows.take(true)
+}
+
+/// Takes dead letters as they come.
+pub trait Letters {
+    /// Takes one: a record with rows that came too `late`, or one that cannot be decoded or computed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn post(&mut self, letter: DeadLetter, late: bool) -> Result<()>;
+}
+
+/// Keeps them.
+impl Letters for Vec<DeadLetter> {
+    fn post(&mut self, letter: DeadLetter, _late: bool) -> Result<()> {
+        self.push(letter);
+        Ok(())
+    }
 }

@@ -17,7 +17,7 @@ pub mod stateless;
 pub mod tuple;
 pub mod window;
 
-pub use dead_letters::DeadLetter;
+pub use dead_letters::{DeadLetter, Letters};
 pub use input::Input;
 pub use key::{Key, KeyRef};
 pub use keyed::{Group, Keyed};

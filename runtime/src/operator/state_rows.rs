@@ -8,6 +8,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use super::reduce::KeyedSpec;
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::schema::row::{Limits, too_large};
 use crate::schema::{Builder, Stored};
 
 /// The columns that every state file begins with: the key group, and the start of the pane or, where there are no windows,
@@ -23,11 +24,24 @@ pub(super) struct StateRows<K: Stored, A: Stored> {
     places: Vec<i64>,
     keys: K::Builder,
     states: A::Builder,
+    /// The columns of the batches that are full.
+    full: Vec<Vec<ArrayRef>>,
+    /// Whether a group was too large for any batch.
+    too_large: bool,
+    limits: Limits,
 }
 
 impl<K: Stored, A: Stored> Default for StateRows<K, A> {
     fn default() -> Self {
-        Self { groups: Vec::new(), places: Vec::new(), keys: K::Builder::default(), states: A::Builder::default() }
+        Self {
+            groups: Vec::new(),
+            places: Vec::new(),
+            keys: K::Builder::default(),
+            states: A::Builder::default(),
+            full: Vec::new(),
+            too_large: false,
+            limits: Limits::ARROW,
+        }
     }
 }
 
@@ -38,30 +52,56 @@ impl<K: Stored, A: Stored> StateRows<K, A> {
         self.places.push(place);
         key.push_owned(&mut self.keys);
         state.push_owned(&mut self.states);
+        if self.bulk() >= self.limits.cut {
+            self.cut();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.groups.is_empty() && self.full.is_empty()
     }
 
-    /// Takes the rows, as one batch.
-    pub(super) fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {
+    fn bulk(&self) -> usize {
+        self.keys.bulk() + self.states.bulk()
+    }
+
+    /// Ends the batch under construction.
+    fn cut(&mut self) {
+        if self.bulk() > self.limits.most {
+            *self = Self { too_large: true, limits: self.limits, ..Self::default() };
+            return;
+        }
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt16Array::from(std::mem::take(&mut self.groups))),
             Arc::new(Int64Array::from(std::mem::take(&mut self.places))),
         ];
-        let place = if spec.window.is_windowed() { PANE } else { LAST };
         self.keys.columns(&mut columns);
         self.states.columns(&mut columns);
+        self.full.push(columns);
+    }
+
+    /// Takes the rows, as one batch at least.
+    pub(super) fn finish(&mut self, spec: &KeyedSpec) -> Result<Vec<RecordBatch>> {
+        if !self.groups.is_empty() || self.full.is_empty() {
+            self.cut();
+        }
+        if self.too_large {
+            return Err(too_large(&format!("the state of a group of `{}`", spec.name)));
+        }
+        let place = if spec.window.is_windowed() { PANE } else { LAST };
         let names = [GROUP, place].into_iter().chain(spec.keys.iter().copied()).chain(spec.values.iter().copied());
-        let fields: Vec<Field> = names
-            .zip(&columns)
-            .enumerate()
-            .map(|(at, (name, column))| Field::new(name, column.data_type().clone(), at >= OURS))
-            .collect();
-        let schema: SchemaRef = Arc::new(Schema::new(fields));
-        let batch = RecordBatch::try_new(schema, columns).map_err(|error| broken(spec).caused_by(error))?;
-        Ok(vec![batch])
+        let names: Vec<&str> = names.collect();
+        let batch = |columns: Vec<ArrayRef>| {
+            let fields: Vec<Field> = names
+                .iter()
+                .zip(&columns)
+                .enumerate()
+                .map(|(at, (name, column))| Field::new(*name, column.data_type().clone(), at >= OURS))
+                .collect();
+            let schema: SchemaRef = Arc::new(Schema::new(fields));
+            RecordBatch::try_new(schema, columns).map_err(|error| broken(spec).caused_by(error))
+        };
+        std::mem::take(&mut self.full).into_iter().map(batch).collect()
     }
 }
 
@@ -115,4 +155,56 @@ fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
         ),
     )
     .help("the pipeline was changed since; start it with a fresh checkpoint, or with the one it was changed from")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::operator::window::WindowSpec;
+    use crate::time::secs;
+
+    type Text = StateRows<(String,), (Vec<String>,)>;
+
+    fn spec() -> KeyedSpec {
+        let window = WindowSpec::tumbling(secs(60));
+        KeyedSpec { name: "s".to_owned(), keys: &["k"], window_name: "", values: &["v"], window }
+    }
+
+    fn rows() -> Text {
+        StateRows { limits: Limits { cut: 100, most: 200 }, ..StateRows::default() }
+    }
+
+    #[test]
+    fn a_batch_of_state_is_cut_before_its_text_passes_the_offsets_of_arrow() {
+        let mut rows = rows();
+        let value = |n: usize| (vec!["v".repeat(20), n.to_string()],);
+        for n in 0..10 {
+            rows.push(n, 0, &(format!("key {n}"),), &value(n.into()));
+        }
+        let batches = rows.finish(&spec()).unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [4, 4, 2]);
+        let mut found = Vec::new();
+        for batch in &batches {
+            read::<(String,), (Vec<String>,)>(&spec(), batch, &|_| true, |group, _, key, state| {
+                assert_eq!((key.0, state), (format!("key {group}"), value(group.into())));
+                found.push(group);
+            })
+            .unwrap();
+        }
+        assert_eq!(found, (0..10).collect::<Vec<u16>>());
+        // Nothing is left, and a batch without rows has the columns.
+        assert!(rows.is_empty());
+        assert_eq!(rows.finish(&spec()).unwrap()[0].num_columns(), 4);
+    }
+
+    #[test]
+    fn a_group_that_no_batch_can_hold_is_an_error_and_not_a_panic() {
+        let mut rows = rows();
+        rows.push(0, 0, &("k".to_owned(),), &(vec!["v".repeat(201)],));
+        rows.push(1, 0, &("l".to_owned(),), &(Vec::new(),));
+        let error = rows.finish(&spec()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Data);
+        assert!(error.to_string().contains("the state of a group of `s` are more than 2 GiB"), "{error}");
+    }
 }

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use bumpalo::Bump;
 
 use super::chain::{EpochPlan, MapSide, Output, Report, Settings};
-use super::dead_letters::DeadLetter;
+use super::dead_letters::{DeadLetter, Letters};
 use super::input::{At, Input, Policy};
 use super::key::Key;
 use super::keyed::{Group, Keyed};
@@ -103,7 +103,7 @@ where
     F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
     O: Gather,
 {
-    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan) -> Result<Report> {
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters) -> Result<Report> {
         self.out.begin(plan);
         let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
             Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
@@ -113,7 +113,7 @@ where
         let mut report = Report::default();
         let mut next = 0;
         while next < chunk.len() {
-            next = self.records(chunk, meta, next, plan, &mut report)?;
+            next = self.records(chunk, meta, next, plan, (&mut report, &mut *letters))?;
             // What is large is not kept: it would count as full from then on.
             if self.arena.allocated_bytes() < ARENA {
                 self.arena.reset();
@@ -151,7 +151,7 @@ where
         meta: &S::Meta,
         first: usize,
         plan: &EpochPlan,
-        report: &mut Report,
+        (report, letters): (&mut Report, &mut dyn Letters),
     ) -> Result<usize> {
         let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
         let mut next = first;
@@ -172,7 +172,7 @@ where
                         if !std::ptr::eq(raw, given_up) {
                             raw = given_up;
                             let place = S::record(chunk, meta, index).place();
-                            report.dead_letters.push(dead_letter(&fault, plan, raw, place));
+                            letters.post(dead_letter(&fault, plan, raw, place), false)?;
                         }
                     }
                 }
@@ -187,7 +187,10 @@ where
                 // One letter for all late rows of a record: it has the whole record.
                 letter.get_or_insert_with(|| late_letter(time, plan, chunk.payload(index), place));
             }
-            report.late_letters.extend(letter);
+            if let Some(letter) = letter {
+                report.late_letters += 1;
+                letters.post(letter, true)?;
+            }
         }
         report.counts += input.counts;
         report.max_event_time = report.max_event_time.max(input.max_event_time);

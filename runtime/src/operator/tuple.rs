@@ -38,6 +38,9 @@ macro_rules! tuple {
             fn len(&self) -> usize {
                 self.len
             }
+            fn bulk(&self) -> usize {
+                0 $(+ self.parts.$index.bulk())*
+            }
             fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
                 let len = std::mem::take(&mut self.len);
                 let arrays: Vec<ArrayRef> = vec![$(self.parts.$index.finish(None)),*];

@@ -22,6 +22,9 @@ pub trait Builder: Default + Send + 'static {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// How much of a batch the values take up that have no fixed size: bytes of text, and items of lists, of all levels
+    /// together. Arrow counts both by 31 bits, so a batch is cut long before it has so many.
+    fn bulk(&self) -> usize;
     /// The array of the values, marked null where `nulls` says so (its length is [`Self::len`]); empties the builder.
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef;
     /// The values as columns of a table: one, but for a tuple those of its parts. Empties the builder.
@@ -54,6 +57,10 @@ macro_rules! fixed_builder {
             }
             fn len(&self) -> usize {
                 self.0.len()
+            }
+            #[inline]
+            fn bulk(&self) -> usize {
+                0
             }
             fn finish(&mut self, $nulls: Option<NullBuffer>) -> ArrayRef {
                 let $values = take(&mut self.0).into();

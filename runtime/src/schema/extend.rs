@@ -91,6 +91,10 @@ impl<B: RowBuilder, N: RowBuilder, D: LeftOut> RowBuilder for ExtendedBuilders<B
     fn len(&self) -> usize {
         self.base.len()
     }
+    #[inline]
+    fn bulk(&self) -> usize {
+        self.base.bulk() + self.named.bulk()
+    }
     fn finish(&mut self) -> Vec<ArrayRef> {
         let (base, named) = (self.base.finish(), self.named.finish());
         let arrays = self.layout.iter().filter_map(|(side, index)| match side {

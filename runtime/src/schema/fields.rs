@@ -31,6 +31,9 @@
 //!     fn len(&self) -> usize {
 //!         Builder::len(&self.value)
 //!     }
+//!     fn bulk(&self) -> usize {
+//!         self.value.bulk()
+//!     }
 //!     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
 //!         struct_array(Degrees::fields(), vec![self.value.finish(None)], nulls)
 //!     }
@@ -89,6 +92,9 @@
 //!     }
 //!     fn len(&self) -> usize {
 //!         Builder::len(self)
+//!     }
+//!     fn bulk(&self) -> usize {
+//!         Builder::bulk(self)
 //!     }
 //!     fn finish(&mut self) -> Vec<ArrayRef> {
 //!         vec![self.value.finish(None)]

@@ -22,7 +22,7 @@ pub(super) struct Ends(Vec<i32>);
 impl Ends {
     #[inline]
     pub(super) fn push(&mut self, end: usize) {
-        // A batch is closed long before it has 2^31 items.
+        // Who collects values sees that there are no more than 2^31 items before the array is made.
         self.0.push(end as i32);
     }
 
@@ -75,6 +75,10 @@ impl<T: Stored> Builder for ListBuilder<T> {
     }
     fn len(&self) -> usize {
         self.ends.len()
+    }
+    #[inline]
+    fn bulk(&self) -> usize {
+        self.items.len() + self.items.bulk()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         T::list_array(self.ends.take(), self.items.finish(None), nulls)

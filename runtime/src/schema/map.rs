@@ -55,6 +55,10 @@ impl<V: Stored> Builder for MapBuilder<V> {
     fn len(&self) -> usize {
         self.ends.len()
     }
+    #[inline]
+    fn bulk(&self) -> usize {
+        self.keys.len() + self.keys.bulk() + self.values.bulk()
+    }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         let parts = vec![self.keys.finish(None), self.values.finish(None)];
         let entries = StructArray::new(entry_fields::<V>(), parts, None);

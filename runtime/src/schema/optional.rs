@@ -39,6 +39,10 @@ impl<B: Builder> Builder for OptionBuilder<B> {
     fn len(&self) -> usize {
         self.valid.len()
     }
+    #[inline]
+    fn bulk(&self) -> usize {
+        self.values.bulk()
+    }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         let own = NullBuffer::from(self.valid.as_slice());
         self.valid.clear();

@@ -43,6 +43,10 @@ impl<T: ArrowPrimitiveType> Builder for PrimitiveBuilder<T> {
     fn len(&self) -> usize {
         self.0.len()
     }
+    #[inline]
+    fn bulk(&self) -> usize {
+        0
+    }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         let array = PrimitiveArray::<T>::new(take(&mut self.0).into(), nulls);
         // The type parameter names the physical type only; a timestamp's zone is set by its column.
@@ -61,6 +65,10 @@ impl Builder for BoolBuilder {
     }
     fn len(&self) -> usize {
         self.0.len()
+    }
+    #[inline]
+    fn bulk(&self) -> usize {
+        0
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         let bits = BooleanBuffer::from(self.0.as_slice());

@@ -18,6 +18,9 @@ pub trait RowBuilder: Default + Send + 'static {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// How much the values take up that have no fixed size, as [`Builder::bulk`](crate::schema::Builder::bulk) of all
+    /// columns together.
+    fn bulk(&self) -> usize;
     /// The arrays of the rows, in the order of [`Self::schema`]; empties the builders.
     fn finish(&mut self) -> Vec<ArrayRef>;
 }
@@ -43,14 +46,35 @@ pub struct Rows<B> {
     broken: Option<Error>,
     /// Rows of the batch under construction.
     len: usize,
+    limits: Limits,
 }
 
 /// Rows in a batch: enough to amortise its fixed cost, few enough to stay in the cache.
 const BATCH_ROWS: usize = 8_192;
 
+/// How much of what has no fixed size a batch has: bytes of text and items of lists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// A batch is cut when it has as much.
+    pub(crate) cut: usize,
+    /// The most it can have, which only a single row can pass: Arrow counts by 31 bits.
+    pub(crate) most: usize,
+}
+
+impl Limits {
+    pub(crate) const ARROW: Self = Self { cut: 64 << 20, most: i32::MAX as usize };
+}
+
 impl<B: RowBuilder> Default for Rows<B> {
     fn default() -> Self {
-        Self { builders: B::default(), schema: B::schema(), full: Vec::new(), broken: None, len: 0 }
+        Self {
+            builders: B::default(),
+            schema: B::schema(),
+            full: Vec::new(),
+            broken: None,
+            len: 0,
+            limits: Limits::ARROW,
+        }
     }
 }
 
@@ -60,7 +84,7 @@ impl<B: RowBuilder> Rows<B> {
     pub fn emit<R: Row<Builders = B>>(&mut self, row: R) {
         row.push(&mut self.builders);
         self.len += 1;
-        if self.len >= BATCH_ROWS {
+        if self.len >= BATCH_ROWS || self.builders.bulk() >= self.limits.cut {
             self.cut();
         }
     }
@@ -87,9 +111,13 @@ impl<B: RowBuilder> Rows<B> {
 
     #[cold]
     fn cut(&mut self) {
-        let options = RecordBatchOptions::new().with_row_count(Some(self.len));
+        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.len)));
+        if self.builders.bulk() > self.limits.most {
+            self.builders = B::default();
+            self.broken.get_or_insert_with(|| too_large("a row"));
+            return;
+        }
         let columns = self.builders.finish();
-        self.len = 0;
         match RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options) {
             Ok(batch) => self.full.push(batch),
             Err(error) => {
@@ -98,6 +126,14 @@ impl<B: RowBuilder> Rows<B> {
             }
         }
     }
+}
+
+/// What is too large for a batch even by itself.
+#[cold]
+pub(crate) fn too_large(what: &str) -> Error {
+    let message =
+        format!("the text and the items of lists of {what} are more than 2 GiB, which no Arrow batch can hold");
+    Error::new(Kind::Data, message).help("keep less in it: leave out columns that are not needed, collect less, or make several rows of it with `explode`")
 }
 
 /// The schema of a list of fields.
@@ -110,4 +146,51 @@ pub fn schema_of(fields: arrow::datatypes::Fields) -> SchemaRef {
 #[must_use]
 pub fn plain_name(name: &str) -> &str {
     name.strip_prefix("r#").unwrap_or(name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, unreachable_pub)]
+mod tests {
+    use super::*;
+    use crate::schema::Stored;
+
+    #[derive(Clone, Copy)]
+    struct Line<'a> {
+        text: &'a str,
+        words: &'a [&'a str],
+    }
+    crate::row!(Lines, Line<'_> { text: String, words: Vec<String> });
+
+    fn rows() -> Rows<Lines> {
+        Rows { limits: Limits { cut: 100, most: 200 }, ..Rows::default() }
+    }
+
+    #[test]
+    fn a_batch_is_cut_before_its_text_passes_the_offsets_of_arrow() {
+        let mut rows = rows();
+        let long = "x".repeat(30);
+        for _ in 0..10 {
+            rows.emit(Line { text: &long, words: &[] });
+        }
+        // Text inside of lists counts, and so does an item.
+        for _ in 0..5 {
+            rows.emit(Line { text: "", words: &["123456789", "123456789"] });
+        }
+        let batches = rows.take(true).unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [4, 4, 4, 3]);
+        let text = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| String::load(batch.column(0), row)));
+        assert!(text.take(10).all(|text| text.as_ref() == Some(&long)));
+        let words = Vec::<String>::load(batches[3].column(1), 0).unwrap();
+        assert_eq!(words, ["123456789", "123456789"]);
+    }
+
+    #[test]
+    fn a_row_that_no_batch_can_hold_is_an_error_and_not_a_panic() {
+        let mut rows = rows();
+        rows.emit(Line { text: "a", words: &[] });
+        rows.emit(Line { text: &"x".repeat(201), words: &[] });
+        let error = rows.take(true).unwrap_err();
+        assert_eq!(error.kind(), Kind::Data);
+        assert!(error.to_string().contains("more than 2 GiB"), "{error}");
+    }
 }

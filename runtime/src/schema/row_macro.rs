@@ -47,6 +47,10 @@ macro_rules! row {
             fn len(&self) -> usize {
                 self.len
             }
+            #[inline]
+            fn bulk(&self) -> usize {
+                0 $(+ $crate::schema::Builder::bulk(&self.$name))*
+            }
             fn finish(&mut self) -> ::std::vec::Vec<$crate::schema::arrow::ArrayRef> {
                 self.len = 0;
                 ::std::vec![$($crate::schema::Builder::finish(&mut self.$name, ::std::option::Option::None)),*]
@@ -88,6 +92,10 @@ macro_rules! row {
             }
             fn len(&self) -> usize {
                 self.len
+            }
+            #[inline]
+            fn bulk(&self) -> usize {
+                0 $(+ $crate::schema::Builder::bulk(&self.$name))*
             }
             fn finish(&mut self) -> ::std::vec::Vec<$crate::schema::arrow::ArrayRef> {
                 self.len = 0;

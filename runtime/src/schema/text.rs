@@ -24,7 +24,7 @@ impl Packed {
     #[inline]
     fn push(&mut self, bytes: &[u8]) {
         self.data.extend_from_slice(bytes);
-        // A batch is closed long before its bytes pass 2 GiB (`Rows` watches them).
+        // Who collects values sees that there are no more than 2 GiB before the array is made.
         self.ends.push(self.data.len() as i32);
     }
 
@@ -55,6 +55,10 @@ impl Builder for StringBuilder {
     }
     fn len(&self) -> usize {
         self.0.ends.len()
+    }
+    #[inline]
+    fn bulk(&self) -> usize {
+        self.0.data.len()
     }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         let (offsets, data) = self.0.take();

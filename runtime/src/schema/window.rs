@@ -51,6 +51,10 @@ impl Builder for WindowBuilder {
     fn len(&self) -> usize {
         self.start.len()
     }
+    #[inline]
+    fn bulk(&self) -> usize {
+        0
+    }
     fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
         Arc::new(StructArray::new(window_fields(), vec![self.start.finish(None), self.end.finish(None)], nulls))
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -15,6 +15,10 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::named::StateFile;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Digest, DurableFile, Hashing, RESTORE, Store};
+
+/// Bytes in memory of the rows of a row group. More than one batch is in it only up to this size, so that its rows can be
+/// read into one batch: text of more than 2 GiB could not.
+const ROW_GROUP: usize = if cfg!(test) { 64 << 10 } else { 256 << 20 };
 
 /// What a state file is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +69,14 @@ pub fn write_unsynced(
     };
     let out = Hashing::new(store.write_new_file(path)?);
     let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties().map_err(failed)?)).map_err(failed)?;
-    let mut rows = 0;
+    let (mut rows, mut group) = (0, 0);
     for batch in batches {
+        let bytes = batch.get_array_memory_size();
+        if group > 0 && group + bytes > ROW_GROUP {
+            writer.flush().map_err(failed)?;
+            group = 0;
+        }
+        group += bytes;
         writer.write(batch).map_err(failed)?;
         rows += batch.num_rows() as u64;
     }
@@ -81,12 +91,22 @@ pub fn write_unsynced(
 ///
 /// If it is missing or corrupt.
 pub fn read(store: &dyn Store, file: &StateFile) -> Result<Vec<RecordBatch>> {
-    let bytes = verified(store, file)?;
+    let bytes = Bytes::from(verified(store, file)?);
     let corrupt = |why: String| corrupt(store, file, &why);
-    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))
-        .and_then(|builder| builder.with_batch_size(8192).build())
-        .map_err(|e| corrupt(e.to_string()))?;
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| corrupt(e.to_string()))?;
+    let metadata =
+        ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::default()).map_err(|e| corrupt(e.to_string()))?;
+    let mut batches = Vec::new();
+    // A batch of rows of two groups may have too much text, see [`ROW_GROUP`].
+    for group in 0..metadata.metadata().num_row_groups() {
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(8192)
+            .build()
+            .map_err(|e| corrupt(e.to_string()))?;
+        for batch in reader {
+            batches.push(batch.map_err(|e| corrupt(e.to_string()))?);
+        }
+    }
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     if rows as u64 != file.rows {
         return Err(corrupt(format!("{rows} rows, {} recorded", file.rows)));

@@ -23,6 +23,7 @@ pub struct TestRun {
     pushed: u64,
     epoch: u64,
     clock: Timestamp,
+    max_future_skew: Duration,
     latest: Option<Timestamp>,
     watermark: Option<Timestamp>,
     counts: Counts,
@@ -40,6 +41,7 @@ impl Pipeline {
             pushed: 0,
             epoch: 1,
             clock: Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or_default(),
+            max_future_skew: self.options.max_future_skew,
             latest: None,
             watermark: None,
             counts: Counts::default(),
@@ -68,11 +70,9 @@ impl TestRun {
         };
         self.pushed += count;
         let plan = self.epoch_plan();
-        let report = self.chain.map.chunk(&chunk, &plan)?;
+        let report = self.chain.map.chunk(&chunk, &plan, &mut self.dead_letters)?;
         self.counts += report.counts;
         self.latest = self.latest.max(report.max_event_time);
-        self.dead_letters.extend(report.dead_letters);
-        self.dead_letters.extend(report.late_letters);
         Ok(self)
     }
 
@@ -130,7 +130,7 @@ impl TestRun {
     }
 
     fn epoch_plan(&self) -> EpochPlan {
-        let horizon = self.clock + Duration::from_secs(300);
+        let horizon = self.clock + self.max_future_skew;
         EpochPlan { epoch: self.epoch, watermark: self.watermark, batch_time: self.clock, horizon }
     }
 

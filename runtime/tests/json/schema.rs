@@ -38,6 +38,9 @@ macro_rules! schema {
                 fn len(&self) -> usize {
                     self.len
                 }
+                fn bulk(&self) -> usize {
+                    0 $(+ self.$field.bulk())*
+                }
                 fn finish(&mut self, nulls: Option<NullBuffer>) -> ArrayRef {
                     self.len = 0;
                     let arrays = vec![$(self.$field.finish(None)),*];

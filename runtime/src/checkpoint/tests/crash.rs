@@ -15,52 +15,30 @@ impl World {
         options.retention = Retention { slots: 2, micros: 0, batch: 1 };
         Checkpoint::open(options, |_, _| Ok(()))
     }
+
+    /// See [`check`].
+    fn check(&self, last: u64) {
+        check(self.rows().into_values(), last);
+    }
+
+    /// See [`check_readers`].
+    fn check_readers(&self) {
+        let log = Log::new(Arc::new(Faulty::new(&self.root(), Death::Never)));
+        check_readers(&self.rows().into_values().collect::<Vec<_>>(), &log);
+    }
 }
 
 /// Runs what is left of the epochs, and checks what a start promises before it goes on.
 fn attempt(world: &World, store: &Faulty) -> Result<()> {
     let opened = world.open_faulty(store)?;
     let last = opened.last.map_or(0, |last| last.epoch);
-    check(world, last);
+    world.check(last);
     assert_eq!(world.staged().len(), 0, "nothing staged is left over");
     let checkpoint = opened.checkpoint;
     if last == 0 && opened.starts.is_none() {
         checkpoint.record_starts(json!(17))?;
     }
-    for epoch in last + 1..=EPOCHS {
-        // As a pipeline does it: the next epoch is committed before the one before it is published.
-        checkpoint.commit(prepare(&checkpoint, epoch)?)?;
-        if epoch > last + 1 {
-            checkpoint.publish(epoch - 1)?;
-            checkpoint.collect_garbage(&BTreeSet::new())?;
-        }
-    }
-    if last < EPOCHS {
-        checkpoint.publish(EPOCHS)?;
-    }
-    checkpoint.close()
-}
-
-/// Readers see all rows of all epochs up to the last, each once, and none of any other.
-fn check(world: &World, last: u64) {
-    let mut expected: Vec<String> = (1..=last).flat_map(|e| [format!("row {e}.0"), format!("row {e}.1")]).collect();
-    let mut found: Vec<String> = world.rows().into_values().collect();
-    expected.sort();
-    found.sort();
-    assert_eq!(found, expected);
-}
-
-/// At no moment does a reader see a part of a file or a row of an epoch that is not committed.
-fn check_readers(world: &World) {
-    let rows = world.rows();
-    let last = Log::new(Arc::new(Faulty::new(&world.root(), Death::Never))).history().unwrap().last;
-    let last = last.map_or(0, |last| last.commit.epoch);
-    for row in rows.values() {
-        let (epoch, _) = row.strip_prefix("row ").unwrap().split_once('.').unwrap();
-        assert!(epoch.parse::<u64>().unwrap() <= last, "{row} is visible, and {last} is the last epoch");
-    }
-    let distinct: BTreeSet<&String> = rows.values().collect();
-    assert_eq!(distinct.len(), rows.len(), "a row is there twice");
+    run_on(checkpoint, last, EPOCHS)
 }
 
 #[test]
@@ -72,20 +50,20 @@ fn nothing_is_lost_or_doubled_wherever_a_process_dies() {
             let world = World::new();
             let store = Faulty::new(&world.root(), death(at));
             let outcome = attempt(&world, &store);
-            check_readers(&world);
+            world.check_readers();
             if !store.dead() {
                 outcome.unwrap();
-                check(&world, EPOCHS);
+                world.check(EPOCHS);
                 break;
             }
             outcome.unwrap_err();
             // The second process dies as well, a little later each time, the third one gets through.
             let second = Faulty::new(&world.root(), death((at * 7) % 29));
             let _ = attempt(&world, &second);
-            check_readers(&world);
+            world.check_readers();
             let third = Faulty::new(&world.root(), Death::Never);
             attempt(&world, &third).unwrap_or_else(|e| panic!("after a death at call {at}: {e}"));
-            check(&world, EPOCHS);
+            world.check(EPOCHS);
             assert!(world.staged().is_empty());
             enumerated += 1;
         }
@@ -112,7 +90,7 @@ fn a_death_at_every_call_of_a_recovery_is_recovered_from() {
         assert!(opened.is_err());
         let opened = world.open_faulty(&Faulty::new(&world.root(), Death::Never)).unwrap();
         assert_eq!(opened.last.unwrap().epoch, 2);
-        check(&world, 2);
+        world.check(2);
         assert!(world.staged().is_empty());
     }
 }

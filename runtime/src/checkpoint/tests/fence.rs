@@ -30,25 +30,8 @@ fn the_lock_turns_a_second_instance_away() {
 #[test]
 fn without_the_lock_the_log_decides() {
     let world = World::new();
-    let zombie = world.open_unlocked("a").unwrap().checkpoint;
-    run(&zombie, 1).unwrap();
-    zombie.commit(prepare(&zombie, 2).unwrap()).unwrap();
-    let late = prepare(&zombie, 3).unwrap();
-
-    let newer = world.open_unlocked("b").unwrap();
-    assert_eq!(newer.last.unwrap().epoch, 2);
-    assert_eq!(newer.published.moved, 2, "it publishes what the zombie committed");
-    let newer = newer.checkpoint;
-    run(&newer, 3).unwrap();
-
-    // The zombie wakes up. Publishing again what it committed does no harm; anything else is refused.
-    assert_eq!(zombie.publish(2).unwrap(), Published { moved: 0, present: 2 });
-    let error = zombie.record_starts(json!(1)).unwrap_err();
-    assert_eq!((error.kind(), error.kind().exit_code()), (Kind::Fenced, 76));
-    assert!(error.to_string().contains("fenced by generation 2 (host b, pid "), "{error}");
-    assert_eq!(zombie.commit(late).unwrap_err().kind(), Kind::Internal, "it stays refused");
-    run(&newer, 4).unwrap();
-    assert_eq!(world.rows().len(), 8);
+    a_zombie_is_refused(|host| world.open_unlocked(host).unwrap());
+    check(world.rows().into_values(), 4);
 }
 
 #[test]
@@ -85,15 +68,7 @@ fn a_zombie_that_misses_its_files_learns_why() {
 fn one_of_many_at_once_stays() {
     let world = World::new();
     run(&world.open_unlocked("a").unwrap().checkpoint, 1).unwrap();
-    let opened: Vec<Checkpoint> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..6).map(|_| scope.spawn(|| world.open_unlocked("b").unwrap().checkpoint)).collect();
-        starts.into_iter().map(|start| start.join().unwrap()).collect()
-    });
-    let generations: BTreeSet<u64> = opened.iter().map(Checkpoint::generation).collect();
-    assert_eq!(generations.len(), 6, "no two share a generation");
-    let empty = Commit { epoch: 2, ..Commit::default() };
-    let won: Vec<u64> = opened.iter().filter(|c| c.commit(empty.clone()).is_ok()).map(Checkpoint::generation).collect();
-    assert_eq!(won, [*generations.last().unwrap()], "the last to claim stays");
+    the_last_of_many_stays(|| world.open_unlocked("b").unwrap().checkpoint);
 }
 
 #[test]

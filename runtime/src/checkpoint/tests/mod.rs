@@ -113,6 +113,76 @@ fn run(checkpoint: &Checkpoint, epoch: u64) -> Result<()> {
     Ok(())
 }
 
+/// Runs the epochs after the last, up to `epochs`, as a pipeline does it: the next one is committed before the one before
+/// it is published.
+fn run_on(checkpoint: Checkpoint, last: u64, epochs: u64) -> Result<()> {
+    for epoch in last + 1..=epochs {
+        checkpoint.commit(prepare(&checkpoint, epoch)?)?;
+        if epoch > last + 1 {
+            checkpoint.publish(epoch - 1)?;
+            checkpoint.collect_garbage(&BTreeSet::new())?;
+        }
+    }
+    if last < epochs {
+        checkpoint.publish(epochs)?;
+    }
+    checkpoint.close()
+}
+
+/// Readers see all rows of all epochs up to the last, each once, and none of any other.
+fn check(rows: impl IntoIterator<Item = String>, last: u64) {
+    let mut expected: Vec<String> = (1..=last).flat_map(|e| [format!("row {e}.0"), format!("row {e}.1")]).collect();
+    let mut found: Vec<String> = rows.into_iter().collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+/// At no moment does a reader see a row twice, a part of a file, or a row of an epoch that is not committed.
+fn check_readers(rows: &[String], log: &Log) {
+    let last = log.history().unwrap().last.map_or(0, |last| last.commit.epoch);
+    for row in rows {
+        let (epoch, _) = row.strip_prefix("row ").unwrap().split_once('.').unwrap();
+        assert!(epoch.parse::<u64>().unwrap() <= last, "{row} is visible, and {last} is the last epoch");
+    }
+    assert_eq!(rows.iter().collect::<BTreeSet<_>>().len(), rows.len(), "a row is there twice");
+}
+
+/// An instance `a` is overtaken by an instance `b` and wakes up; gives what it is told.
+fn a_zombie_is_refused(open: impl Fn(&str) -> Opened) -> Error {
+    let zombie = open("a").checkpoint;
+    run(&zombie, 1).unwrap();
+    zombie.commit(prepare(&zombie, 2).unwrap()).unwrap();
+    let late = prepare(&zombie, 3).unwrap();
+
+    let newer = open("b");
+    assert_eq!((newer.last.unwrap().epoch, newer.published.moved), (2, 2), "it publishes what the zombie committed");
+    let newer = newer.checkpoint;
+    run(&newer, 3).unwrap();
+
+    // Publishing again what it committed does no harm; anything else is refused.
+    assert_eq!(zombie.publish(2).unwrap(), Published { moved: 0, present: 2 });
+    let error = zombie.record_starts(json!(1)).unwrap_err();
+    assert_eq!((error.kind(), error.kind().exit_code()), (Kind::Fenced, 76));
+    assert!(error.to_string().contains("fenced by generation 2 (host b, pid "), "{error}");
+    assert_eq!(zombie.commit(late).unwrap_err().kind(), Kind::Internal, "it stays refused");
+    run(&newer, 4).unwrap();
+    error
+}
+
+/// Of instances that are opened at once the last one to claim a generation can commit.
+fn the_last_of_many_stays(open: impl Fn() -> Checkpoint + Sync) {
+    let opened: Vec<Checkpoint> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..6).map(|_| scope.spawn(&open)).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let generations: BTreeSet<u64> = opened.iter().map(Checkpoint::generation).collect();
+    assert_eq!(generations.len(), 6, "no two share a generation");
+    let empty = Commit { epoch: 2, ..Commit::default() };
+    let won: Vec<u64> = opened.iter().filter(|c| c.commit(empty.clone()).is_ok()).map(Checkpoint::generation).collect();
+    assert_eq!(won, [*generations.last().unwrap()], "the last to claim stays");
+}
+
 #[test]
 fn a_pipeline_goes_on_where_it_ended() {
     let world = World::new();

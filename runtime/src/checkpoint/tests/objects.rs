@@ -35,10 +35,7 @@ impl Bucket {
 
     /// All rows that a reader of the output sees.
     fn rows(&self) -> Vec<String> {
-        let rows = objects(&self.0, "data/out").into_values();
-        let mut rows: Vec<String> = rows.map(|bytes| String::from_utf8(bytes).unwrap()).collect();
-        rows.sort();
-        rows
+        objects(&self.0, "data/out").into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
     }
 
     fn staged(&self) -> Vec<String> {
@@ -48,23 +45,14 @@ impl Bucket {
         staged
     }
 
-    /// Readers see all rows of all epochs up to the last, each once, and none of any other.
+    /// See [`check`].
     fn check(&self, last: u64) {
-        let mut expected: Vec<String> = (1..=last).flat_map(|e| [format!("row {e}.0"), format!("row {e}.1")]).collect();
-        expected.sort();
-        assert_eq!(self.rows(), expected);
+        check(self.rows(), last);
     }
 
-    /// At no moment does a reader see a row twice, or one of an epoch that is not committed.
+    /// See [`check_readers`].
     fn check_readers(&self) {
-        let rows = self.rows();
-        let last = Log::new(Flaky::new(&self.0, None).store("ckpt")).history().unwrap().last;
-        let last = last.map_or(0, |last| last.commit.epoch);
-        for row in &rows {
-            let (epoch, _) = row.strip_prefix("row ").unwrap().split_once('.').unwrap();
-            assert!(epoch.parse::<u64>().unwrap() <= last, "{row} is visible, and {last} is the last epoch");
-        }
-        assert_eq!(rows.iter().collect::<BTreeSet<_>>().len(), rows.len(), "a row is there twice");
+        check_readers(&self.rows(), &Log::new(Flaky::new(&self.0, None).store("ckpt")));
     }
 
     /// Runs what is left of the epochs, and checks what a start promises before it goes on.
@@ -74,17 +62,7 @@ impl Bucket {
         self.check(last);
         assert_eq!(self.staged(), [""; 0], "nothing staged is left over");
         let checkpoint = opened.checkpoint;
-        for epoch in last + 1..=EPOCHS {
-            checkpoint.commit(prepare(&checkpoint, epoch)?)?;
-            if epoch > last + 1 {
-                checkpoint.publish(epoch - 1)?;
-                checkpoint.collect_garbage(&BTreeSet::new())?;
-            }
-        }
-        if last < EPOCHS {
-            checkpoint.publish(EPOCHS)?;
-        }
-        checkpoint.close()
+        run_on(checkpoint, last, EPOCHS)
     }
 }
 
@@ -148,24 +126,8 @@ fn a_run_goes_on_whatever_trouble_a_request_meets() {
 #[test]
 fn the_log_decides_between_two_instances() {
     let bucket = Bucket::new();
-    let zombie = bucket.open_well("a").checkpoint;
-    run(&zombie, 1).unwrap();
-    zombie.commit(prepare(&zombie, 2).unwrap()).unwrap();
-    let late = prepare(&zombie, 3).unwrap();
-
-    let newer = bucket.open_well("b");
-    assert_eq!((newer.last.unwrap().epoch, newer.published.moved), (2, 2), "it publishes what the zombie committed");
-    let newer = newer.checkpoint;
-    run(&newer, 3).unwrap();
-
-    // The zombie wakes up. Publishing again what it committed does no harm; anything else is refused.
-    assert_eq!(zombie.publish(2).unwrap(), Published { moved: 0, present: 2 });
-    let error = zombie.record_starts(json!(1)).unwrap_err();
-    assert_eq!((error.kind(), error.kind().exit_code()), (Kind::Fenced, 76));
-    assert!(error.to_string().contains("fenced by generation 2 (host b, pid "), "{error}");
+    let error = a_zombie_is_refused(|host| bucket.open_well(host));
     assert!(error.to_string().contains("test://bucket/ckpt"), "{error}");
-    assert_eq!(zombie.commit(late).unwrap_err().kind(), Kind::Internal, "it stays refused");
-    run(&newer, 4).unwrap();
     bucket.check(4);
 }
 
@@ -173,15 +135,7 @@ fn the_log_decides_between_two_instances() {
 fn one_of_many_at_once_stays() {
     let bucket = Bucket::new();
     run(&bucket.open_well("a").checkpoint, 1).unwrap();
-    let opened: Vec<Checkpoint> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..6).map(|_| scope.spawn(|| bucket.open_well("b").checkpoint)).collect();
-        starts.into_iter().map(|start| start.join().unwrap()).collect()
-    });
-    let generations: BTreeSet<u64> = opened.iter().map(Checkpoint::generation).collect();
-    assert_eq!(generations.len(), 6, "no two share a generation");
-    let empty = Commit { epoch: 2, ..Commit::default() };
-    let won: Vec<u64> = opened.iter().filter(|c| c.commit(empty.clone()).is_ok()).map(Checkpoint::generation).collect();
-    assert_eq!(won, [*generations.last().unwrap()], "the last to claim stays");
+    the_last_of_many_stays(|| bucket.open_well("b").checkpoint);
 }
 
 /// A listing that lags shows none of the slots of the last epochs.

@@ -26,6 +26,9 @@ impl Builder for NoBuilder {
     fn len(&self) -> usize {
         0
     }
+    fn bulk(&self) -> usize {
+        0
+    }
     fn finish(&mut self, _: Option<NullBuffer>) -> ArrayRef {
         unreachable!()
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cursor::{Cursor, State};
 use super::lane::Lane;
 use super::packing::Packing;
+use super::past::{Listed, Past};
 use super::position::{Position, Serial, mtime, parse};
 use super::{Options, Order, glob};
 use crate::error::{Error, Kind};
@@ -26,8 +27,9 @@ pub(super) struct FileFeed {
     /// By their numbers.
     lanes: Vec<Lane>,
     numbers: u32,
-    /// Every file that was ever seen.
+    /// Every file that was ever seen and is not forgotten.
     known: HashSet<String>,
+    past: Past,
     /// Plain lanes that have been opened, the first one first.
     opened: VecDeque<u32>,
     scanned: Instant,
@@ -53,6 +55,7 @@ impl FileFeed {
             lanes: Vec::new(),
             numbers: 0,
             known: HashSet::new(),
+            past: Past::default(),
             opened: VecDeque::new(),
             scanned: clock::monotonic(),
             stopping: false,
@@ -68,9 +71,14 @@ impl FileFeed {
 
     fn resume_together(&mut self, resume: &Resume) -> Result<()> {
         for (id, state) in &resume.partitions {
+            if self.past.resume(&self.options.path, id, state)? {
+                continue;
+            }
             self.known.insert(id.clone());
-            if !state.drained {
-                let at: Position = parse(id, &state.to)?;
+            let at: Position = parse(id, &state.to)?;
+            if state.drained {
+                self.past.add(id, at.mtime);
+            } else {
                 let cursor = Cursor::new(id, at, &self.options);
                 self.lane(id, Some(cursor));
             }
@@ -78,14 +86,15 @@ impl FileFeed {
         Ok(())
     }
 
-    fn resume_serial(&mut self, resume: &Resume, found: &[String]) -> Result<()> {
+    fn resume_serial(&mut self, resume: &Resume, found: &[Listed]) -> Result<()> {
         let id = self.options.path.clone();
         let Some(state) = resume.partitions.get(&id) else {
             self.lane(&id, None);
             return Ok(());
         };
         let serial: Serial = parse(&id, &state.to)?;
-        let before = found.iter().filter(|path| **path < serial.file);
+        let found = || found.iter().map(|(path, _)| path);
+        let before = found().filter(|path| **path < serial.file);
         let count = before.clone().count() as u64;
         if count > serial.files {
             return Err(late(
@@ -95,7 +104,7 @@ impl FileFeed {
         }
         self.known.extend(before.cloned());
         if state.drained {
-            self.known.extend(found.iter().cloned());
+            self.known.extend(found().cloned());
             return Ok(());
         }
         let cursor = (!serial.file.is_empty()).then(|| Cursor::new(&serial.file, serial.at, &self.options));
@@ -113,11 +122,14 @@ impl FileFeed {
     }
 
     /// Takes in files that were not known yet.
-    fn add(&mut self, found: Vec<String>) -> Result<()> {
-        for path in found {
-            if !self.known.insert(path.clone()) {
+    fn add(&mut self, found: Vec<Listed>) -> Result<()> {
+        for file in found {
+            if self.known.contains(&file.0) {
                 continue;
             }
+            self.past.check(&file)?;
+            let (path, _) = file;
+            self.known.insert(path.clone());
             Packing::of(&path, self.options.compression).check(&path)?;
             match self.options.order {
                 Order::Together => {
@@ -161,6 +173,7 @@ impl FileFeed {
                 cursor.state = State::Reading;
             }
         }
+        self.past.look(&found, self.options.max_file_age);
         self.add(found)?;
         self.scanned = clock::monotonic();
         Ok(())
@@ -188,7 +201,10 @@ impl FileFeed {
 impl FileFeed {
     async fn read(&mut self, limits: &Limits, out: &mut ChunkSender) -> Result<Fetched> {
         // What was drained has been reported, and the engine keeps it.
-        self.lanes.retain(|lane| !lane.drained);
+        for drained in self.lanes.extract_if(.., |lane| lane.drained) {
+            let mtime = drained.cursor.map_or(0, |cursor| cursor.at.mtime);
+            self.past.add(&drained.id, mtime);
+        }
         let following = self.options.follow;
         if self.stopping && !self.stopped {
             self.scan().await?;
@@ -197,6 +213,8 @@ impl FileFeed {
         } else if following.is_some_and(|interval| self.scanned.elapsed() >= interval) && !self.stopping {
             self.scan().await?;
         }
+        // A file that has rows in this epoch must not be forgotten in it: its event times count for the watermark.
+        let forgotten = if out.sent() == (0, 0) { self.past.forget(&mut self.known) } else { Vec::new() };
         for lane in &mut self.lanes {
             lane.rows = 0;
             lane.from = lane.position(&self.options);
@@ -259,12 +277,13 @@ impl FileFeed {
             |lane: &Lane| share.is_some_and(|share| lane.rows >= share) && !lane.drained && !lane.caught_up();
         let mut metrics = Metrics::default();
         metrics.gauge("filesWaiting", waiting as f64);
+        let files = self.lanes.iter().map(|lane| lane.progress(&self.options));
         Ok(Fetched {
-            partitions: self.lanes.iter().map(|lane| lane.progress(&self.options)).collect(),
+            partitions: files.chain(self.past.progress(&self.options.path)).collect(),
+            forgotten,
             exhausted: ends && waiting == 0,
             full: bytes >= limits.bytes || self.lanes.iter().any(at_share),
             metrics,
-            ..Fetched::default()
         })
     }
 
@@ -308,7 +327,7 @@ impl Feed for FileFeed {
     }
 }
 
-async fn list(options: &Arc<Options>) -> Result<Vec<String>> {
+async fn list(options: &Arc<Options>) -> Result<Vec<Listed>> {
     let shared = Arc::clone(options);
     blocking(options, move || glob::list(&shared.path)).await
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::past::Listed;
+use super::position::mtime;
 use crate::Result;
 use crate::error::{Error, Kind};
 
@@ -10,13 +12,13 @@ use crate::error::{Error, Kind};
 ///
 /// # Errors
 /// The path is of an object store, a folder cannot be read, or a name is not UTF-8.
-pub(super) fn list(path: &str) -> Result<Vec<String>> {
+pub(super) fn list(path: &str) -> Result<Vec<Listed>> {
     check(path)?;
     let mut found = Vec::new();
     match fs::metadata(path) {
         // What exists under just this name is meant, whatever signs the name holds.
         Ok(metadata) if metadata.is_dir() => walk(&format!("{}/", path.trim_end_matches('/')), &["*"], &mut found)?,
-        Ok(metadata) if metadata.is_file() => found.push(path.to_owned()),
+        Ok(metadata) if metadata.is_file() => found.push((path.to_owned(), mtime(&metadata))),
         Ok(_) => {
             return Err(Error::new(Kind::Config, format!("`{path}` is neither a file nor a folder"))
                 .help("a pipe or device cannot be read again after a failure; write it to a file first"));
@@ -31,7 +33,7 @@ pub(super) fn list(path: &str) -> Result<Vec<String>> {
     }
     // With several `**` a file can be found in more than one way.
     found.sort_unstable();
-    found.dedup();
+    found.dedup_by(|one, other| one.0 == other.0);
     Ok(found)
 }
 
@@ -57,12 +59,12 @@ fn is_pattern(text: &str) -> bool {
 }
 
 /// Adds the files under `prefix` (which is empty or ends in `/`) that match the parts of a pattern.
-fn walk(prefix: &str, parts: &[&str], found: &mut Vec<String>) -> Result<()> {
+fn walk(prefix: &str, parts: &[&str], found: &mut Vec<Listed>) -> Result<()> {
     let Some((part, rest)) = parts.split_first() else { return Ok(()) };
     if !is_pattern(part) {
         let path = format!("{prefix}{part}");
         match fs::metadata(&path) {
-            Ok(metadata) if rest.is_empty() && metadata.is_file() => found.push(path),
+            Ok(metadata) if rest.is_empty() && metadata.is_file() => found.push((path, mtime(&metadata))),
             Ok(metadata) if metadata.is_dir() => walk(&format!("{path}/"), rest, found)?,
             _ => {}
         }
@@ -106,7 +108,7 @@ fn walk(prefix: &str, parts: &[&str], found: &mut Vec<String>) -> Result<()> {
                 walk(&format!("{path}/"), rest, found)?;
             }
         } else if metadata.is_file() && rest.is_empty() {
-            found.push(path);
+            found.push((path, mtime(&metadata)));
         }
     }
     Ok(())

@@ -80,8 +80,8 @@ impl Lane {
     pub(super) fn position(&self, options: &Options) -> Value {
         let at = self.cursor.as_ref().map(|cursor| cursor.at.clone()).unwrap_or_default();
         match options.order {
-            // It is not looked at again, and every commit names it.
-            Order::Together if self.drained => json!({"offset": at.offset, "done": true}),
+            // It is not read again, and many commits name it.
+            Order::Together if self.drained => json!({"offset": at.offset, "mtime": at.mtime, "done": true}),
             Order::Together => write(&at),
             Order::OneAfterAnother => {
                 let file = self.cursor.as_ref().map(|cursor| cursor.path.to_string()).unwrap_or_default();

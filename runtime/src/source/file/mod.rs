@@ -12,14 +12,16 @@
 //!
 //! A partition of the checkpoint is a file, and its id is the path as given: a relative path stays relative, so the
 //! program has to be started in the same folder. Its position is an offset in bytes of the decompressed text, together
-//! with a checksum of the file's first 4 KiB, so that a file that was cut or replaced is noticed. The checkpoint keeps one
-//! entry for each file ever read, or it would be read again.
+//! with a checksum of the file's first 4 KiB, so that a file that was cut or replaced is noticed. The checkpoint has one
+//! entry for each file that is in the folder, or it would be read again, and for those that were read and are gone until
+//! they are older than [`max_file_age`](File::max_file_age): take files away that have been read, and it stays small.
 
 mod cursor;
 mod feed;
 mod glob;
 mod lane;
 mod packing;
+mod past;
 mod position;
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,7 @@ pub fn file(path: impl Into<String>) -> File {
             compression: Compression::Auto,
             max_line: MAX_LINE,
             max_ratio: MAX_RATIO,
+            max_file_age: MAX_FILE_AGE,
             chunk: CHUNK,
         }),
     }
@@ -61,6 +64,8 @@ const MAX_LINE: usize = 10 << 20;
 const LONGEST_LINE: usize = 1 << 30;
 /// How many times larger than its file a text may become, unless set.
 const MAX_RATIO: u32 = 100;
+/// How long a file that was read and is gone is remembered, unless set.
+const MAX_FILE_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Bytes of one partition that are read before it is the next one's turn.
 const CHUNK: usize = 1 << 20;
 
@@ -145,6 +150,7 @@ struct Options {
     compression: Compression,
     max_line: usize,
     max_ratio: u32,
+    max_file_age: Duration,
     chunk: usize,
 }
 
@@ -182,6 +188,18 @@ impl File {
     #[must_use]
     pub fn max_ratio(self, ratio: impl Setting<u32>) -> Self {
         self.with(|options| options.max_ratio = ratio.given().unwrap_or(MAX_RATIO).max(1))
+    }
+
+    /// How long a followed file that has been read and is no longer in the folder is remembered: until it was last
+    /// changed longer ago than this, as seen from the youngest file. Default 7 days.
+    ///
+    /// The checkpoint forgets it then, so that it does not grow for ever. No file is read twice for that: a file that
+    /// appears and is as old as one that was forgotten ends the run with an error, as it may be one of them. So this has to
+    /// be longer than files take to appear in the folder after their last change. Files that stay in the folder are
+    /// remembered, however old, and so is all with the order [`one_after_another`], which needs no entry for a file.
+    #[must_use]
+    pub fn max_file_age(self, age: impl Setting<Duration>) -> Self {
+        self.with(|options| options.max_file_age = age.given().unwrap_or(MAX_FILE_AGE))
     }
 
     #[cfg(test)]

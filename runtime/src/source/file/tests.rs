@@ -18,6 +18,7 @@ struct Checkpoint {
 
 impl Checkpoint {
     fn commit(&mut self, feed: &dyn Feed, fetched: &Fetched) {
+        self.partitions.retain(|id, _| !fetched.forgotten.contains(id));
         for partition in &fetched.partitions {
             let state = PartitionState { to: partition.to.clone(), drained: partition.drained, parents: Vec::new() };
             self.partitions.insert(partition.id.clone(), state);
@@ -418,7 +419,7 @@ fn patterns() {
     }
     let list = |pattern: &str| -> Vec<String> {
         let found = glob::list(&format!("{dir}/{pattern}")).unwrap();
-        found.iter().map(|path| path.strip_prefix(&format!("{dir}/")).unwrap().to_owned()).collect()
+        found.iter().map(|(path, _)| path.strip_prefix(&format!("{dir}/")).unwrap().to_owned()).collect()
     };
     assert_eq!(list("*.json"), ["a.json", "b.json"]);
     assert_eq!(list("?.json"), ["a.json", "b.json"]);
@@ -441,6 +442,7 @@ fn patterns() {
 
 #[cfg(all(feature = "gzip", feature = "zstd"))]
 mod compressed;
+mod past;
 
 #[cfg(not(feature = "gzip"))]
 #[test]

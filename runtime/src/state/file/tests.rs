@@ -48,3 +48,22 @@ fn an_empty_state_file_has_a_schema() {
     let file = write(&store, "c.parquet", of, &batch().schema(), &[]).unwrap();
     assert_eq!(read(&store, &file).unwrap().len(), 0);
 }
+
+#[test]
+fn rows_of_much_text_are_read_in_batches_that_hold_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(dir.path(), LocalOptions::default()).unwrap();
+    let of = Extent { lo: 0, hi: 127, epoch: 7 };
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, false)]));
+    let batch = |len: usize, rows: usize| {
+        let text = StringArray::from_iter_values((0..rows).map(|n| format!("{n}{}", "x".repeat(len))));
+        RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(text)]).unwrap()
+    };
+    // Each larger than a row group, as large as one, and several that are one together.
+    let written = [batch(ROW_GROUP / 2, 3), batch(ROW_GROUP, 1), batch(10, 5), batch(10, 5), batch(10, 5)];
+    let file = write(&store, "t.parquet", of, &schema, &written).unwrap();
+    let found = read(&store, &file).unwrap();
+    assert_eq!(found.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [3, 1, 15]);
+    let all = |batches: &[RecordBatch]| arrow::compute::concat_batches(&schema, batches).unwrap();
+    assert_eq!(all(&found), all(&written));
+}

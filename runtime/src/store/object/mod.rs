@@ -206,6 +206,28 @@ impl Folder {
         found(self.request(delete).await).map(drop)
     }
 
+    /// Makes a request for each path, several at a time; the answers come in the order of the paths. `doing` is for errors.
+    fn for_each<T, A>(
+        &self,
+        paths: &[String],
+        doing: &'static str,
+        request: impl Fn(Self, Path) -> A + Send + Sync + 'static,
+    ) -> Result<Vec<T>>
+    where
+        T: Send + 'static,
+        A: Future<Output = Result<T, Fault>> + Send,
+    {
+        let (folder, paths) = (self.clone(), paths.to_vec());
+        bridge::run(async move {
+            let one = |path: String| {
+                let answer = folder.key(&path).map(|key| request(folder.clone(), key));
+                let folder = folder.clone();
+                async move { answer?.await.map_err(|fault| folder.error(doing, &path, &fault)) }
+            };
+            stream::iter(paths).map(one).buffered(FLYING).try_collect().await
+        })
+    }
+
     /// Copies an object to its new name, sees that it is there, and deletes the old one.
     async fn rename(&self, one: &Move) -> Result<Renamed> {
         let Move { from, to, len } = one;
@@ -301,17 +323,7 @@ impl Store for Folder {
     }
 
     fn lens(&self, paths: &[String]) -> Result<Vec<Option<u64>>> {
-        let (folder, paths) = (self.clone(), paths.to_vec());
-        bridge::run(async move {
-            let one = |path: String| {
-                let folder = folder.clone();
-                async move {
-                    let key = folder.key(&path)?;
-                    folder.length(&key).await.map_err(|fault| folder.error("looking at", &path, &fault))
-                }
-            };
-            stream::iter(paths).map(one).buffered(FLYING).try_collect().await
-        })
+        self.for_each(paths, "looking at", |folder, key| async move { folder.length(&key).await })
     }
 
     fn list(&self, dir: &str) -> Result<Vec<Entry>> {
@@ -356,17 +368,7 @@ impl Store for Folder {
     }
 
     fn remove_many(&self, paths: &[String]) -> Result<()> {
-        let (folder, paths) = (self.clone(), paths.to_vec());
-        bridge::run(async move {
-            let one = |path: String| {
-                let folder = folder.clone();
-                async move {
-                    let key = folder.key(&path)?;
-                    folder.remove_key(&key).await.map_err(|fault| folder.error("removing", &path, &fault))
-                }
-            };
-            stream::iter(paths).map(one).buffer_unordered(FLYING).try_for_each(|()| std::future::ready(Ok(()))).await
-        })
+        self.for_each(paths, "removing", |folder, key| async move { folder.remove_key(&key).await }).map(drop)
     }
 
     fn remove_empty_dir(&self, _: &str) -> Result<bool> {
