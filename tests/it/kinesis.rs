@@ -10,6 +10,7 @@ mod job;
 mod output;
 mod scale;
 mod service;
+mod subscriptions;
 mod tls;
 
 use std::process::{Child, Command, Stdio};

@@ -7,8 +7,7 @@ use aws_sdk_kinesis::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kinesis::operation::get_records::GetRecordsOutput;
 use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{
-    ConsumerStatus, PutRecordsRequestEntry, ScalingType, Shard, ShardFilter, ShardFilterType, ShardIteratorType as At,
-    StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream,
+    PutRecordsRequestEntry, ScalingType, Shard, ShardFilter, ShardFilterType, ShardIteratorType as At,
 };
 
 /// Why a check failed.
@@ -22,6 +21,8 @@ macro_rules! ensure {
     };
 }
 
+pub(super) use ensure;
+
 /// The code of an error, or what came instead.
 pub(super) fn code<T: std::fmt::Debug, E: ProvideErrorMetadata, R>(answer: Result<T, SdkError<E, R>>) -> String {
     match answer {
@@ -30,7 +31,7 @@ pub(super) fn code<T: std::fmt::Debug, E: ProvideErrorMetadata, R>(answer: Resul
     }
 }
 
-fn text<E: std::error::Error>(error: E) -> String {
+pub(super) fn text<E: std::error::Error>(error: E) -> String {
     format!("{}", aws_sdk_kinesis::error::DisplayErrorContext(error))
 }
 
@@ -58,7 +59,7 @@ impl Stream<'_> {
         }
     }
 
-    async fn arn(&self) -> Result<String, String> {
+    pub(super) async fn arn(&self) -> Result<String, String> {
         let summary = self.client.describe_stream_summary().stream_name(self.name).send().await.map_err(text)?;
         Ok(summary.stream_description_summary.map(|summary| summary.stream_arn).unwrap_or_default())
     }
@@ -69,7 +70,7 @@ impl Stream<'_> {
     }
 
     /// Puts a record; its sequence number.
-    async fn put(&self, data: &str) -> Result<String, String> {
+    pub(super) async fn put(&self, data: &str) -> Result<String, String> {
         let put =
             self.client.put_record().stream_name(self.name).partition_key("k").data(data.as_bytes().to_vec().into());
         Ok(put.send().await.map_err(text)?.sequence_number)
@@ -96,54 +97,16 @@ impl Stream<'_> {
         Ok(texts(&self.page(&self.iterator(at, number).await?, None).await?))
     }
 
-    async fn split(&self) -> Checked {
+    pub(super) async fn split(&self) -> Checked {
         let middle = (u128::MAX / 2 + 1).to_string();
         let split =
             self.client.split_shard().stream_name(self.name).shard_to_split(FIRST).new_starting_hash_key(middle);
         split.send().await.map_err(text)?;
         self.settle().await
     }
-
-    async fn consumer(&self) -> Result<String, String> {
-        let arn = self.arn().await?;
-        let register = self.client.register_stream_consumer().stream_arn(arn).consumer_name("c").send().await;
-        let consumer = register.map_err(text)?.consumer.map(|consumer| consumer.consumer_arn).unwrap_or_default();
-        let begun = Instant::now();
-        loop {
-            let described =
-                self.client.describe_stream_consumer().consumer_arn(&consumer).send().await.map_err(text)?;
-            if described.consumer_description.is_some_and(|found| found.consumer_status == ConsumerStatus::Active) {
-                return Ok(consumer);
-            }
-            ensure!(begun.elapsed() < Duration::from_secs(20), "the consumer does not become active");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// The first event for which `enough` is true.
-    async fn event(
-        &self,
-        consumer: &str,
-        enough: impl Fn(&SubscribeToShardEvent) -> bool,
-    ) -> Result<SubscribeToShardEvent, String> {
-        let at = StartingPosition::builder().r#type(At::TrimHorizon).build().map_err(text)?;
-        let subscribe = self.client.subscribe_to_shard().consumer_arn(consumer).shard_id(FIRST).starting_position(at);
-        let mut answer = subscribe.send().await.map_err(text)?;
-        let events = async {
-            while let Some(event) = answer.event_stream.recv().await.map_err(text)? {
-                match event {
-                    SubscribeToShardEventStream::SubscribeToShardEvent(event) if enough(&event) => return Ok(event),
-                    _ => {}
-                }
-            }
-            Err("the subscription ended without it".to_owned())
-        };
-        let limited = tokio::time::timeout(Duration::from_secs(10), events).await;
-        limited.unwrap_or_else(|_| Err("the subscription did not bring it".to_owned()))
-    }
 }
 
-const FIRST: &str = "shardId-000000000000";
+pub(super) const FIRST: &str = "shardId-000000000000";
 
 fn texts(page: &GetRecordsOutput) -> Vec<String> {
     page.records().iter().map(|record| String::from_utf8_lossy(record.data().as_ref()).into_owned()).collect()
@@ -320,33 +283,7 @@ pub(super) async fn check(name: &str, stream: &Stream<'_>) -> Checked {
         }
         "retention is 24 to 8760 hours" => retention(stream).await,
         "a stream made again is another" => made_again(stream).await,
-        "consumers are registered once" => {
-            stream.create(1).await?;
-            stream.consumer().await?;
-            let arn = stream.arn().await?;
-            let again = stream.client.register_stream_consumer().stream_arn(arn).consumer_name("c").send().await;
-            let code = code(again);
-            ensure!(code == "ResourceInUseException", "{code}");
-            Ok(())
-        }
-        "a subscription brings records" => {
-            stream.create(1).await?;
-            stream.put("1").await?;
-            let consumer = stream.consumer().await?;
-            let event = stream.event(&consumer, |event| !event.records.is_empty()).await?;
-            ensure!(event.records.len() == 1 && !event.continuation_sequence_number.is_empty(), "{event:?}");
-            Ok(())
-        }
-        "a subscription ends with the children" => {
-            stream.create(1).await?;
-            stream.put("1").await?;
-            stream.split().await?;
-            let consumer = stream.consumer().await?;
-            let event = stream.event(&consumer, |event| !event.child_shards().is_empty()).await?;
-            ensure!(event.child_shards().len() == 2, "{event:?}");
-            Ok(())
-        }
-        other => Err(format!("there is no check `{other}`")),
+        other => super::subscriptions::check(other, stream).await,
     }
 }
 
@@ -378,6 +315,7 @@ pub(super) const NAMES: &[&str] = &[
     "consumers are registered once",
     "a subscription brings records",
     "a subscription ends with the children",
+    "a subscription is taken over after 5 s",
 ];
 
 async fn created_once(stream: &Stream<'_>) -> Checked {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use millstream::engine::Trigger;
 use millstream::prelude::*;
 use millstream::source::kinesis;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::checks::{NAMES, Stream, check};
 use super::independent::Independent;
@@ -141,25 +141,67 @@ fn the_source_reads_ferrokinesis_in_turn() {
     read_in_turn(&Service::there(server));
 }
 
-/// The independent server with an independent proxy in front that refuses, delays and cuts what the source asks for. By
-/// polling: the proxy holds back events of subscriptions.
+/// A rule of microburst: a refusal.
+fn refusal(operation: &str, probability: f64, code: &str) -> Value {
+    json!({ "service": "kinesis", "operation": operation, "probability": probability, "error": { "code": code } })
+}
+
+/// What befalls calls of both modes; the first rule that applies is followed.
+fn of_both_modes() -> [Value; 2] {
+    [
+        refusal("ListShards", 0.2, "LimitExceededException"),
+        json!({ "service": "kinesis", "probability": 0.5, "latency": { "min": 1, "max": 50 } }),
+    ]
+}
+
+/// An independent proxy in front of a server, which refuses, delays and cuts what the source asks for.
+fn read_through_faults(service: &Service, rules: &[Value], mode: kinesis::ConsumerMode) {
+    let own = rules.len();
+    let rules = Value::Array([rules, &of_both_modes()].concat());
+    let Some(proxy) = Independent::microburst(&service.endpoint(), &rules) else { return };
+    read_through(service, &proxy.url(), [mode; 2]);
+    let followed = proxy.followed();
+    println!("faults by rule: {followed:?}");
+    assert!(followed[..own].iter().sum::<u64>() > 10, "nothing was in the way: {followed:?}");
+}
+
 #[test]
 fn the_source_reads_kinesis_local_through_faults() {
     let Some(server) = Independent::kinesis_local() else { return };
-    let error = |operation: &str, probability: f64, code: &str| json!({ "service": "kinesis", "operation": operation, "probability": probability, "error": { "code": code } });
-    // The first rule that applies is followed.
-    let rules = json!([
-        error("GetRecords", 0.1, "ProvisionedThroughputExceededException"),
-        error("GetRecords", 0.1, "ExpiredIteratorException"),
-        error("GetRecords", 0.1, "KMSThrottlingException"),
-        { "service": "kinesis", "operation": "GetRecords", "probability": 0.05, "reset": true },
-        error("GetShardIterator", 0.2, "ProvisionedThroughputExceededException"),
-        error("ListShards", 0.2, "LimitExceededException"),
-        { "service": "kinesis", "probability": 0.5, "latency": { "min": 1, "max": 50 } },
-    ]);
-    let Some(proxy) = Independent::microburst(&server.url(), &rules) else { return };
-    read_through(&Service::there(server), &proxy.url(), [kinesis::polling; 2]);
-    let followed = proxy.followed();
-    println!("faults by rule: {followed:?}");
-    assert!(followed[..4].iter().sum::<u64>() > 10, "nothing was in the way: {followed:?}");
+    let rules = [
+        refusal("GetRecords", 0.1, "ProvisionedThroughputExceededException"),
+        refusal("GetRecords", 0.1, "ExpiredIteratorException"),
+        refusal("GetRecords", 0.1, "KMSThrottlingException"),
+        json!({ "service": "kinesis", "operation": "GetRecords", "probability": 0.05, "reset": true }),
+        refusal("GetShardIterator", 0.2, "ProvisionedThroughputExceededException"),
+    ];
+    read_through_faults(&Service::there(server), &rules, kinesis::polling);
+}
+
+/// Subscriptions that are refused, cut, and broken in the middle of their events. Not in front of kinesis-local: the proxy
+/// keeps its connection when its client has gone, and kinesis-local refuses all others as long as that lasts, five
+/// minutes; the service lets them take over after five seconds.
+fn subscriptions_through_faults(service: &Service) {
+    let broken = |probability: f64, response: Value| json!({ "service": "kinesis", "operation": "SubscribeToShard", "probability": probability, "response": response });
+    let rules = [
+        refusal("SubscribeToShard", 0.15, "LimitExceededException"),
+        json!({ "service": "kinesis", "operation": "SubscribeToShard", "probability": 0.1, "reset": true }),
+        broken(0.2, json!({ "event_error": { "code": "InternalFailureException", "after_frames": 2 } })),
+        broken(0.2, json!({ "event_frames": [{ "at": 1, "cut": 0.5 }] })),
+        broken(0.25, json!({ "event_frames": [{ "at": 1, "bad_crc": true }] })),
+        broken(0.3, json!({ "abort_bytes": 400 })),
+        refusal("DescribeStreamConsumer", 0.2, "LimitExceededException"),
+    ];
+    read_through_faults(service, &rules, kinesis::efo);
+}
+
+#[test]
+fn the_source_subscribes_to_the_server_in_the_process_through_faults() {
+    subscriptions_through_faults(&Service::here());
+}
+
+#[test]
+fn the_source_subscribes_to_ferrokinesis_through_faults() {
+    let Some(server) = Independent::ferrokinesis() else { return };
+    subscriptions_through_faults(&Service::there(server));
 }

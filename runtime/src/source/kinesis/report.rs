@@ -33,7 +33,8 @@ fn figures(streams: &mut [Stream], whole: &mut Metrics) {
     let (mut total, mut closed, mut prefetched) = (0.0, 0.0, 0);
     let mut behind = Vec::new();
     for stream in streams.iter_mut() {
-        let mut own = Vec::new();
+        let (mut own, bygone) = (Vec::new(), stream.shards.bygone() as f64);
+        (total, closed) = (total + bygone, closed + bygone);
         for (_, shard) in stream.shards.iter_mut() {
             let drained = shard.state == State::Drained;
             (total, closed) = (total + 1.0, closed + f64::from(drained));

@@ -1,13 +1,16 @@
 //! The shards of a stream: which there are, which can be read, which can be forgotten.
 //!
 //! ```text
-//!               parents drained in an earlier fetch          last record handed out
-//!   listed -> Waiting ------------------------------> Reading ---------------------> Drained -> forgotten
+//!               parents drained in an earlier fetch          last record handed out            children begun
+//!   listed -> Waiting ------------------------------> Reading ---------------------> Drained ---------------> forgotten
 //! ```
 //!
 //! A child is read from the fetch on that follows the one in which its last parent was drained. Fetches are committed in
 //! their order, so that a commit with a record of the child always comes after or with the one that says that its
 //! parents are drained, and each key keeps its order.
+//!
+//! A drained shard stays in the service's list until its records are too old, up to a year. It is forgotten once records of
+//! its children were handed out: that they were is what says, then and at later starts, that it was read to its end.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -147,6 +150,20 @@ impl Shard {
         }
     }
 
+    /// Whether it was begun, which it is once its parents have been read to their ends. Of one in a checkpoint a record says so.
+    fn is_begun(&self) -> bool {
+        self.state != State::Waiting || self.position.sequence_number.is_some()
+    }
+
+    /// Whether what it says of itself in a checkpoint tells that it was begun, and has what it inherits.
+    fn tells_of_parents(&self) -> bool {
+        match self.state {
+            State::Waiting => false,
+            State::Reading => self.position.sequence_number.is_some(),
+            State::Drained => true,
+        }
+    }
+
     /// All of it was handed out. Of a drained shard a checkpoint needs no more than that it is.
     pub(super) fn drain(&mut self, at: Instant) {
         self.state = State::Drained;
@@ -206,6 +223,8 @@ pub(super) struct Shards {
     next: u32,
     /// When the last list was asked for.
     listed: Option<Instant>,
+    /// How many are listed and forgotten.
+    bygone: usize,
 }
 
 impl Shards {
@@ -284,22 +303,11 @@ impl Shards {
                 None => new.push(entry),
             }
         }
-        // A shard whose child was begun has been read to its end, even if it had been forgotten.
-        let begun = self.all.values().filter(|shard| shard.state != State::Waiting);
-        let mut ended: HashSet<String> = begun.flat_map(|shard| shard.parents.iter().cloned()).collect();
-        // The youngest first, since this holds for its parents as well.
-        for entry in new.iter().rev() {
-            if ended.contains(&entry.id) {
-                ended.extend(entry.parents.iter().cloned());
-            }
-        }
-        for entry in new {
+        let ended = self.ended(&new);
+        self.bygone = ended.len();
+        for entry in new.into_iter().filter(|entry| !ended.contains(&entry.id)) {
             listed.insert(self.next);
-            let (position, state) = match ended.contains(&entry.id) {
-                true => (Position::default(), State::Drained),
-                false => (Position::start(origin), State::Waiting),
-            };
-            self.add(Shard::new(entry, position, state));
+            self.add(Shard::new(entry, Position::start(origin), State::Waiting));
         }
         self.listed = Some(asked);
         let mut gone = Vec::new();
@@ -314,6 +322,27 @@ impl Shards {
             }
         }
         gone
+    }
+
+    /// Those of a list that are not known because they were read to their ends and forgotten: a descendant was begun.
+    fn ended(&self, new: &[Listed]) -> HashSet<String> {
+        let new: HashMap<&str, &Listed> = new.iter().map(|entry| (entry.id.as_str(), entry)).collect();
+        let begun = self.all.values().filter(|shard| shard.is_begun());
+        let mut walk: Vec<&str> = begun.flat_map(|shard| shard.parents.iter().map(String::as_str)).collect();
+        let mut ended = HashSet::new();
+        while let Some(id) = walk.pop() {
+            if let Some(entry) = new.get(id)
+                && ended.insert(entry.id.clone())
+            {
+                walk.extend(entry.parents.iter().map(String::as_str));
+            }
+        }
+        ended
+    }
+
+    /// How many are listed that were forgotten.
+    pub(super) fn bygone(&self) -> usize {
+        self.bygone
     }
 
     /// The shards that wait and whose parents were all drained in earlier fetches, or are not known any more.
@@ -359,30 +388,45 @@ impl Shards {
         some.filter(move |(_, shard)| !parents.contains(&*shard.id))
     }
 
-    /// Forgets drained shards that the service does not know any more and no waiting child needs; gives their ids. Called
-    /// once for each fetch.
+    /// Forgets drained shards that no start needs to know of: children say that they were read, or the service does not
+    /// know them any more and no waiting child needs them. Gives their ids. Called once for each fetch.
     pub(super) fn forget(&mut self, memory: Duration) -> Vec<String> {
         self.active = self.active().map(|(number, _)| number).collect();
-        let forgettable = |shard: &Shard| {
-            shard.state == State::Drained
-                && shard.drained_reported
-                && shard.unlisted.is_some_and(|since| since.elapsed() >= memory)
-        };
-        if !self.all.values().any(forgettable) {
+        let reported = |shard: &Shard| shard.state == State::Drained && shard.drained_reported;
+        if !self.all.values().any(reported) {
             return Vec::new();
         }
         let waiting = self.all.values().filter(|shard| shard.state == State::Waiting);
-        let needed: HashSet<String> = waiting.flat_map(|shard| shard.parents.iter().cloned()).collect();
-        let mut forgotten = Vec::new();
-        self.all.retain(|_, shard| {
-            let kept = !forgettable(shard) || needed.contains(&*shard.id);
-            if !kept {
-                forgotten.push(shard.id.to_string());
+        let needed: HashSet<&str> = waiting.flat_map(|shard| shard.parents.iter().map(String::as_str)).collect();
+        let covered = self.covered();
+        let forgettable = |shard: &&Shard| {
+            let unlisted = shard.unlisted.is_some_and(|since| since.elapsed() >= memory);
+            let covered = covered.get(&*shard.id) == Some(&[true; 2]);
+            reported(shard) && (covered || (unlisted && !needed.contains(&*shard.id)))
+        };
+        let forgotten: Vec<Arc<str>> =
+            self.all.values().filter(forgettable).map(|shard| Arc::clone(&shard.id)).collect();
+        for number in forgotten.iter().filter_map(|id| self.numbers.remove(&**id)) {
+            let listed = self.all.remove(&number).is_some_and(|shard| shard.unlisted.is_none());
+            self.bygone += usize::from(listed);
+        }
+        forgotten.iter().map(ToString::to_string).collect()
+    }
+
+    /// Of each parent whether the first and the last of its hash keys are with children that tell of it: it was split into
+    /// two or merged into one, so that these have all the others as well.
+    fn covered(&self) -> HashMap<&str, [bool; 2]> {
+        let mut covered = HashMap::<&str, [bool; 2]>::new();
+        for child in self.all.values().filter(|shard| shard.tells_of_parents()) {
+            for id in &child.parents {
+                let parent = self.numbers.get(id).and_then(|number| self.all.get(number)?.range);
+                let (Some((first, last)), Some(range)) = (parent, child.range) else { continue };
+                let ends = covered.entry(id).or_default();
+                for (end, key) in ends.iter_mut().zip([first, last]) {
+                    *end |= range.0 <= key && key <= range.1;
+                }
             }
-            kept
-        });
-        let all = &self.all;
-        self.numbers.retain(|_, number| all.contains_key(number));
-        forgotten
+        }
+        covered
     }
 }

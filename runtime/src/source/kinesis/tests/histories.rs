@@ -6,7 +6,7 @@
 
 use super::super::{ConsumerMode, efo, polling};
 use super::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// With `MILLSTREAM_LONG=1` forty times as many.
@@ -30,6 +30,8 @@ impl Random {
 struct Model {
     written: BTreeMap<String, u32>,
     read: BTreeMap<String, Vec<u32>>,
+    /// The shards that are drained in a commit; later ones may have forgotten them.
+    drained: BTreeSet<String>,
 }
 
 impl Model {
@@ -49,7 +51,10 @@ impl Model {
         }
     }
 
-    fn take(&mut self, got: Vec<Got>) {
+    /// Takes what was read up to a commit.
+    fn take(&mut self, reading: &Reading, got: Vec<Got>) {
+        let drained = reading.resume.partitions.iter().filter(|(_, state)| state.drained);
+        self.drained.extend(drained.map(|(id, _)| id.clone()));
         for got in got {
             self.read.entry(got.key).or_default().push(got.text.parse().unwrap());
         }
@@ -94,15 +99,14 @@ fn disturb(server: &Server, random: &mut Random) {
     server.faults().times(operation, 1 + random.below(3) as usize, fault);
 }
 
-/// The oldest shard goes that is drained in the last commit.
-fn expire(server: &Server, reading: &Reading) {
-    let drained = reading.resume.partitions.iter().filter(|(_, state)| state.drained).map(|(id, _)| id);
+/// The oldest shard goes that is drained in a commit.
+fn expire(server: &Server, drained: &BTreeSet<String>) {
     let known = server.shards(STREAM).unwrap();
     let is_known = |id: &String| known.iter().any(|shard| shard.id == *id);
     // Its parents go first, as in the service.
     let has_parent =
         |id: &String| known.iter().any(|shard| shard.id == *id && shard.parent.as_ref().is_some_and(is_known));
-    let oldest = drained.filter(|id| is_known(id)).find(|id| !has_parent(id));
+    let oldest = drained.iter().filter(|id| is_known(id)).find(|id| !has_parent(id));
     if let Some(id) = oldest {
         server.expire_shard(STREAM, id).unwrap();
     }
@@ -133,7 +137,7 @@ async fn history(seed: u64) {
                 reading.source = reading.source.consumer_mode(mode(&mut random));
                 reading = reading.restart().await;
             }
-            10 => expire(&server, &reading),
+            10 => expire(&server, &model.drained),
             11 => server.advance(Duration::from_secs(301)),
             step => {
                 let rows = (random.below(2) == 0).then(|| 1 + random.below(20));
@@ -145,7 +149,7 @@ async fn history(seed: u64) {
                     reading = reading.restart().await;
                 } else {
                     reading.commit(&fetched);
-                    model.take(got);
+                    model.take(&reading, got);
                 }
             }
         }
@@ -154,7 +158,7 @@ async fn history(seed: u64) {
     let deadline = Instant::now() + Duration::from_secs(300);
     while !model.is_complete() && Instant::now() < deadline {
         let (_, got) = reading.fetch(&eager()).await;
-        model.take(got);
+        model.take(&reading, got);
     }
     let expected: BTreeMap<_, _> =
         model.written.into_iter().map(|(key, count)| (key, (0..count).collect::<Vec<_>>())).collect();
