@@ -1,9 +1,7 @@
 //! The job of `iot_to_parquet`, and what it prints, without the macro: what `pipeline!` writes can be written by hand.
 
-use millstream::agg::{avg, count, max};
-use millstream::operator::{WindowSpec, reduce::KeyedSpec};
-use millstream::prelude::*;
-use millstream::{decode::json, pipeline::from, schema::All, sink::parquet, source::kinesis};
+use millstream::{agg::avg, agg::count, agg::max, operator::Group, operator::WindowSpec, prelude::*, schema::All};
+use millstream::{decode::json, operator::reduce::KeyedSpec, pipeline::from, sink::parquet, source::kinesis};
 use millstream_examples::{readings, stream::Input, table};
 
 #[derive(StreamSchema)]
@@ -26,14 +24,10 @@ struct Row<A, B, C, D, E, F> {
 }
 millstream::row!(Rows, Row { device_id: A, window: B, n: C, mean: D, hottest: E, date: F });
 
-#[tokio::main]
-async fn main() -> millstream::Result<()> {
-    let input = Input::from_args("by_hand")?;
-    input.put(readings()).await?;
-    let ((stream, region, profile, endpoint), out) = (input.options(), input.folder("readings"));
+pub(crate) fn pipeline(input: &Input) -> Pipeline {
+    let (stream, region, profile, endpoint) = input.options();
     let (name, keys, values) = ("per_device".to_owned(), &["device_id"], &["n", "mean", "hottest"]);
-    let source = kinesis(stream).region(region).profile(profile).endpoint(endpoint).start(kinesis::trim_horizon);
-    let pipeline = from(source)
+    from(kinesis(stream).region(region).profile(profile).endpoint(endpoint).start(kinesis::trim_horizon))
         .decode::<Reading, All, _>(json())
         .else_dead_letter(parquet(input.folder("bad")))
         .watermark(secs(10))
@@ -42,19 +36,25 @@ async fn main() -> millstream::Result<()> {
             |record, input, out| {
                 input.open(record.data);
                 while let Some(row) = input.next() {
-                    if row.status != "ok" {
+                    if row.status == "ok" {
+                        let at = input.watermark(row.ts);
+                        out.update((row.device_id,), at, (count(), avg(row.temperature), max(row.temperature)));
+                    } else {
                         input.filtered();
-                        continue;
                     }
-                    let at = input.watermark(row.ts);
-                    out.update((row.device_id,), at, (count(), avg(row.temperature), max(row.temperature)));
                 }
             },
         )
-        .rows(|group, _, out| {
-            let ((device_id,), window, (n, mean, hottest)) = (group.key, group.window, group.values);
+        .rows(|Group { key: (device_id,), window, values: (n, mean, hottest), .. }, _, out| {
             out.emit(Row { device_id, window, n, mean, hottest, date: window.start.date() });
         })
-        .sink(parquet(out.as_str()).partition_by(&["date"]));
-    input.run(pipeline).await.and_then(|()| table::show(&out, &["window", "device_id", "n", "mean", "hottest"]))
+        .sink(parquet(input.folder("readings")).partition_by(&["date"]))
+}
+
+#[tokio::main]
+async fn main() -> millstream::Result<()> {
+    let input = Input::from_args("by_hand")?;
+    input.put(readings()).await?;
+    input.run(pipeline(&input)).await?;
+    table::show(&input.folder("readings"), &["window", "device_id", "n", "mean", "hottest"])
 }

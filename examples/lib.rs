@@ -1,6 +1,6 @@
 //! What the examples share: made-up records, the stream to read, a look at the output.
 
-pub mod pairs;
+pub mod own;
 mod places;
 #[cfg(feature = "kinesis")]
 pub mod stream;

@@ -14,10 +14,10 @@ use millstream::testing::kinesis::Server;
 use millstream_examples::{TempFile, readings, serve_once};
 
 #[derive(StreamSchema, PartialEq)]
-struct Reading {
-    device_id: String,
-    ts: Timestamp,
-    temperature: f64,
+pub(crate) struct Reading {
+    pub(crate) device_id: String,
+    pub(crate) ts: Timestamp,
+    pub(crate) temperature: f64,
 }
 
 /// The chain, from any source.

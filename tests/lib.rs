@@ -1,5 +1,6 @@
 //! Helpers of the whole-feature tests.
 
+pub mod memory;
 pub mod skip;
 
 /// The code of the README, compiled.

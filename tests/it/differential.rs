@@ -4,7 +4,6 @@
 
 mod cuts;
 mod modes;
-mod random;
 mod readings;
 
 use std::collections::BTreeMap;

@@ -8,11 +8,17 @@ mod cli;
 mod crash;
 mod differential;
 mod kinesis;
-// As are these.
+mod log;
+#[cfg(target_os = "linux")]
+mod memory;
+// These use signals, too.
 #[cfg(unix)]
 mod objects;
+mod outside;
 #[cfg(unix)]
 mod process;
+mod random;
+mod state;
 
 /// Where random parts begin: 0, or the number in `MILLSTREAM_SEED`. The gate sets it to the day; a failure is seen again
 /// with the same number.

@@ -7,21 +7,7 @@ use std::path::Path;
 use millstream::time::Timestamp;
 use serde_json::{Value, json};
 
-/// Random numbers by splitmix64.
-pub(crate) struct Random(pub u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
+pub(crate) use crate::random::Random;
 
 pub(crate) const PARTITIONS: u64 = 4;
 const SECOND: i64 = 1_000_000;

@@ -12,8 +12,8 @@ use millstream::prelude::*;
 use millstream::sink::collect;
 use millstream::store::Durability;
 
-use super::random::Random;
 use super::{Span, close};
+use crate::random::Random;
 
 /// Windows in seconds: their size, and from the start of one to the next.
 const WINDOWS: [(u64, u64); 5] = [(60, 60), (180, 60), (150, 60), (90, 45), (600, 60)];

@@ -11,7 +11,7 @@ use millstream::sink::{Batch, Mode, foreach_batch};
 use millstream::store::Durability;
 
 use super::cuts::{Case, Event, Kind};
-use super::random::Random;
+use crate::random::Random;
 
 /// How rows are grouped.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::random::Random;
+use crate::random::Random;
 
 /// How a partition's clock goes: its share of the rows in percent, where it begins in seconds, milliseconds from one row to
 /// the next. They drift apart, and the slowest is not always the same.

@@ -8,21 +8,12 @@ use std::time::Instant;
 use millstream::engine::Trigger;
 use millstream::prelude::*;
 use millstream::testing::kinesis::Server;
+use millstream_tests::memory::of_this_process as memory;
 
 use super::job::STREAM;
 
 /// Shards in an answer to ListShards.
 const PAGE: usize = 1_000;
-
-/// The memory of this process that is in use, and the most that ever was, in bytes.
-fn memory() -> (usize, usize) {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.split_whitespace().next().unwrap().parse::<usize>().unwrap() << 10
-    };
-    (field("VmRSS:"), field("VmHWM:"))
-}
 
 fn job(endpoint: &str, folder: &str) -> Pipeline {
     let (endpoint, out) = (endpoint.to_owned(), format!("{folder}/out"));

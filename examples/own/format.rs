@@ -1,20 +1,15 @@
-//! What a crate of one's own would have: a source and a format, called in a pipeline by their paths.
+//! `decode pairs`: a record is `NAME=VALUE`.
 
 use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat, once};
-use millstream::source::memory::{Memory, memory};
 
-/// A source made of another: what a device would send.
-pub fn device() -> Memory {
-    memory(["kettle=21.5", "toaster=180.5", "kettle=99"])
-}
-
-/// A format and its own decoder: a record is `NAME=VALUE`.
-pub struct Pairs;
-
-/// `decode millstream_examples::pairs::pairs`
+/// `decode pairs`
+#[must_use]
 pub fn pairs() -> Pairs {
     Pairs
 }
+
+/// The format [`pairs`] and its decoder.
+pub struct Pairs;
 
 /// A row of [`pairs`].
 #[derive(Clone, Copy)]

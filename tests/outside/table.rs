@@ -13,16 +13,19 @@ use millstream::sink::{
 };
 use millstream::store::Place;
 
+/// `sink table("out")`
 pub fn table(root: impl Into<PathBuf>) -> Table {
     Table { root: root.into(), header: no }
 }
 
+/// The sink [`table`].
 #[derive(Clone)]
 pub struct Table {
     root: PathBuf,
     header: Header,
 }
 
+/// Whether a file begins with the names of the columns.
 #[derive(Clone, Copy)]
 pub struct Header(bool);
 
@@ -34,6 +37,8 @@ pub const yes: Header = Header(true);
 pub const no: Header = Header(false);
 
 impl Table {
+    /// Whether a file begins with the names of the columns.
+    #[must_use]
     pub fn header(mut self, header: Header) -> Self {
         self.header = header;
         self

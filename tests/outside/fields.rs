@@ -3,14 +3,18 @@
 use millstream::decode::{Arena, Decoder, Fault, Found, PlainFormat, once};
 use millstream::time::Timestamp;
 
+/// `decode fields`
+#[must_use]
 pub fn fields() -> Fields {
     Fields { separator: semicolon }
 }
 
+/// The format [`fields`] and its decoder.
 pub struct Fields {
     separator: Separator,
 }
 
+/// What stands between two fields.
 #[derive(Clone, Copy)]
 pub struct Separator(char);
 
@@ -19,16 +23,22 @@ pub struct Separator(char);
 pub const semicolon: Separator = Separator(';');
 
 impl Fields {
+    /// What stands between two fields.
+    #[must_use]
     pub fn separator(mut self, separator: Separator) -> Self {
         self.separator = separator;
         self
     }
 }
 
+/// A row of [`fields`].
 #[derive(Clone, Copy)]
 pub struct Fielded<'a> {
+    /// What was measured.
     pub name: &'a str,
+    /// The value.
     pub value: f64,
+    /// When.
     pub at: Timestamp,
 }
 millstream::row!(FieldedBuilders, Fielded<'_> { name: String, value: f64, at: Timestamp });

@@ -1,7 +1,7 @@
 //! Numbers that look random and are the same in every run.
 
 /// SplitMix64, by Guy L. Steele, Doug Lea and Christine H. Flood, "Fast Splittable Pseudorandom Number Generators" (2014).
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -13,20 +13,20 @@ impl Random {
     }
 
     /// From 0 up to but without `end`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
     /// From `low` up to but without `high`.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below(high.abs_diff(low)) as i64
     }
 
-    pub(super) fn in_thousand(&mut self, chance: u64) -> bool {
+    pub(crate) fn in_thousand(&mut self, chance: u64) -> bool {
         self.below(1_000) < chance
     }
 
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len() as u64) as usize]
     }
 }

@@ -5,12 +5,16 @@ use millstream::agg::{Arena, Finish, Update};
 use millstream::prelude::*;
 use millstream::schema::At;
 
+/// The highest value minus the lowest.
+#[must_use]
 pub fn spread(value: f64) -> Spread {
     Spread(value)
 }
 
+/// The update of [`spread`].
 pub struct Spread(f64);
 
+/// The accumulator of [`spread`].
 #[derive(StreamSchema, Clone, Default)]
 pub struct Range {
     low: Option<f64>,

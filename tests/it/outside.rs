@@ -1,19 +1,19 @@
-//! A crate of somebody else's: a source, a format, an aggregate and a sink, which know of millstream what everybody does.
+//! A crate of somebody else's: sources, a format, an aggregate and a sink, which know of millstream what everybody does.
 //! In a pipeline they are named as millstream's own are, and their rows are written exactly once.
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod connectors;
+// A process is killed.
+#[cfg(unix)]
+mod killed;
+mod positions;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use connectors::fields::{self, fields};
-use connectors::spread::spread;
-use connectors::table::{self, table};
-use connectors::ticks::{self, ticks};
-use connectors::ticks::{Faults, Ticks};
 use millstream::prelude::*;
+use millstream_outside::ticks::{Faults, Ticks};
+use millstream_outside::{fields, spread, table, ticks};
 
 const TICKS: u64 = 600;
 
@@ -35,13 +35,13 @@ fn by_name(source: &Faults, out: &str) -> Pipeline {
 fn by_path(source: &Faults, out: &str) -> Pipeline {
     let faults = source.clone();
     pipeline! {
-        from connectors::ticks::ticks({TICKS}, order = {ticks::ascending}, faults = {faults})
-        | decode connectors::fields::fields(separator = {fields::semicolon}) else skip
+        from millstream_outside::ticks::ticks({TICKS}, order = {ticks::ascending}, faults = {faults})
+        | decode millstream_outside::fields::fields(separator = {fields::semicolon}) else skip
         | watermark at 1s
         | group_by { name, window = tumbling(1min) }
-        | agg { n = count(), spread = connectors::spread::spread(value) }
+        | agg { n = count(), spread = millstream_outside::spread::spread(value) }
         | select { name, minute = window.start.micros() / 60_000_000, n, spread }
-        | sink connectors::table::table({out}, header = {table::yes})
+        | sink millstream_outside::table::table({out}, header = {table::yes})
     }
 }
 
@@ -61,10 +61,10 @@ fn lines(folder: &Path) -> Vec<String> {
     lines
 }
 
-/// What should come out, worked out from the ticks in another way.
-fn expected() -> Vec<String> {
+/// What should come of so many ticks, worked out in another way.
+fn expected(ticks: u64) -> Vec<String> {
     let mut groups: BTreeMap<(String, u64), Vec<f64>> = BTreeMap::new();
-    for n in 0..TICKS {
+    for n in 0..ticks {
         if let Some((name, value)) = Ticks::content(n) {
             groups.entry((name.to_owned(), n / 60)).or_default().push(value);
         }
@@ -98,9 +98,9 @@ fn exactly_once_over_stops_and_failures() {
         assert!(before > 0, "{name}: the second run goes on where the first one ended");
         run(Trigger::AvailableNow, 3).unwrap();
         assert!(faults.first_of_last_run() > before, "{name}: and so does the third");
-        assert_eq!(lines(Path::new(&at("out"))), expected(), "{name}");
+        assert_eq!(lines(Path::new(&at("out"))), expected(TICKS), "{name}");
         assert_eq!(faults.opened(), 3);
-        assert!(!expected().is_empty());
+        assert!(!expected(TICKS).is_empty());
     }
 }
 

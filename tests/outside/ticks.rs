@@ -1,6 +1,6 @@
 //! `from ticks(600, order = ascending)`: a record for each second, numbered, some of them broken.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millstream::Result;
 use millstream::error::{Error, Kind};
@@ -9,16 +9,20 @@ use millstream::source::{
 };
 use serde_json::json;
 
+/// `from ticks(600)`
+#[must_use]
 pub fn ticks(count: u64) -> Ticks {
     Ticks { count, order: ascending, faults: Faults::default() }
 }
 
+/// The source [`ticks`].
 pub struct Ticks {
     count: u64,
     order: Order,
     faults: Faults,
 }
 
+/// Which tick comes first.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Order(bool);
 
@@ -30,17 +34,22 @@ pub const ascending: Order = Order(true);
 pub const descending: Order = Order(false);
 
 impl Ticks {
+    /// Which tick comes first.
+    #[must_use]
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
     }
 
+    /// What a test does to the source, and sees of it.
+    #[must_use]
     pub fn faults(mut self, faults: Faults) -> Self {
         self.faults = faults;
         self
     }
 
     /// What tick `n` holds; nothing if it is broken.
+    #[must_use]
     pub fn content(n: u64) -> Option<(&'static str, f64)> {
         let name = if n.is_multiple_of(3) { "third" } else { "other" };
         (n % 100 != 97).then_some((name, (n * 37 % 101) as f64 / 4.0))
@@ -59,22 +68,32 @@ struct Seen {
 }
 
 impl Faults {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The source fails, once, instead of giving this tick.
     pub fn fail_at(&self, tick: u64) {
-        self.0.lock().unwrap().fail_at = Some(tick);
+        self.seen().fail_at = Some(tick);
     }
+    /// How often the source was opened.
+    #[must_use]
     pub fn opened(&self) -> u64 {
-        self.0.lock().unwrap().opened
+        self.seen().opened
     }
     /// Where the source went on when it was last opened.
+    #[must_use]
     pub fn first_of_last_run(&self) -> u64 {
-        self.0.lock().unwrap().first
+        self.seen().first
     }
 }
 
+/// A record: the columns before `decode`, and `record` after it.
 #[derive(Clone, Copy)]
 pub struct Tick<'a> {
+    /// The payload.
     pub data: &'a [u8],
+    /// The number.
     pub number: u64,
 }
 millstream::row!(TickBuilders, Tick<'_> { data: Vec<u8>, number: u64 });
@@ -100,7 +119,7 @@ impl Source for Ticks {
     fn open(&self, resume: Resume) -> BoxFuture<'_, Result<Box<dyn Feed>>> {
         let next = resume.partitions.get("ticks").and_then(|state| state.to.as_u64()).unwrap_or(0);
         {
-            let mut seen = self.faults.0.lock().unwrap();
+            let mut seen = self.faults.seen();
             seen.opened += 1;
             seen.first = next;
         }
@@ -134,7 +153,7 @@ impl Feed for Ticking {
             let numbers: Vec<u64> =
                 steps.map(|step| if self.order == ascending { step } else { self.count - 1 - step }).collect();
             {
-                let mut seen = self.faults.0.lock().unwrap();
+                let mut seen = self.faults.seen();
                 if let Some(tick) = seen.fail_at.filter(|tick| numbers.contains(tick)) {
                     seen.fail_at = None;
                     return Err(Error::new(Kind::Unavailable, format!("tick {tick} was lost")));
