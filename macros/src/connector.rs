@@ -10,7 +10,7 @@ use quote::{quote, quote_spanned};
 use crate::diag::Diags;
 use crate::expression::expression;
 use crate::paths::Room;
-use crate::spans::{self, place};
+use crate::spans::{self, instead_of};
 use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
 use crate::{rust, words};
 
@@ -112,6 +112,17 @@ impl Connector {
             path.extend(cursor.until_word(ends).iter().cloned());
             return expression(&path.into_iter().collect::<Vec<_>>(), whose, "", diags).map(Self::Value);
         }
+        if group.is_none()
+            && let Some(next @ (TokenTree::Group(_) | TokenTree::Literal(_))) = cursor.peek()
+        {
+            let inner = text(&next.clone().into());
+            diags.push(
+                next,
+                format!("what `{last}` takes stands in parentheses"),
+                format!("write `{last}({})`", inner.replace("{ ", "{").replace(" }", "}")),
+            );
+            return None;
+        }
         let args = match group {
             None => None,
             Some(group) => Some(arguments(&inside(group), room, &last, diags)?),
@@ -151,9 +162,8 @@ impl Call {
     fn emit(&self) -> TokenStream {
         let import = self.room.import();
         let path = &self.path;
-        let at = spans::instead_of(
-            path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()),
-        );
+        let at =
+            instead_of(path.clone().into_iter().last().map_or_else(proc_macro2::Span::call_site, |token| token.span()));
         let callee = match self.single {
             Some(_) => quote_spanned! { at => ({ #import #path }) },
             None => path.clone(),
@@ -188,18 +198,19 @@ impl Call {
             // Blamed on the word: the call around it is the pipeline's.
             Value::Word(word) if self.single.is_some() => {
                 let path = spans::moved(path, word.span());
-                quote_spanned! { spans::instead_of(word.span()) => { #import #path::#word } }
+                quote_spanned! { instead_of(word.span()) => { #import #path::#word } }
             }
             Value::Word(word) => quote! { #path::#word },
             Value::WordCall(word, args) if self.single.is_some() => {
                 // The word is the connector's, or else a function in the user's scope.
                 let path = spans::moved(path, word.span());
-                quote_spanned! { spans::instead_of(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
+                quote_spanned! { instead_of(word.span()) => ({ #import #[allow(unused_imports)] use #path::*; #word })(#args) }
             }
             Value::WordCall(word, args) => quote! { #word(#args) },
+            // Blamed on the first of them.
             Value::Columns(columns) => {
                 let names = columns.iter().map(plain);
-                let at = columns.first().map_or_else(proc_macro2::Span::mixed_site, |column| place(column.span()));
+                let at = columns.first().map_or_else(proc_macro2::Span::mixed_site, |column| instead_of(column.span()));
                 quote_spanned! { at => &[#(#names),*] }
             }
             Value::Rust(tokens) => tokens.clone(),
@@ -270,6 +281,15 @@ fn argument(tokens: &[TokenTree], whose: &Ident, diags: &mut Diags) -> Option<To
 
 fn value(tokens: &[TokenTree], key: &Ident, diags: &mut Diags) -> Option<Value> {
     match tokens {
+        [TokenTree::Ident(_) | TokenTree::Literal(_)] if words::OF_COLUMNS.iter().any(|option| key == option) => {
+            let column = text(&stream(tokens)).replace('"', "");
+            diags.push(
+                stream(tokens),
+                format!("`{key}` takes a list of columns"),
+                format!("write `{key} = [{column}]`"),
+            );
+            None
+        }
         [TokenTree::Ident(word)] if !matches!(word.to_string().as_str(), "true" | "false") && !is_const(word) => {
             Some(Value::Word(word.clone()))
         }

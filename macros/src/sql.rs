@@ -1,9 +1,9 @@
 //! Words of SQL inside an expression, and what they are called in Rust.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
 use crate::diag::Diags;
-use crate::tokens::{ends_operand, inside, is_punct, stream, text};
+use crate::tokens::{ends_operand, inside, is_punct, split_commas, stream, text};
 
 /// Reports a word of SQL at `index`; the place of the first token that it does not speak for.
 pub(crate) fn word(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut Diags) -> usize {
@@ -89,6 +89,16 @@ pub(crate) fn word(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut
             );
             return tokens.len();
         }
+        name if !infix
+            && let Some(TokenTree::Group(args)) = tokens.get(end)
+            && let Some((what, help)) = function(name, args) =>
+        {
+            diags.push(
+                span,
+                format!("`{word}` {what} here"),
+                format!("{help}; a function of yours is `self::{word}(..)`"),
+            );
+        }
         "null" if !infix => {
             diags.push(span, format!("there is no `{word}` here: what may be missing is an `Option`"), "write `None`");
         }
@@ -96,6 +106,65 @@ pub(crate) fn word(tokens: &[TokenTree], index: usize, word: &Ident, diags: &mut
     }
     after
 }
+
+/// A function of SQL that is something else in Rust: what, and what to write.
+fn function(name: &str, args: &Group) -> Option<(&'static str, String)> {
+    if args.delimiter() != Delimiter::Parenthesis {
+        return None;
+    }
+    let args = inside(args);
+    match name {
+        "coalesce" | "nvl" | "ifnull" => {
+            let args: Vec<String> = split_commas(&args).into_iter().map(tidy).collect();
+            let (last, rest) = args.split_last()?;
+            let (first, more) = rest.split_first()?;
+            let any = more.iter().fold(first.clone(), |any, next| format!("{any}.or({next})"));
+            Some((
+                "is a method",
+                format!("write `{any}.unwrap_or({last})`, or `.or({last})` if it may be missing, too"),
+            ))
+        }
+        "cast" | "try_cast" => {
+            let at = args.iter().position(|token| token.to_string().eq_ignore_ascii_case("as"))?;
+            let (value, to) = (tidy(args.get(..at)?), args.get(at + 1)?.to_string());
+            let value = if at > 1 { format!("({value})") } else { value };
+            let to = TYPES.iter().find(|(of_sql, _)| to.eq_ignore_ascii_case(of_sql)).map_or(to.as_str(), |(_, to)| to);
+            Some((
+                "is spelt `as`",
+                match to {
+                    "String" => format!("write `{value}.to_string()`"),
+                    "Date" => format!("write `{value}.date()` of a `Timestamp`"),
+                    "Decimal" => format!("write `{value}.parse::<Decimal<18, 2>>()` of text"),
+                    "Timestamp" => format!("write `{value}.parse::<Timestamp>()` of text"),
+                    _ => format!("write `{value} as {to}` of a number, `{value}.parse::<{to}>()` of text"),
+                },
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// What types of SQL are called in Rust.
+const TYPES: &[(&str, &str)] = &[
+    ("tinyint", "i8"),
+    ("smallint", "i16"),
+    ("int", "i32"),
+    ("integer", "i32"),
+    ("bigint", "i64"),
+    ("long", "i64"),
+    ("real", "f32"),
+    ("float", "f32"),
+    ("double", "f64"),
+    ("boolean", "bool"),
+    ("string", "String"),
+    ("text", "String"),
+    ("varchar", "String"),
+    ("char", "String"),
+    ("decimal", "Decimal"),
+    ("numeric", "Decimal"),
+    ("date", "Date"),
+    ("timestamp", "Timestamp"),
+];
 
 /// Tokens on one line, as one would write them.
 fn tidy(tokens: &[TokenTree]) -> String {

@@ -139,6 +139,9 @@ pub(crate) const DATA: &str = "data";
 /// The option of a sink whose columns must be able to name a folder.
 pub(crate) const PARTITION_BY: &str = "partition_by";
 
+/// Options that take columns, whatever the connector: a bare word is none of its own words there.
+pub(crate) const OF_COLUMNS: &[&str] = &[PARTITION_BY, "sort", "hash_key"];
+
 /// Units of durations, in microseconds.
 pub(crate) const UNITS: &[(&str, u64)] = &[
     ("us", 1),

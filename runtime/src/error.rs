@@ -24,6 +24,9 @@ pub enum Kind {
     StateBudget,
     /// The output cannot be created or written. Exit code 73.
     Output,
+    /// Nobody reads standard output any more, as behind `| head`. A program ends quietly then, with exit code 141: what a shell
+    /// shows of a tool that SIGPIPE has ended.
+    NoReader,
     /// Reading or writing a disk or a store failed, or what was read is corrupt. Exit code 74.
     Io,
     /// Another instance is running on the same checkpoint. Exit code 75.
@@ -46,6 +49,7 @@ impl Kind {
             Self::DataLoss | Self::Internal => 70,
             Self::StateBudget => 71,
             Self::Output => 73,
+            Self::NoReader => 141,
             Self::Io => 74,
             Self::AlreadyRunning => 75,
             Self::Fenced => 76,
@@ -101,6 +105,15 @@ impl Error {
             return inside;
         }
         Self::new(Kind::Io, format!("{doing}: {error}")).caused_by(error)
+    }
+
+    /// An error of standard output, or of what stands for it, while `doing` something: [`Kind::NoReader`] or [`Kind::Output`].
+    pub fn printing(doing: impl fmt::Display, error: std::io::Error) -> Self {
+        let (kind, help) = match error.kind() {
+            std::io::ErrorKind::BrokenPipe => (Kind::NoReader, "whatever read the output has gone away"),
+            _ => (Kind::Output, "whatever takes the output is full, or refuses it"),
+        };
+        Self::new(kind, format!("{doing}: {error}")).caused_by(error).help(help)
     }
 
     /// The error of a store that an error of a writer was made of, if it was, while `doing` something.

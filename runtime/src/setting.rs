@@ -57,3 +57,59 @@ texts! {
     Option<&str>: self => self.map(str::to_owned);
     Option<String>: self => self;
 }
+
+/// Columns of the row, for options: `[a, b]` in a pipeline, `&["a", "b"]` in Rust; or an `Option` of them where `None` leaves
+/// the default.
+#[diagnostic::on_unimplemented(
+    message = "this option takes columns of the row, not `{Self}`",
+    label = "this must be a list of columns",
+    note = "write `[date, country]` in a pipeline, `&[\"date\", \"country\"]` in Rust"
+)]
+pub trait Columns {
+    /// The columns, if there are some.
+    fn given(self) -> Option<&'static [&'static str]>;
+}
+
+impl Columns for &'static [&'static str] {
+    fn given(self) -> Option<&'static [&'static str]> {
+        Some(self)
+    }
+}
+
+impl<const N: usize> Columns for &'static [&'static str; N] {
+    fn given(self) -> Option<&'static [&'static str]> {
+        Some(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<C: Columns> Columns for Option<C> {
+    fn given(self) -> Option<&'static [&'static str]> {
+        self.and_then(C::given)
+    }
+}
+
+/// One column of the row, for options: `[a]` in a pipeline, `&["a"]` in Rust; or an `Option` of it.
+#[diagnostic::on_unimplemented(
+    message = "this option takes one column of the row, not `{Self}`",
+    label = "this must be a list of one column",
+    note = "write `[user_id]` in a pipeline, `&[\"user_id\"]` in Rust"
+)]
+pub trait OneColumn {
+    /// The column, if there is one.
+    fn given(self) -> Option<&'static str>;
+}
+
+impl OneColumn for &'static [&'static str; 1] {
+    fn given(self) -> Option<&'static str> {
+        let [column] = self;
+        Some(column)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<C: OneColumn> OneColumn for Option<C> {
+    fn given(self) -> Option<&'static str> {
+        self.and_then(C::given)
+    }
+}

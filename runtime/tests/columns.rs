@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use millstream::prelude::*;
+use millstream::schema::Window;
 
 type Money = Decimal<18, 4>;
 
@@ -278,4 +279,44 @@ fn sums_are_exact_and_never_wrap() {
     let mut run = pipeline.test();
     let Err(error) = run.push([record(&most), record("1")]).unwrap().end() else { panic!("10^38 is out of range") };
     assert!(error.to_string().contains("a sum is out of the range of 38 digits"), "{error}");
+}
+
+/// A window is a column as any other: of a row that is declared, of rows that are read back, and of what a pipeline wrote.
+#[test]
+fn a_window_is_a_field() {
+    #[derive(StreamSchema, Debug, PartialEq)]
+    struct PerMinute {
+        shop: Shop,
+        window: Window,
+        n: i64,
+    }
+    let counts = pipeline! {
+        from memory(["{}"])
+        | decode json as Order
+        | watermark 10s
+        | group_by { shop, window = tumbling(1min) }
+        | agg { n = count() }
+        | sink collect() as PerMinute
+    };
+    let mut run = counts.test();
+    run.push([plain(1, "1"), plain(2, "2")]).unwrap().end().unwrap();
+    let at = |text: &str| text.parse().unwrap();
+    let window = Window { start: at("2026-01-01T00:00:00Z"), end: at("2026-01-01T00:01:00Z") };
+    let expected = PerMinute { shop: Shop("a".to_owned()), window, n: 2 };
+    assert_eq!(run.rows::<PerMinute>().unwrap(), [expected]);
+
+    let read = pipeline! {
+        from memory(["{}"])
+        | decode json(strict) as PerMinute else skip
+        | filter window.last_instant() > window.start
+        | sink collect() as PerMinute
+    };
+    let record = |window: &str| format!(r#"{{"shop": "a", "window": {window}, "n": 2}}"#);
+    let (start, end) = (r#""start": "2026-01-01T00:00:00Z""#, r#""end": "2026-01-01T00:01:00Z""#);
+    let mut run = read.test();
+    let wrong = [format!("{{{start}}}"), format!("{{{start}, {end}, {end}}}"), "null".to_owned(), "\"now\"".to_owned()];
+    run.push([record(&format!("{{{end}, \"more\": 1, {start}}}"))]).unwrap();
+    run.push(wrong.iter().map(|window| record(window))).unwrap().end().unwrap();
+    let rows: Vec<PerMinute> = run.rows().unwrap();
+    assert_eq!((rows.len(), rows[0].window, run.counts().skipped), (1, window, 4));
 }

@@ -147,6 +147,28 @@ async fn an_epoch_is_told_of_though_nothing_follows_it() {
 }
 
 #[tokio::test]
+async fn a_listener_of_a_running_query_hears_of_the_epochs_after_it() {
+    let step = |from, lines: &'static [&'static str]| Step { from, lines, ..Step::default() };
+    let (pipeline, first) = told(lines(&[step(0, &["a"]), step(1, &["b"])], collect()));
+    let (query, later, latest) = (pipeline.start(), Told::default(), Told::default());
+    let (into, innermost) = (Arc::clone(&later), Arc::clone(&latest));
+    let query = Arc::new(query);
+    let same = Arc::clone(&query);
+    // One listener may add another, and ask for the progress that it is told of.
+    query.on_progress(move |progress| {
+        assert_eq!(same.progress().as_ref(), Some(progress));
+        into.lock().unwrap().push(progress.clone());
+        let innermost = Arc::clone(&innermost);
+        same.on_progress(move |progress| innermost.lock().unwrap().push(progress.clone()));
+    });
+    until("the second epoch", || later.lock().unwrap().len() == 2).await;
+    query.stop();
+    until("the end", || query.is_finished()).await;
+    assert_eq!(*first.lock().unwrap(), *later.lock().unwrap());
+    assert_eq!(*latest.lock().unwrap(), later.lock().unwrap()[1..]);
+}
+
+#[tokio::test]
 async fn a_sink_that_fails_ends_a_run_that_has_nothing_to_do() {
     let sink = millstream::sink::foreach_batch(|_: millstream::sink::Batch<arrow::array::RecordBatch>| {
         Err(millstream::Error::new(millstream::error::Kind::Io, "no"))

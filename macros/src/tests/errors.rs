@@ -48,6 +48,22 @@ fn words_of_other_dialects() {
     );
     one(stages("filter a in [1, 2]"), "`in` is a method here | write `[1, 2].contains(&a)`");
     one(stages("filter a not in (1, 2)"), "`not in` is a method here | write `![1, 2].contains(&a)`");
+    one(
+        stages("select { b = coalesce(a, c, 1) }"),
+        "`coalesce` is a method here | write `a.or(c).unwrap_or(1)`, or `.or(1)` if it may be missing, too; a function of yours is `self::coalesce(..)`",
+    );
+    one(
+        stages("select { b = IFNULL(a.b, c) }"),
+        "`IFNULL` is a method here | write `a.b.unwrap_or(c)`, or `.or(c)` if it may be missing, too; a function of yours is `self::IFNULL(..)`",
+    );
+    one(
+        stages("filter CAST(a + b AS BIGINT) > 1"),
+        "`CAST` is spelt `as` here | write `(a + b) as i64` of a number, `(a + b).parse::<i64>()` of text; a function of yours is `self::CAST(..)`",
+    );
+    one(
+        stages("select { b = cast(a as string) }"),
+        "`cast` is spelt `as` here | write `a.to_string()`; a function of yours is `self::cast(..)`",
+    );
     one(stages("select *"), "all columns are written `..` | write `select { .. }`");
     one(stages("select { a as b }"), "a name comes before its value | write `b = a`");
 }
@@ -61,6 +77,7 @@ fn words_of_rust_are_no_dialect() {
         "filter a.iter().any(|x| { for y in x { } true })",
         "select { x = format!(\"{a}\", a = 1), y = Vec::<u8>::new().len(), z = a as u8 }",
         "filter a >= 1 && b <= 2 && c != 3",
+        "filter coalesce > cast && self::coalesce(a, 1) > a.nvl(1) && cast(a) && my::cast(a as i64)",
     ] {
         assert_eq!(stages(fine), [""; 0], "{fine}");
     }

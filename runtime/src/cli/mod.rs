@@ -21,12 +21,15 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 use crate::engine::{Checkpoint, Trigger};
+use crate::error::{Error, Kind};
 use crate::sink;
 use crate::{Pipeline, Result};
 
@@ -98,9 +101,12 @@ pub async fn cli(pipeline: Pipeline) -> ExitCode {
     match obey(pipeline, arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", error.message());
-            if let Some(advice) = error.advice() {
-                eprintln!("help: {advice}");
+            // Who pipes into `head` has seen enough, and wants no complaint.
+            if error.kind() != Kind::NoReader {
+                tell(format_args!("error: {}", error.message()));
+                if let Some(advice) = error.advice() {
+                    tell(format_args!("help: {advice}"));
+                }
             }
             ExitCode::from(error.kind().exit_code())
         }
@@ -132,12 +138,11 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
             if json {
                 pipeline = pipeline.progress_line(false).on_progress(|progress| {
                     if let Ok(document) = serde_json::to_string(progress) {
-                        eprintln!("{document}");
+                        tell(format_args!("{document}"));
                     }
                 });
             }
-            let summary = pipeline.run().await?;
-            eprintln!("{summary}");
+            tell(format_args!("{}", pipeline.run().await?));
             Ok(())
         }
         Command::Explain { json, mermaid, checkpoint } => {
@@ -146,11 +151,10 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
             }
             let explained = pipeline.explain();
             match (json, mermaid) {
-                (true, _) => println!("{:#}", explained.to_json()),
-                (_, true) => print!("{}", explained.to_mermaid()),
-                _ => println!("{explained}"),
+                (true, _) => say(format_args!("{:#}", explained.to_json())),
+                (_, true) => say(format_args!("{}", explained.to_mermaid().trim_end())),
+                _ => say(format_args!("{explained}")),
             }
-            Ok(())
         }
         Command::Preview { records, rows } => {
             pipeline.plan.sink = std::sync::Arc::new(sink::console().limit(rows));
@@ -158,18 +162,26 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
                 *letters = std::sync::Arc::new(sink::collect());
             }
             let preview = pipeline.checkpoint(Checkpoint::none()).trigger(Trigger::Once).max_rows_per_epoch(records);
-            let summary = preview.progress_line(false).run().await?;
-            eprintln!("{summary}");
+            tell(format_args!("{}", preview.progress_line(false).run().await?));
             Ok(())
         }
         Command::Check { checkpoint } => {
             let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
             let looked_at = if checkpoint.is_some() { ", and the checkpoint fits the pipeline" } else { "" };
             crate::engine::check(pipeline, checkpoint).await?;
-            println!("the sink can store the rows{looked_at}");
-            Ok(())
+            say(format_args!("the sink can store the rows{looked_at}"))
         }
     }
+}
+
+/// A line on standard output. Unlike `println!` it does not panic when nobody reads it.
+fn say(line: fmt::Arguments<'_>) -> Result<()> {
+    writeln!(io::stdout(), "{line}").map_err(|error| Error::printing("printing to standard output", error))
+}
+
+/// A line on standard error. When nobody reads it there is nobody to tell.
+fn tell(line: fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "{line}").ok();
 }
 
 /// A trigger from its word.

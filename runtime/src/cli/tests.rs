@@ -6,13 +6,14 @@ use crate::error::Kind;
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Data,
     Kind::Unavailable,
     Kind::DataLoss,
     Kind::Internal,
     Kind::StateBudget,
     Kind::Output,
+    Kind::NoReader,
     Kind::Io,
     Kind::AlreadyRunning,
     Kind::Fenced,
@@ -29,6 +30,7 @@ fn words(kind: Kind) -> &'static str {
         Kind::Internal => "a bug",
         Kind::StateBudget => "a budget of state",
         Kind::Output => "the output cannot be created or written",
+        Kind::NoReader => "nobody reads standard output",
         Kind::Io => "a disk or a store failed",
         Kind::AlreadyRunning => "another instance is running",
         Kind::Fenced => "a newer instance has taken over",

@@ -1,5 +1,7 @@
 //! A pipeline that runs in the background.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -9,12 +11,13 @@ use crate::Result;
 use crate::error::{Error, Kind};
 use crate::observe::progress::Progress;
 use crate::pipeline::Plan;
-use crate::pipeline::options::Options;
+use crate::pipeline::options::{Listener, Options};
 
 /// A pipeline that runs in the background. Dropping it lets it run on.
 pub struct Query {
     stop: watch::Sender<Stop>,
     progress: watch::Receiver<Option<Progress>>,
+    listeners: Arc<Mutex<Vec<Listener>>>,
     task: JoinHandle<Result<Summary>>,
 }
 
@@ -22,21 +25,30 @@ impl Query {
     pub(crate) fn start(plan: Plan, mut options: Options) -> Self {
         let (stop, stopped) = watch::channel(Stop::No);
         let (told, progress) = watch::channel(None);
-        let listener = options.listener.take();
-        options.listener = Some(std::sync::Arc::new(move |progress: &Progress| {
+        let listeners = Arc::new(Mutex::new(Vec::from_iter(options.listener.take())));
+        let all = Arc::clone(&listeners);
+        options.listener = Some(Arc::new(move |progress: &Progress| {
             told.send_replace(Some(progress.clone()));
-            if let Some(listener) = &listener {
+            // Called without the lock: a listener may add another.
+            let listeners = all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            for listener in listeners {
                 listener(progress);
             }
         }));
         let task = tokio::spawn(driver::run(plan, options, stopped));
-        Self { stop, progress, task }
+        Self { stop, progress, listeners, task }
     }
 
     /// The progress of the last epoch; `None` before the first.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.progress.borrow().clone()
+    }
+
+    /// Calls `listener` after every epoch that ends from now on, beside those that there are. That of
+    /// [`Pipeline::on_progress`](crate::Pipeline::on_progress) hears of the first one for certain.
+    pub fn on_progress(&self, listener: impl Fn(&Progress) + Send + Sync + 'static) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(listener));
     }
 
     /// Asks the pipeline to end after the epoch at hand, leaving windows open for the next start.

@@ -84,7 +84,7 @@ impl Pipeline {
         self
     }
 
-    /// Calls `listener` after every epoch.
+    /// Calls `listener` after every epoch, in place of the one that was given before. While it runs the next epoch waits.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Arc::new(listener));
         self

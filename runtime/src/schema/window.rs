@@ -9,7 +9,7 @@ use bumpalo::Bump;
 
 use super::cell::{Cell, value_is_view};
 use super::declared::Shape;
-use super::{Builder, Stored};
+use super::{Builder, Column, Fault, Projection, Reader, Stored};
 use crate::time::Timestamp;
 
 /// A window of event time: from `start`, up to but without `end`.
@@ -85,6 +85,30 @@ impl Stored for Window {
         }
         let part = |name| Timestamp::load(array.column_by_name(name)?, row);
         Some(Self { start: part("start")?, end: part("end")? })
+    }
+}
+
+/// An object of `start` and `end`, which is how a format writes it.
+impl Column for Window {
+    fn read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<Self, Fault> {
+        let (mut start, mut end) = (None, None);
+        reader.object(|reader, key| {
+            let (name, part) = match key {
+                "start" => ("start", &mut start),
+                "end" => ("end", &mut end),
+                _ => return reader.skip(),
+            };
+            if part.is_some() {
+                return Err(reader.duplicate(name));
+            }
+            *part = Some(reader.timestamp()?);
+            Ok(())
+        })?;
+        let start = start.ok_or_else(|| reader.missing("start"))?;
+        Ok(Self { start, end: end.ok_or_else(|| reader.missing("end"))? })
+    }
+    fn unread<'a>() -> Self::View<'a> {
+        Self::default()
     }
 }
 

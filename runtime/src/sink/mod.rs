@@ -12,6 +12,8 @@ pub mod foreach;
 #[cfg(feature = "kinesis")]
 pub mod kinesis;
 mod mode;
+#[cfg(not(feature = "kinesis"))]
+mod off;
 pub mod parquet;
 
 use std::io::Write as _;
@@ -26,6 +28,9 @@ pub use self::foreach::{Batch, Writer, foreach, foreach_batch};
 #[cfg(feature = "kinesis")]
 pub use self::kinesis::kinesis;
 pub use self::mode::{Accepts, Append, Complete, Mode, OutputMode, Update};
+#[cfg(not(feature = "kinesis"))]
+#[doc(hidden)]
+pub use self::off::*;
 pub use self::parquet::parquet;
 use crate::Result;
 use crate::error::Error;

@@ -29,6 +29,8 @@ pub use self::file::file;
 pub use self::kinesis::kinesis;
 pub use self::memory::memory;
 pub use self::metrics::Metrics;
+#[cfg(not(feature = "kinesis"))]
+pub(crate) use self::off::off;
 #[cfg(not(all(feature = "kinesis", feature = "socket")))]
 #[doc(hidden)]
 pub use self::off::*;

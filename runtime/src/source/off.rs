@@ -1,29 +1,32 @@
 //! Sources that this build is without: a pipeline that names one is told which feature to enable, and nothing else.
 
-/// Stands in for a source: a function of its name that no type fits, and the words of its options.
+/// Stands in for a source or sink: a function of its name that no type fits, and the words of its options.
 macro_rules! off {
-    ($(#[$sentence:meta])* $trait:ident $source:ident($($word:ident)*)) => {
+    ($(#[$sentence:meta])* $trait:ident $connector:ident($($word:ident)*)) => {
         /// No type has this.
         $(#[$sentence])*
         pub trait $trait {
             /// There is none.
-            type Source;
+            type Connector;
             /// Cannot be called.
-            fn source(self) -> Self::Source;
+            fn connector(self) -> Self::Connector;
         }
 
-        /// Says which feature the source needs.
-        pub fn $source<T: $trait>(what: T) -> T::Source {
-            what.source()
+        /// Says which feature it needs.
+        pub fn $connector<T: $trait>(what: T) -> T::Connector {
+            what.connector()
         }
 
         #[allow(non_upper_case_globals, missing_docs)]
-        pub mod $source {
+        pub mod $connector {
             $(pub const $word: () = ();)*
             pub fn at<T>(_time: T) {}
         }
     };
 }
+
+#[cfg(not(feature = "kinesis"))]
+pub(crate) use off;
 
 #[cfg(not(feature = "kinesis"))]
 off! {

@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 use super::{Accepts, Append, Complete, Connected, Delivering, Sink, SinkDescription, Token, Update};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::setting::Setting;
+use crate::setting::{Columns, Setting};
 
 /// Prints the rows of each epoch as a table to standard output, after its commit.
 ///
@@ -36,11 +36,22 @@ pub struct Console {
     to: Option<Arc<Mutex<dyn Write + Send>>>,
 }
 
+/// What [`Console::to`] takes: everything that implements `Write + Send + 'static`.
+#[diagnostic::on_unimplemented(
+    message = "the sink `console` cannot print to `{Self}`",
+    label = "this must be a writer",
+    note = "give a Rust value that implements `Write` and `Send`: `to = {{std::io::stderr()}}`, `to = {{File::create(\"rows.txt\")?}}`"
+)]
+pub trait Writable: Write + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<W: Write + Send + 'static> Writable for W {}
+
 impl Console {
     /// Sorts the rows of an epoch by these columns, ascending, nulls last. By default they are printed as they come.
     #[must_use]
-    pub fn sort(mut self, columns: &'static [&'static str]) -> Self {
-        self.sort = columns;
+    pub fn sort(mut self, columns: impl Columns) -> Self {
+        self.sort = columns.given().unwrap_or(self.sort);
         self
     }
 
@@ -57,7 +68,7 @@ impl Console {
     /// let sink = millstream::sink::console().to(std::io::stderr());
     /// ```
     #[must_use]
-    pub fn to(mut self, writer: impl Write + Send + 'static) -> Self {
+    pub fn to(mut self, writer: impl Writable) -> Self {
         self.to = Some(Arc::new(Mutex::new(writer)));
         self
     }
@@ -159,12 +170,7 @@ impl Delivering for Console {
             None => print(&mut io::stdout().lock(), &table),
             Some(writer) => print(&mut *writer.lock().unwrap_or_else(PoisonError::into_inner), &table),
         };
-        written.map_err(|error| {
-            let message = format!("printing the rows of epoch {}: {error}", token.epoch);
-            Error::new(Kind::Output, message)
-                .caused_by(error)
-                .help("whatever reads the output has gone away or is full")
-        })
+        written.map_err(|error| Error::printing(format_args!("printing the rows of epoch {}", token.epoch), error))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::aws::Aws;
 use crate::encode::Encode;
 pub use crate::encode::json;
 use crate::error::{Error, Kind};
-use crate::setting::Setting;
+use crate::setting::{OneColumn, Setting};
 
 /// The largest record that a stream can be set to take, payload and partition key.
 const LARGEST_RECORD: usize = 10 << 20;
@@ -164,9 +164,8 @@ impl<K, F> Kinesis<K, F> {
     /// A column with an explicit hash key, which decides the shard in the place of the partition key: a decimal number
     /// from 0 to 2^128-1, as text or an integer. Default: none.
     #[must_use]
-    pub fn hash_key(mut self, column: &'static [&'static str; 1]) -> Self {
-        let [column] = column;
-        self.hash_key = Some(column);
+    pub fn hash_key(mut self, column: impl OneColumn) -> Self {
+        self.hash_key = column.given().or(self.hash_key);
         self
     }
 

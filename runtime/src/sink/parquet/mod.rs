@@ -26,7 +26,7 @@ use arrow::datatypes::SchemaRef;
 use super::{Accepts, Append, Connected, Sink, SinkDescription};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::setting::Setting;
+use crate::setting::{Columns, Setting};
 use crate::store::{ObjectOptions, Place, object_options};
 
 /// Files must be movable and readable: the most bytes [`Parquet::max_file_size`] takes.
@@ -80,6 +80,7 @@ pub fn parquet<P: Folder>(path: P) -> Parquet {
 pub trait Folder: Into<PathBuf> {}
 
 #[cfg(feature = "parquet")]
+#[diagnostic::do_not_recommend]
 impl<P: Into<PathBuf>> Folder for P {}
 
 /// How the pages of a file are compressed.
@@ -129,8 +130,8 @@ impl Parquet {
     /// `-` and `.` are percent-encoded, which DuckDB, Polars and pyarrow undo. Of a value longer than 128 bytes there is
     /// the beginning and a hash.
     #[must_use]
-    pub fn partition_by(mut self, columns: &'static [&'static str]) -> Self {
-        self.partition_by = columns;
+    pub fn partition_by(mut self, columns: impl Columns) -> Self {
+        self.partition_by = columns.given().unwrap_or(self.partition_by);
         self
     }
 

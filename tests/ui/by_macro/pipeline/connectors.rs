@@ -12,6 +12,9 @@ fn main() {
     let _ = pipeline! { from memory(follow = 5s, ["{}"]) | decode text | select { line } | sink console() };
     let _ = pipeline! { from memory(["{}"],, follow = 5s) | decode text | select { line } | sink console() };
     let _ = pipeline! { from "in/*.json" | decode text | select { line } | sink console() };
+    let _ = pipeline! { from file {FOLDER} | decode text | select { line } | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink files "out" };
+    let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink console(sort = line) };
     let _ = pipeline! { from memory | decode text | select { line } | sink console() };
     let _ = pipeline! { from memory(["{}"]) as text | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode json Reading | sink console() };

@@ -16,5 +16,7 @@ fn main() {
     fn files(_: &str) -> millstream::sink::collect::Collect {
         millstream::sink::collect()
     }
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | sink files("out", partition_by = country) };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | sink files("out", partition_by = "country") };
     let _ = rows;
 }

@@ -25,4 +25,8 @@ fn main() {
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | filter device_id NOT IN ("a", "b") | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | filter temperature > 1.0 is true | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { device_id, level = case when temperature > 20.0 then 1 else 0 end } | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { device_id, land = coalesce(country, "unknown") } | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | filter COALESCE(country, device_id) == "a" | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { device_id, whole = cast(temperature as bigint) } | sink console() };
+    let _ = pipeline! { from memory(["{}"]) | decode json as Reading | select { words = CAST(temperature + 1.0 AS VARCHAR(10)) } | sink console() };
 }

@@ -12,5 +12,7 @@ fn main() {
     let _ = pipeline! { from file("in/*.json", compression = gzip) | decode text | select { line } | sink console() };
     let _ = pipeline! { from file("in/*.json", compression = zstd) | decode text | select { line } | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink parquet("out") };
+    let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink kinesis("out", key = [line], format = json) };
+    let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink kinesis("out", region = "eu-west-1", key = spread) };
     let _ = pipeline! { from memory(["{}"]) | decode json as Reading else dead_letter(parquet("out")) | sink console() };
 }

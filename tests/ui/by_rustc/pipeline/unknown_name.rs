@@ -6,6 +6,8 @@ use millstream::pipeline;
 use shared::Reading;
 
 fn main() {
+    // A format that is not there yet is no other fault than one that is misspelt: a program may bring its own `avro`.
+    let _ = pipeline! { from memory(["{}"]) | decode avro as Reading | sink console() };
     let _ = pipeline! { from memroy(["{}"]) | decode text | select { line } | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode jsn as Reading | sink console() };
     let _ = pipeline! { from memory(["{}"]) | decode text | select { line } | sink consle() };

@@ -1,0 +1,1 @@
+//! The cases are in the folder beside this one.
