@@ -21,6 +21,7 @@ use super::position::{Origin, Position};
 use super::reader::{Counters, Page};
 use super::record::{HashRange, arrival};
 use super::seen::Seen;
+use crate::mutant::{self, Mutant};
 use crate::source::{PartitionProgress, order_of};
 use crate::time::Timestamp;
 
@@ -295,6 +296,8 @@ impl Shards {
         }
         for entry in new {
             listed.insert(self.next);
+            let late = mutant::is(Mutant::ChildAtLatest) && !entry.parents.is_empty();
+            let origin = if late { Origin::At(crate::clock::now()) } else { origin };
             let (position, state) = match ended.contains(&entry.id) {
                 true => (Position::default(), State::Drained),
                 false => (Position::start(origin), State::Waiting),

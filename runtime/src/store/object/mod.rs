@@ -14,6 +14,7 @@
 //! * `http`: the HTTP client.
 //! * `probe`: whether a store keeps its promises.
 //! * `s3`, `gcs`, `azure`: the services.
+//! * `simulated`: a bucket in memory, for tests.
 
 #[cfg(feature = "azure")]
 mod azure;
@@ -26,6 +27,7 @@ mod http;
 mod probe;
 #[cfg(feature = "s3")]
 mod s3;
+pub(super) mod simulated;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -81,10 +83,14 @@ pub(super) fn open(location: &Location, base: &str) -> Result<Arc<dyn Store>> {
             #[allow(unreachable_patterns)] // with all features on
             _ => return Err(location.wrong("millstream was built without this store")),
         };
-        let url = location.url();
-        let bucket = url.get(..url.len() - parts.path.len()).unwrap_or(url).trim_end_matches('/');
-        Ok(Arc::new(Folder::new(connected, bucket, &base)) as Arc<dyn Store>)
+        Ok(Arc::new(Folder::new(connected, bucket(&location)?, &base)) as Arc<dyn Store>)
     })
+}
+
+/// The URL of the bucket of a location.
+fn bucket(location: &Location) -> Result<&str> {
+    let (url, path) = (location.url(), location.parts()?.path);
+    Ok(url.get(..url.len() - path.len()).unwrap_or(url).trim_end_matches('/'))
 }
 
 /// How often the client itself repeats a request; it knows best which of them may be.
