@@ -83,7 +83,8 @@ impl Target {
 
     fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef, rehearsal: Option<&Rehearsal>) -> Result<Self> {
         let receiver = rehearsal.filter(|_| !sink.describe().exactly_once).map(Rehearsal::receiver);
-        let connected = receiver.map_or_else(|| sink.connect(schema), |receiver| Ok(Connected::Delivering(receiver)))?;
+        let connected =
+            receiver.map_or_else(|| sink.connect(schema), |receiver| Ok(Connected::Delivering(receiver)))?;
         let (staging, delivering) = match connected {
             Connected::Staging(staging) => (Some(staging), None),
             Connected::Delivering(delivering) => (None, Some(delivering)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Weak};
 
-use super::Life;
+use super::{Life, Random};
 
 /// The number of a file or a folder.
 pub(super) type Inode = usize;
@@ -208,7 +208,8 @@ impl Disk {
             }
             step.changes.iter().for_each(|change| self.apply(change, true));
             // What it has undone does not come back.
-            let undone = |old: &Change| step.changes.iter().any(|new| (new.folder, &new.name) == (old.folder, &old.name));
+            let undone =
+                |old: &Change| step.changes.iter().any(|new| (new.folder, &new.name) == (old.folder, &old.name));
             for earlier in &mut self.unsynced {
                 earlier.changes.retain(|old| !undone(old));
             }
@@ -280,19 +281,6 @@ fn keep_what_comes_before(steps: &[Step], kept: &mut [bool]) {
             let before = steps.iter().zip(kept.iter_mut()).take(later);
             before.filter(|(step, _)| step.touches(folder)).for_each(|(_, kept)| *kept = true);
         }
-    }
-}
-
-/// Numbers that look random and are the same for each seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
     }
 }
 

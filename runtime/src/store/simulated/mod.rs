@@ -31,8 +31,12 @@ pub(in crate::store) use self::process::{Died, Fate};
 pub(crate) struct World {
     disk: Arc<Mutex<Disk>>,
     #[cfg(feature = "_objects")]
-    buckets: Arc<Mutex<BTreeMap<String, Arc<InMemory>>>>,
+    buckets: Buckets,
 }
+
+/// Buckets by their URLs.
+#[cfg(feature = "_objects")]
+type Buckets = Arc<Mutex<BTreeMap<String, Arc<InMemory>>>>;
 
 impl World {
     /// Another world, which is as this one is now.
@@ -48,10 +52,10 @@ impl World {
         }
     }
 
-    /// A process, which may be going to die.
-    pub(crate) fn process(&self, death: Option<Death>) -> Process {
+    /// A process, which may be going to die, and may be in a storm: requests to buckets fail as `storm` says.
+    pub(crate) fn process(&self, death: Option<Death>, storm: Option<u64>) -> Process {
         Process {
-            life: Arc::new(Life::new(death)),
+            life: Arc::new(Life::new(death, storm)),
             disk: Arc::clone(&self.disk),
             #[cfg(feature = "_objects")]
             buckets: Arc::clone(&self.buckets),
@@ -61,6 +65,20 @@ impl World {
     /// The power goes off and on again: of what is not synced, the disk keeps what `seed` says.
     pub(crate) fn cut_power(&self, seed: u64) {
         lock(&self.disk).cut_power(seed);
+    }
+}
+
+/// Numbers that look random and are the same for each seed (splitmix64).
+#[derive(Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % limit
     }
 }
 

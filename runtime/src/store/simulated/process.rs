@@ -1,15 +1,15 @@
 //! Processes: they make calls, and die at one of them.
 
-#[cfg(feature = "_objects")]
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 #[cfg(feature = "_objects")]
 use object_store::memory::InMemory;
 
+#[cfg(feature = "_objects")]
+use super::Buckets;
 use super::disk::Disk;
-use super::lock;
+use super::{Random, lock};
 use crate::error::{Error, Kind};
 
 /// When a process dies, and how.
@@ -39,7 +39,7 @@ pub(crate) struct Process {
     pub(super) life: Arc<Life>,
     pub(super) disk: Arc<Mutex<Disk>>,
     #[cfg(feature = "_objects")]
-    pub(super) buckets: Arc<Mutex<BTreeMap<String, Arc<InMemory>>>>,
+    pub(super) buckets: Buckets,
 }
 
 impl Process {
@@ -74,6 +74,7 @@ impl Process {
 #[derive(Debug)]
 pub(crate) struct Life {
     death: Option<Death>,
+    storm: Option<Mutex<Random>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -118,8 +119,15 @@ impl From<Died> for Error {
 }
 
 impl Life {
-    pub(super) fn new(death: Option<Death>) -> Self {
-        Self { death, state: Mutex::default(), changed: Condvar::new() }
+    pub(super) fn new(death: Option<Death>, storm: Option<u64>) -> Self {
+        let storm = storm.map(|seed| Mutex::new(Random(seed)));
+        Self { death, storm, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// A number below `limit` if there is a storm.
+    #[cfg(feature = "_objects")]
+    pub(in crate::store) fn storm(&self, limit: u64) -> Option<u64> {
+        self.storm.as_ref().map(|random| lock(random).below(limit))
     }
 
     /// Whether it has died.

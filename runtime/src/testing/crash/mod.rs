@@ -63,6 +63,7 @@ pub struct CrashTest {
     pub(super) pipeline: Pipeline,
     pub(super) deaths: u32,
     pub(super) power_cuts: u64,
+    pub(super) storms: u64,
     pub(super) share: u64,
     pub(super) seed: u64,
 }
@@ -81,6 +82,8 @@ pub struct Report {
     pub power_cuts: u64,
     /// Runs that were frozen, and went on after another instance had taken over.
     pub frozen: u64,
+    /// Runs while requests failed at random.
+    pub storms: u64,
     /// Runs that were to die at a call that they did not make, and ended well: the source has cut its epochs at other places.
     pub missed: u64,
     /// Starts, over all.
@@ -89,10 +92,10 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, calls, deaths, power_cuts, frozen, missed, starts } = self;
+        let Self { rows, calls, deaths, power_cuts, frozen, storms, missed, starts } = self;
         write!(
             f,
-            "{calls} calls, {deaths} deaths, {power_cuts} power cuts, {frozen} frozen, {missed} missed; {starts} starts, {rows} \
+            "{calls} calls, {deaths} deaths, {power_cuts} power cuts, {frozen} frozen, {storms} storms, {missed} missed; {starts} starts, {rows} \
              rows each time"
         )
     }
@@ -102,7 +105,7 @@ impl Pipeline {
     /// A test whether this pipeline loses or doubles a row, wherever its process dies; see
     /// [`testing::crash`](crate::testing::crash).
     pub fn crash_test(&self) -> CrashTest {
-        CrashTest { pipeline: self.clone(), deaths: 1, power_cuts: 0, share: 1, seed: 0 }
+        CrashTest { pipeline: self.clone(), deaths: 1, power_cuts: 0, storms: 0, share: 1, seed: 0 }
     }
 }
 
@@ -118,6 +121,14 @@ impl CrashTest {
     /// synced: of contents some blocks, of names that were given or taken some. Buckets keep everything.
     pub fn power_cuts(mut self, each: u64) -> Self {
         self.power_cuts = each;
+        self
+    }
+
+    /// How often the pipeline is also run while requests to its buckets fail at random; 0 by default. The service is busy (503),
+    /// connections are lost before a request and after it was carried out, names are about to be taken by others (409),
+    /// listings do not show the last object. The process dies at a random call, and the next one ends in the same weather.
+    pub fn storms(mut self, storms: u64) -> Self {
+        self.storms = storms;
         self
     }
 
@@ -148,7 +159,10 @@ impl CrashTest {
         let (plan, options) = (&self.pipeline.plan, &self.pipeline.options);
         plan.check()?;
         if options.checkpoint.as_ref().and_then(|checkpoint| checkpoint.place()).is_none() {
-            return wrong("the pipeline has no checkpoint, so nothing is promised", "add `.checkpoint(\"out/_checkpoint\")`");
+            return wrong(
+                "the pipeline has no checkpoint, so nothing is promised",
+                "add `.checkpoint(\"out/_checkpoint\")`",
+            );
         }
         let source = plan.source.describe();
         if !source.replayable {

@@ -6,14 +6,14 @@ use tokio::sync::watch;
 
 use super::outcome::{Rows, Seen};
 use super::{CrashTest, Report};
+use crate::Result;
 use crate::engine::Checkpoint;
 use crate::engine::driver::{self, Stop};
 use crate::error::{Error, Kind};
 use crate::pipeline::options::Options;
 use crate::pipeline::rehearsal::{Received, Rehearsal};
-use crate::store::simulated::{Death, How, Process, World};
 use crate::store::Durability;
-use crate::Result;
+use crate::store::simulated::{Death, How, Process, Random, World};
 
 /// What outlives a process: its machine, and what it has delivered.
 #[derive(Default)]
@@ -33,12 +33,16 @@ impl Machine {
 pub(super) fn run(test: &CrashTest) -> Result<Report> {
     let search = || {
         let mut search = Search { test, report: Report::default(), rows: Rows::default(), tried: test.seed };
-        search.explore(&Machine::default(), &mut Vec::new(), test.deaths).map(|()| search.report)
+        search.explore(&Machine::default(), &mut Vec::new(), test.deaths)?;
+        (0..test.storms).try_for_each(|storm| search.storm(storm))?;
+        Ok(search.report)
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("millstream-crash-test".to_owned()).spawn_scoped(scope, search);
         let thread = thread.map_err(|error| Error::io("starting the thread of a crash test", error))?;
-        thread.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the crash test panicked").help("please report it")))
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the crash test panicked").help("please report it")))
     })
 }
 
@@ -86,7 +90,7 @@ impl Search<'_> {
 
     /// A process dies; what it leaves is looked at, and recovered from.
     fn die(&mut self, machine: &Machine, death: Death, story: &mut Vec<String>, deaths: u32) -> Result<()> {
-        let process = machine.world.process(Some(death));
+        let process = machine.world.process(Some(death), None);
         // What a dead process says is heard by nobody.
         let ended = self.start(machine, &process);
         if !process.life().dead() {
@@ -116,10 +120,36 @@ impl Search<'_> {
         Ok(())
     }
 
+    /// While requests fail, a process dies, and another one recovers.
+    fn storm(&mut self, number: u64) -> Result<()> {
+        let seed = self.test.seed.wrapping_mul(1_000_000).wrapping_add(number);
+        let machine = Machine::default();
+        // It makes more calls than it would in good weather.
+        let at = Random(seed).below(2 * self.report.calls) as usize;
+        let (how, story) = (How::After, &mut vec![format!("requests failed at random (storm {number}, seed {seed})")]);
+        let process = machine.world.process(Some(Death { at, how }), Some(seed));
+        let ended = self.start(&machine, &process);
+        self.report.storms += 1;
+        if process.life().dead() {
+            self.report.deaths += 1;
+            story.push(format!("{} call {at} of its own", words(how)));
+        } else {
+            ended.map_err(|error| fault(story, &error.to_string()).caused_by(error))?;
+        }
+        self.look(&machine, story)?;
+        let process = machine.world.process(None, Some(!seed));
+        let ended = self.start(&machine, &process);
+        ended.map_err(|error| fault(story, &format!("the next start failed: {error}")).caused_by(error))?;
+        let mut seen = self.look(&machine, story)?;
+        // What a listing did not show was not deleted.
+        seen.forget_staged();
+        self.rows.check(&seen, &machine.received).map_err(|what| fault(story, &what))
+    }
+
     /// A process is frozen, another one takes over and ends, and the first one goes on.
     fn freeze(&mut self, machine: &Machine, at: usize, story: &mut Vec<String>) -> Result<()> {
-        let process = machine.world.process(Some(Death { at, how: How::Frozen }));
-        let (older, newer) = (&process, machine.world.process(None));
+        let process = machine.world.process(Some(Death { at, how: How::Frozen }), None);
+        let (older, newer) = (&process, machine.world.process(None, None));
         let newer = std::thread::scope(|scope| {
             let start = || Self::begin(self.test, machine, older);
             let thread = std::thread::Builder::new().name("millstream-frozen".to_owned()).spawn_scoped(scope, start);
@@ -133,14 +163,15 @@ impl Search<'_> {
         });
         self.report.frozen += 1;
         self.report.starts += 2;
-        newer.map_err(|error| fault(story, &format!("the instance that took over failed: {error}")).caused_by(error))?;
+        newer
+            .map_err(|error| fault(story, &format!("the instance that took over failed: {error}")).caused_by(error))?;
         self.look(machine, story)?;
         self.finish(machine, story).map(drop)
     }
 
     /// A start that nothing happens to, and what it leaves. Gives its calls.
     fn finish(&mut self, machine: &Machine, story: &[String]) -> Result<Vec<String>> {
-        let process = machine.world.process(None);
+        let process = machine.world.process(None, None);
         let ended = self.start(machine, &process);
         ended.map_err(|error| match story {
             [] => error,
@@ -160,7 +191,7 @@ impl Search<'_> {
     fn look(&mut self, machine: &Machine, story: &[String]) -> Result<Seen> {
         // To look makes folders.
         let looker = machine.fork();
-        let options = options(self.test, &looker, &looker.world.process(None));
+        let options = options(self.test, &looker, &looker.world.process(None, None));
         Seen::by_readers(&self.test.pipeline.plan, &options).map_err(|what| fault(story, &what))
     }
 
@@ -178,6 +209,14 @@ impl Search<'_> {
         process.life().end();
         ended.map(drop)
     }
+}
+
+/// What a process does that nothing happens to but a storm.
+#[cfg(test)]
+pub(super) fn calls(test: &CrashTest, storm: u64) -> Result<Vec<String>> {
+    let machine = Machine::default();
+    let process = machine.world.process(None, Some(storm));
+    Search::begin(test, &machine, &process).map(|()| process.life().calls())
 }
 
 /// The pipeline's options, on a simulated machine.

@@ -20,12 +20,7 @@ struct Reading {
 fn readings(count: usize) -> Vec<String> {
     let reading = |n: usize| match n % 7 {
         6 => format!("{{\"device\": {n}"),
-        _ => format!(
-            r#"{{"device": "d{}", "ts": "2026-01-01T00:{:02}:{:02}Z", "value": {n}}}"#,
-            n % 3,
-            n / 60,
-            n % 60
-        ),
+        _ => format!(r#"{{"device": "d{}", "ts": "2026-01-01T00:{:02}:{:02}Z", "value": {n}}}"#, n % 3, n / 60, n % 60),
     };
     (0..count).map(reading).collect()
 }
@@ -127,10 +122,10 @@ fn many_epochs() {
 #[test]
 fn windows_in_a_bucket() {
     let pipeline = windows("s3://bucket/job", 30).checkpoint("s3://bucket/job/checkpoint");
-    let report = passes("windows in a bucket", pipeline.crash_test());
+    let report = passes("windows in a bucket", pipeline.crash_test().storms(of(100, 20_000)));
     assert!(report.frozen == report.calls, "{report}");
     let pipeline = rows("s3://bucket/job", 20).checkpoint("s3://bucket/job/checkpoint");
-    passes("rows in a bucket", pipeline.crash_test());
+    passes("rows in a bucket", pipeline.crash_test().storms(of(50, 5_000)));
     passes("two deaths in a row, in a bucket", pipeline.crash_test().deaths(2).share(of(12, 1)));
 }
 
@@ -141,6 +136,25 @@ fn checkpoint_in_a_bucket_and_rows_on_a_disk() {
     passes("checkpoint in a bucket, rows on a disk", pipeline.crash_test().power_cuts(of(1, 50)));
     let pipeline = rows("s3://bucket/job", 20).checkpoint("disk/checkpoint");
     passes("checkpoint on a disk, rows in a bucket", pipeline.crash_test().power_cuts(of(1, 50)));
+}
+
+/// The same seed is the same test: what a run does in a storm, names that are unique apart.
+#[cfg(feature = "s3")]
+#[test]
+fn a_seed_says_everything_that_happens() {
+    let pipeline = windows("s3://bucket/job", 30).checkpoint("s3://bucket/job/checkpoint");
+    let plain = |call: String| {
+        let parts =
+            call.split(['/', '-', '.']).filter(|part| part.len() < 6 || !part.bytes().all(|b| b.is_ascii_hexdigit()));
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let trace = |seed| -> Vec<String> {
+        super::search::calls(&pipeline.crash_test(), seed).unwrap().into_iter().map(plain).collect()
+    };
+    for seed in 0..of(10, 1_000) {
+        assert_eq!(trace(seed), trace(seed), "storm {seed}");
+    }
+    assert_ne!(trace(1), trace(2));
 }
 
 /// A stream that was resharded while it was written to.

@@ -97,10 +97,10 @@ fn what_is_synced_of_a_file_stays_and_the_rest_is_torn() {
 fn a_lock_is_held_by_one_process_that_lives() {
     let mut disk = Disk::default();
     let inode = file(&mut disk, "LOCK", b"");
-    let (one, other) = (Arc::new(Life::new(None)), Arc::new(Life::new(None)));
+    let (one, other) = (Arc::new(Life::new(None, None)), Arc::new(Life::new(None, None)));
     assert!(disk.lock(inode, &one) && disk.lock(inode, &one) && !disk.lock(inode, &other));
     one.die();
     assert!(disk.lock(inode, &other));
     disk.unlock(inode, &one);
-    assert!(!disk.lock(inode, &Arc::new(Life::new(None))));
+    assert!(!disk.lock(inode, &Arc::new(Life::new(None, None))));
 }
