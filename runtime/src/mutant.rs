@@ -4,6 +4,7 @@
 //! again with one of them in `MILLSTREAM_MUTANT`, and wants it to fail.
 
 /// A bug.
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
     /// A shard is read on at the last record that is committed, and not after it.

@@ -82,12 +82,14 @@ impl Target {
     }
 
     fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef, rehearsal: Option<&Rehearsal>) -> Result<Self> {
-        let receiver = rehearsal.filter(|_| !sink.describe().exactly_once).map(Rehearsal::receiver);
-        let connected =
-            receiver.map_or_else(|| sink.connect(schema), |receiver| Ok(Connected::Delivering(receiver)))?;
+        let connected = match rehearsal {
+            Some(rehearsal) if !sink.describe().exactly_once => Connected::Delivering(rehearsal.receiver()),
+            _ => sink.connect(schema)?,
+        };
         let (staging, delivering) = match connected {
             Connected::Staging(staging) => (Some(staging), None),
-            Connected::Delivering(delivering) => (None, Some(delivering)),
+            // Nobody outside is to hear of a rehearsal.
+            Connected::Delivering(delivering) => (None, Some(rehearsal.map_or(delivering, Rehearsal::receiver))),
         };
         let place = match (staging.as_ref().map(|staging| staging.root()), rehearsal) {
             (Some(place), Some(rehearsal)) => Some(rehearsal.place(&place, true)?),

@@ -71,7 +71,10 @@ impl Place {
     /// The same place for a simulated process: on its disk or in its buckets, open as a checkpoint or as an output.
     pub(crate) fn simulated(&self, process: &Process, output: bool) -> Result<Self> {
         let (store, dir): (Arc<dyn Store>, String) = match self {
-            Self::Store(..) => return Ok(self.clone()),
+            Self::Store(..) => {
+                return Err(Error::new(Kind::Config, format!("`{}` cannot be simulated: it is open", self.name()?))
+                    .help("give a path or a URL for a crash test"));
+            }
             Self::Object(location) => {
                 let (base, dir) = if output { self.split_object(location)? } else { (location.parts()?.path, "") };
                 (location.simulated(process, base)?, dir.to_owned())

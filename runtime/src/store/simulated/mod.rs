@@ -22,6 +22,7 @@ use object_store::memory::InMemory;
 
 pub(in crate::store) use self::disk::Disk;
 pub(in crate::store) use self::folder::{File, Folder};
+#[cfg_attr(not(feature = "parquet"), allow(unused_imports))] // of crash tests
 pub(crate) use self::process::{Death, How, Life, Process};
 #[cfg(feature = "_objects")]
 pub(in crate::store) use self::process::{Died, Fate};

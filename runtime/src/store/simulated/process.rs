@@ -74,6 +74,7 @@ impl Process {
 #[derive(Debug)]
 pub(crate) struct Life {
     death: Option<Death>,
+    #[cfg_attr(not(feature = "_objects"), allow(dead_code))]
     storm: Option<Mutex<Random>>,
     state: Mutex<State>,
     changed: Condvar,

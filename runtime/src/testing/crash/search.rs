@@ -50,7 +50,7 @@ struct Search<'a> {
     test: &'a CrashTest,
     report: Report,
     rows: Rows,
-    /// Counts what could be tried.
+    /// Counts the calls that could be tried.
     tried: u64,
 }
 
@@ -62,6 +62,10 @@ impl Search<'_> {
             (self.report.calls, self.report.rows) = (calls.len() as u64, self.rows.expected() as u64);
         }
         for (at, call) in calls.iter().enumerate() {
+            self.tried += 1;
+            if !self.tried.is_multiple_of(self.test.share) {
+                continue;
+            }
             for how in [How::Before, How::After, How::Torn, How::Frozen] {
                 let possible = match how {
                     How::Torn => call.starts_with("write "),
@@ -69,7 +73,7 @@ impl Search<'_> {
                     How::Frozen => matches!(self.test.pipeline.options.checkpoint, Some(Checkpoint::Object(_))),
                     How::Before | How::After => true,
                 };
-                if !possible || !self.is_chosen() {
+                if !possible {
                     continue;
                 }
                 story.push(format!("{} call {at} of its own, `{call}`", words(how)));
@@ -81,11 +85,6 @@ impl Search<'_> {
             }
         }
         Ok(())
-    }
-
-    fn is_chosen(&mut self) -> bool {
-        self.tried += 1;
-        self.tried.is_multiple_of(self.test.share)
     }
 
     /// A process dies; what it leaves is looked at, and recovered from.
@@ -125,7 +124,7 @@ impl Search<'_> {
         let seed = self.test.seed.wrapping_mul(1_000_000).wrapping_add(number);
         let machine = Machine::default();
         // It makes more calls than it would in good weather.
-        let at = Random(seed).below(2 * self.report.calls) as usize;
+        let at = Random(seed).below(2 * self.report.calls.max(1)) as usize;
         let (how, story) = (How::After, &mut vec![format!("requests failed at random (storm {number}, seed {seed})")]);
         let process = machine.world.process(Some(Death { at, how }), Some(seed));
         let ended = self.start(&machine, &process);
@@ -147,7 +146,7 @@ impl Search<'_> {
     }
 
     /// A process is frozen, another one takes over and ends, and the first one goes on.
-    fn freeze(&mut self, machine: &Machine, at: usize, story: &mut Vec<String>) -> Result<()> {
+    fn freeze(&mut self, machine: &Machine, at: usize, story: &[String]) -> Result<()> {
         let process = machine.world.process(Some(Death { at, how: How::Frozen }), None);
         let (older, newer) = (&process, machine.world.process(None, None));
         let newer = std::thread::scope(|scope| {
