@@ -58,7 +58,7 @@ const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["decimal"],
     &["time"],
-    &["clock", "secret", "setting", "stage"],
+    &["clock", "mutant", "secret", "setting", "stage"],
     &["aws"],
     &["store"],
     &["schema"],

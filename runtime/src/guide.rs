@@ -13,6 +13,10 @@ pub mod operations {}
 #[doc = include_str!("../docs/kinesis.md")]
 pub mod kinesis {}
 
+#[cfg(feature = "parquet")]
+#[doc = include_str!("../docs/promises.md")]
+pub mod promises {}
+
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 

@@ -85,6 +85,7 @@ pub mod engine;
 pub mod error;
 pub mod expand;
 pub mod guide;
+mod mutant;
 pub mod observe;
 pub mod operator;
 pub mod pipeline;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::record::{Close, Commit, Record, Start, StateFile};
 use super::{Checkpoint, Head, Published, fence, lock, publish, retain, stage};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Store, parent};
 
 impl Checkpoint {
@@ -65,10 +66,16 @@ impl Checkpoint {
             commit.writers.push(self.writer.clone());
         }
         retain::carry(last.as_deref(), &mut commit, self.identity.key_groups);
-        self.sync_named(last.as_deref(), &commit).inspect_err(|error| head.end(error))?;
+        let late = mutant::is(Mutant::RecordBeforeState);
+        if !late {
+            self.sync_named(last.as_deref(), &commit).inspect_err(|error| head.end(error))?;
+        }
         let record = Record::Commit(Box::new(commit));
         self.append(&mut head, &record)?;
         if let Record::Commit(commit) = record {
+            if late {
+                self.sync_named(last.as_deref(), &commit)?;
+            }
             let commit = Arc::new(*commit);
             let slot = head.tail.slot;
             head.recent.retain(|(epoch, _)| commit.published_through.is_none_or(|through| *epoch > through));

@@ -3,11 +3,13 @@
 //! Slot n+1 names the hash of slot n, so a slot that was altered, swapped or lost shows. A `floor/` marker says that all
 //! slots up to it may be gone; it is made before they are deleted.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use super::frame::{self, Fault};
 use super::record::{Header, Record};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Created, RESTORE, Store, digest_of};
 
 /// The folder of the slots.
@@ -165,7 +167,7 @@ impl Log {
         let won = Tail { slot, xxh3: digest_of(&bytes), generation: author.generation };
         let mut unknown = None;
         for _ in 0..8 {
-            match self.store.create_only(&slot_path(slot), &bytes)? {
+            match self.create(slot, &bytes)? {
                 Created::Created => return self.check_won(tail, won),
                 Created::Exists => {}
                 Created::Unknown(error) => unknown = Some(error),
@@ -186,6 +188,15 @@ impl Log {
             Some(cause) => error.caused_by(cause),
             None => error,
         })
+    }
+
+    fn create(&self, slot: u64, bytes: &[u8]) -> Result<Created> {
+        if mutant::is(Mutant::CommitOverwrites) {
+            let mut file = self.store.write_new_file(&slot_path(slot))?;
+            file.write_all(bytes).map_err(|error| Error::io("writing a slot", error))?;
+            return file.sync_and_close().map(|()| Created::Created);
+        }
+        self.store.create_only(&slot_path(slot), bytes)
     }
 
     /// A writer that slept for very long may have made a slot anew that was collected meanwhile. Readers ignore such a

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Commit, OutputFile};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Move, RESTORE, Renamed, SinkRoot, parent};
 
 /// How many files a publish moved.
@@ -71,6 +72,11 @@ fn publish_sink(
         moves.push(Move { from, to, len: file.len });
     }
     targets.iter().try_for_each(|dir| store.create_dirs(dir))?;
+    if mutant::is(Mutant::PublishStops)
+        && let Some(there) = files.iter().position(|file| present(sink, epoch, file).unwrap_or(false))
+    {
+        moves.truncate(there);
+    }
     for (file, renamed) in files.iter().zip(store.rename_many(&moves)) {
         match renamed? {
             Renamed::Done => done.moved += 1,

@@ -14,6 +14,7 @@ use crate::checkpoint::{
     PartitionState, SourcePositions, StateFile, StateKind,
 };
 use crate::error::{Error, Kind};
+use crate::mutant::{self, Mutant};
 use crate::operator::key::KEY_GROUPS;
 use crate::pipeline::Plan;
 use crate::pipeline::descriptor::{Descriptor, compare};
@@ -197,6 +198,9 @@ impl Book {
             (position.from, position.ms_behind) = (Value::Null, None);
         }
         for (max_event_time, partition) in &work.positions {
+            if mutant::is(Mutant::ParentForgotten) && partition.drained {
+                continue;
+            }
             let position = PartitionPosition {
                 from: partition.from.clone(),
                 to: partition.to.clone(),

@@ -215,6 +215,10 @@ impl Driver {
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
+                if self.options.rehearsal.is_some() {
+                    // One after the other, so that calls have numbers.
+                    self.settle(pending).await?;
+                }
             } else {
                 self.line.quiet();
             }

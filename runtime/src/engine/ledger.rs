@@ -19,6 +19,7 @@ use crate::observe::RUN;
 use crate::operator::dead_letters;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
+use crate::pipeline::rehearsal::Rehearsal;
 use crate::schema::RowBuilder;
 use crate::sink::{Connected, Delivering, Sink, StageWriter, StagedFile, Staging, Token, WriterContext};
 use crate::source::Metrics;
@@ -65,32 +66,40 @@ struct Target {
     /// Its number in slots and tokens.
     number: usize,
     staging: Option<Arc<dyn Staging>>,
+    /// Where it stages.
+    place: Option<Place>,
     delivering: Option<Box<dyn Delivering>>,
 }
 
 impl Target {
     /// Connects the pipeline's own sink, and those of its dead letters.
-    fn all(plan: &Plan) -> Result<Vec<Self>> {
+    fn all(plan: &Plan, options: &Options) -> Result<Vec<Self>> {
         let letters = dead_letters::Builders::schema();
-        let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema)?];
+        let rehearsal = options.rehearsal.as_ref();
+        let mut targets = vec![Self::connect(0, plan.sink.as_ref(), &plan.schema, rehearsal)?];
         for (number, sink) in [(Slot::DEAD_LETTERS, &plan.dead_letters), (Slot::LATE, &plan.late_letters)] {
             if let Some(sink) = sink {
-                targets.push(Self::connect(number, sink.as_ref(), &letters)?);
+                targets.push(Self::connect(number, sink.as_ref(), &letters, rehearsal)?);
             }
         }
         Ok(targets)
     }
 
-    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef) -> Result<Self> {
-        let (staging, delivering) = match sink.connect(schema)? {
-            Connected::Staging(staging) => (Some(staging), None),
-            Connected::Delivering(delivering) => (None, Some(delivering)),
+    fn connect(number: usize, sink: &dyn Sink, schema: &SchemaRef, rehearsal: Option<&Rehearsal>) -> Result<Self> {
+        let connected = match rehearsal {
+            Some(rehearsal) if !sink.describe().exactly_once => Connected::Delivering(rehearsal.receiver()),
+            _ => sink.connect(schema)?,
         };
-        Ok(Self { number, staging, delivering })
-    }
-
-    fn place(&self) -> Option<Place> {
-        self.staging.as_ref().map(|staging| staging.root())
+        let (staging, delivering) = match connected {
+            Connected::Staging(staging) => (Some(staging), None),
+            // Nobody outside is to hear of a rehearsal.
+            Connected::Delivering(delivering) => (None, Some(rehearsal.map_or(delivering, Rehearsal::receiver))),
+        };
+        let place = match (staging.as_ref().map(|staging| staging.root()), rehearsal) {
+            (Some(place), Some(rehearsal)) => Some(rehearsal.place(&place, true)?),
+            (place, _) => place,
+        };
+        Ok(Self { number, staging, place, delivering })
     }
 
     fn writer(&self, worker: usize, root: &SinkRoot, generation: u64) -> Option<Box<dyn StageWriter>> {
@@ -103,7 +112,7 @@ impl Target {
 /// Refuses outputs that get into each other's way or into that of the checkpoint, files without a checkpoint, and a
 /// checkpoint that promises more than the source can keep.
 fn check_start(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>, targets: &[Target]) -> Result<()> {
-    let outputs = targets.iter().filter_map(|of| Some((sink_id(of.number).to_owned(), of.place()?)));
+    let outputs = targets.iter().filter_map(|of| Some((sink_id(of.number).to_owned(), of.place.clone()?)));
     check_places(checkpoint.and_then(Checkpoint::place).as_ref(), &outputs.collect())?;
     let stages = targets.iter().any(|target| target.staging.is_some());
     match checkpoint {
@@ -144,11 +153,11 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the sinks and the checkpoint.
     pub(crate) fn open(plan: &Plan, options: &Options) -> Result<(Self, Recovered)> {
-        let mut targets = Target::all(plan)?;
+        let mut targets = Target::all(plan, options)?;
         check_start(plan, options, options.checkpoint.as_ref(), &targets)?;
         let (log, mut recovered) = match &options.checkpoint {
             Some(checkpoint) => match checkpoint.place() {
-                Some(place) => open_book(place, plan, options, &mut targets)?,
+                Some(place) => open_book(rehearsed(place, options)?, plan, options, &mut targets)?,
                 None => anew(options, &targets)?,
             },
             None => anew(options, &targets)?,
@@ -268,11 +277,37 @@ impl Ledger {
     }
 }
 
+/// The place of a checkpoint: outside, or on the machine of a crash test.
+fn rehearsed(place: Place, options: &Options) -> Result<Place> {
+    match &options.rehearsal {
+        Some(rehearsal) => rehearsal.place(&place, false),
+        None => Ok(place),
+    }
+}
+
+/// What a crash test looks at: the log of a pipeline, if it has a checkpoint, and its outputs by the names of its sinks.
+#[cfg(feature = "parquet")]
+pub(crate) type Outcome = (Option<crate::checkpoint::Log>, BTreeMap<String, SinkRoot>);
+
+/// Opens what a pipeline has written.
+#[cfg(feature = "parquet")]
+pub(crate) fn outcome(plan: &Plan, options: &Options) -> Result<Outcome> {
+    let mut outputs = BTreeMap::new();
+    for target in Target::all(plan, options)? {
+        if let Some(place) = &target.place {
+            outputs.insert(sink_id(target.number).to_owned(), place.open_sink(options.durability)?);
+        }
+    }
+    let place = options.checkpoint.as_ref().and_then(Checkpoint::place);
+    let log = place.map(|place| rehearsed(place, options)?.open(options.durability).map(crate::checkpoint::Log::new));
+    Ok((log.transpose()?, outputs))
+}
+
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
 pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
     plan.check()?;
-    check_start(plan, options, checkpoint, &Target::all(plan)?)?;
+    check_start(plan, options, checkpoint, &Target::all(plan, options)?)?;
     let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
     if !options.allow_network_filesystem {
         crate::checkpoint::check_filesystem(&place)?;
@@ -285,7 +320,7 @@ pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoi
 fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {
     let mut roots = BTreeMap::new();
     for target in targets {
-        if let Some(place) = target.place() {
+        if let Some(place) = &target.place {
             roots.insert(target.number, place.open_sink(options.durability)?);
         }
     }
@@ -306,7 +341,7 @@ fn open_book(place: Place, _: &Plan, _: &Options, _: &mut [Target]) -> Result<(L
 
 #[cfg(feature = "parquet")]
 fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target]) -> Result<(Log, Recovered)> {
-    let sinks = targets.iter().filter_map(|target| Some((target.number, target.place()?))).collect();
+    let sinks = targets.iter().filter_map(|target| Some((target.number, target.place.clone()?))).collect();
     let (book, found, undelivered) = Book::open(place, plan, options, sinks)?;
     for (sink, batches) in undelivered {
         let epoch = found.last_epoch.unwrap_or_default();

@@ -10,7 +10,7 @@ pub(crate) mod commit;
 mod crew;
 pub(crate) mod driver;
 mod fetch;
-mod ledger;
+pub(crate) mod ledger;
 mod letters;
 mod notes;
 pub mod query;

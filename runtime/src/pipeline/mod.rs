@@ -9,6 +9,7 @@ mod capture;
 pub(crate) mod descriptor;
 pub mod explain;
 pub mod options;
+pub(crate) mod rehearsal;
 mod rules;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::rehearsal::Rehearsal;
 use crate::observe::progress::Progress;
 use crate::store::{Durability, Location, Place};
 
@@ -120,6 +121,8 @@ pub(crate) struct Options {
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
+    /// The simulated machine that it runs on, in a crash test.
+    pub rehearsal: Option<Rehearsal>,
 }
 
 impl Default for Options {
@@ -138,6 +141,7 @@ impl Default for Options {
             allow_loss_on_restart: false,
             listener: None,
             progress: true,
+            rehearsal: None,
         }
     }
 }

@@ -3,22 +3,24 @@
 //! Every path is walked part by part from the root, and no link is followed, so that nothing below the root leads out of
 //! it. On Unix that holds for a link that somebody puts there while we run, too.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::simulated::Process;
 use super::{Created, Durability, DurableFile, Entry, LockGuard, Locked, Renamed, Store, join, parent, path::parts};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 
+mod medium;
 mod names;
 mod remote;
 #[cfg_attr(unix, path = "local/unix.rs")]
 #[cfg_attr(windows, path = "local/windows.rs")]
 mod system;
 
-use system::Folder;
+use medium::{File, Folder, Medium};
 
 pub use remote::network_filesystem;
 pub(crate) use system::host;
@@ -65,13 +67,21 @@ impl LocalStore {
     ///
     /// If it cannot be made or opened, or is private and open to others.
     pub fn open(path: impl AsRef<Path>, options: LocalOptions) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_on(&Medium::Disk, path.as_ref(), options)
+    }
+
+    /// Opens a folder of the disk that a simulated process has, and makes it and all above it if it is not there.
+    pub(super) fn simulated(process: &Process, path: &Path, options: LocalOptions) -> Result<Self> {
+        Self::open_on(&Medium::Simulated(process.clone()), path, options)
+    }
+
+    fn open_on(medium: &Medium, path: &Path, options: LocalOptions) -> Result<Self> {
         let absolute = std::path::absolute(path).map_err(|e| Error::io(format!("finding `{}`", path.display()), e))?;
-        make_root(&absolute, options)?;
+        make_root(medium, &absolute, options)?;
         let absolute =
-            absolute.canonicalize().map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e))?;
+            medium.canonicalize(&absolute).map_err(|e| Error::io(format!("opening `{}`", absolute.display()), e))?;
         let opening = |e| Error::io(format!("opening `{}`", absolute.display()), e);
-        let root = Folder::open(&absolute).map_err(opening)?;
+        let root = medium.open(&absolute).map_err(opening)?;
         if options.private
             && let Some((what, help)) = root.open_to_others(&absolute).map_err(opening)?
         {
@@ -119,10 +129,13 @@ impl LocalStore {
     fn create_once(&self, dir: &Folder, name: &str, bytes: &[u8]) -> io::Result<bool> {
         let temporary = temporary_name(name);
         let mut file = dir.create_new(&temporary, self.options.private)?;
-        let linked = file
-            .write_all(bytes)
-            .and_then(|()| self.sync_file(&file))
-            .and_then(|()| names::link_new(dir, &temporary, name));
+        let written = file.write_all(bytes);
+        let late = mutant::is(Mutant::NameBeforeSync);
+        let sync = |now| if now { self.sync_file(&file) } else { Ok(()) };
+        let linked = written
+            .and_then(|()| sync(!late))
+            .and_then(|()| names::link_new(dir, &temporary, name))
+            .and_then(|linked| sync(late).map(|()| linked));
         match dir.remove(&temporary) {
             Ok(()) => {}
             // A rename took it away.
@@ -183,7 +196,7 @@ impl Store for LocalStore {
 
     fn sync_files(&self, files: Vec<Box<dyn DurableFile>>) -> Result<()> {
         // One by one every file waits for a flush of the disk, so several are synced at a time.
-        if files.len() <= 4 || self.options.durability == Durability::ProcessCrash {
+        if files.len() <= 4 || self.options.durability == Durability::ProcessCrash || self.root.is_simulated() {
             return files.into_iter().try_for_each(DurableFile::sync_and_close);
         }
         let threads = SYNCERS.min(files.len()) - 1;
@@ -311,17 +324,13 @@ impl Store for LocalStore {
     fn lock(&self, path: &str, text: &str) -> Result<Locked> {
         let (dir, name) = self.place_or_fail("locking", path)?;
         let mut file = dir.read_write(name).map_err(|e| self.error("opening", path, e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Only for a message; what cannot be read is left out of it.
-                let _ = file.take(4096).read_to_string(&mut holder);
-                return Ok(Locked::By(holder.trim().to_owned()));
-            }
-            Err(std::fs::TryLockError::Error(e)) => return Err(self.error("locking", path, e)),
+        if !file.try_lock().map_err(|e| self.error("locking", path, e))? {
+            let mut holder = String::new();
+            // Only for a message; what cannot be read is left out of it.
+            let _ = file.take(4096).read_to_string(&mut holder);
+            return Ok(Locked::By(holder.trim().to_owned()));
         }
-        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(|e| self.error("writing", path, e))?;
+        file.empty().and_then(|()| file.write_all(text.as_bytes())).map_err(|e| self.error("writing", path, e))?;
         Ok(Locked::Held(Box::new(LocalLock { _file: file })))
     }
 }
@@ -373,14 +382,14 @@ fn temporary_name(name: &str) -> String {
 
 /// Makes the root and all above it, and syncs every directory that got a new name. The parent of the root is synced
 /// even if the root was there, since the process that made it may have died before it could.
-fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
+fn make_root(medium: &Medium, path: &Path, options: LocalOptions) -> Result<()> {
     let fail = |path: &Path, e: io::Error| {
         Error::io(format!("creating the folder `{}`", path.display()), e).help("make it, or choose another folder")
     };
-    let missing: Vec<&Path> = path.ancestors().take_while(|level| !level.exists()).collect();
+    let missing: Vec<&Path> = path.ancestors().take_while(|level| !medium.exists(level)).collect();
     let mut levels: Vec<&Path> = missing.iter().rev().copied().collect();
     for level in &levels {
-        match system::make(level, options.private) {
+        match medium.make(level, options.private) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             Err(e) => return Err(fail(level, e)),
@@ -394,7 +403,7 @@ fn make_root(path: &Path, options: LocalOptions) -> Result<()> {
         levels.push(path);
     }
     for above in levels.iter().filter_map(|level| level.parent()) {
-        match system::sync(above) {
+        match medium.sync(above) {
             Ok(()) => {}
             // A parent that only others may read was not changed by us.
             Err(e) if !made && e.kind() == ErrorKind::PermissionDenied => {}

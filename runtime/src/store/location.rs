@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Store;
+use super::simulated::Process;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 
@@ -263,6 +264,17 @@ impl Location {
     pub(super) fn open(&self, base: &str) -> Result<Arc<dyn Store>> {
         self.check()?;
         super::object::open(self, base)
+    }
+
+    /// The store of the bucket that a simulated process has, below `base`.
+    #[cfg(feature = "_objects")]
+    pub(super) fn simulated(&self, process: &Process, base: &str) -> Result<Arc<dyn Store>> {
+        super::object::simulated::open(self, process, base)
+    }
+
+    #[cfg(not(feature = "_objects"))]
+    pub(super) fn simulated(&self, _: &Process, base: &str) -> Result<Arc<dyn Store>> {
+        self.open(base)
     }
 
     #[cfg(not(feature = "_objects"))]

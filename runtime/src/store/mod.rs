@@ -31,6 +31,7 @@ mod location;
 pub(crate) mod object;
 mod path;
 mod place;
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 

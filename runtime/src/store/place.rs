@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::simulated::Process;
 use super::{Durability, LocalOptions, LocalStore, Location, Store, join};
 use crate::error::{Error, Kind, Result};
 
@@ -52,30 +53,61 @@ impl Place {
     /// If it cannot be opened, or has no name that a sibling could be named after.
     pub fn open_sink(&self, durability: Durability) -> Result<SinkRoot> {
         let name = self.name()?;
-        let nameless = || {
-            Error::new(Kind::Config, format!("`{name}` cannot be an output folder"))
-                .help("choose a folder with a name, below another one")
-        };
         let (store, out): (Arc<dyn Store>, String) = match self {
             Self::Store(store, out) => (Arc::clone(store), out.clone()),
             Self::Object(location) => {
-                let path = location.parts()?.path;
-                let (above, last) = path.rsplit_once('/').unwrap_or(("", path));
-                if last.is_empty() {
-                    return Err(nameless());
-                }
+                let (above, last) = self.split_object(location)?;
                 (location.open(above)?, last.to_owned())
             }
             Self::Local(path) => {
-                let path = absolute(path)?;
-                let (Some(above), Some(last)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-                    return Err(nameless());
-                };
+                let (above, last) = self.split_local(path)?;
                 let options = LocalOptions { durability, private: false };
-                (Arc::new(LocalStore::open(above, options)?), last.to_owned())
+                (Arc::new(LocalStore::open(above, options)?), last)
             }
         };
         Ok(SinkRoot { store, stage: format!("{out}.stage"), out, name })
+    }
+
+    /// The same place for a simulated process: on its disk or in its buckets, open as a checkpoint or as an output.
+    pub(crate) fn simulated(&self, process: &Process, output: bool) -> Result<Self> {
+        let (store, dir): (Arc<dyn Store>, String) = match self {
+            Self::Store(..) => {
+                return Err(Error::new(Kind::Config, format!("`{}` cannot be simulated: it is open", self.name()?))
+                    .help("give a path or a URL for a crash test"));
+            }
+            Self::Object(location) => {
+                let (base, dir) = if output { self.split_object(location)? } else { (location.parts()?.path, "") };
+                (location.simulated(process, base)?, dir.to_owned())
+            }
+            Self::Local(path) => {
+                let path = absolute(path)?;
+                let (base, dir) = if output { self.split_local(&path)? } else { (path, String::new()) };
+                let options = LocalOptions { durability: Durability::PowerLoss, private: !output };
+                (Arc::new(LocalStore::simulated(process, &base, options)?), dir)
+            }
+        };
+        Ok(Self::Store(store, dir))
+    }
+
+    /// The folder above an output, and the name of the output in it.
+    fn split_object<'a>(&self, location: &'a Location) -> Result<(&'a str, &'a str)> {
+        let path = location.parts()?.path;
+        let (above, last) = path.rsplit_once('/').unwrap_or(("", path));
+        if last.is_empty() { Err(self.nameless()?) } else { Ok((above, last)) }
+    }
+
+    /// The folder above an output, and the name of the output in it.
+    fn split_local(&self, path: &Path) -> Result<(PathBuf, String)> {
+        let path = absolute(path)?;
+        match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+            (Some(above), Some(last)) => Ok((above.to_owned(), last.to_owned())),
+            _ => Err(self.nameless()?),
+        }
+    }
+
+    fn nameless(&self) -> Result<Error> {
+        Ok(Error::new(Kind::Config, format!("`{}` cannot be an output folder", self.name()?))
+            .help("choose a folder with a name, below another one"))
     }
 }
 

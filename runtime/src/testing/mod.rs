@@ -1,7 +1,11 @@
-//! What tests of pipelines need: a server to read from, rows to push, a clock to turn.
+//! What tests of pipelines need: a server to read from, rows to push, a clock to turn, a machine to crash.
 
+#[cfg(feature = "parquet")]
+pub mod crash;
 mod run;
 
+#[cfg(feature = "parquet")]
+pub use crash::CrashTest;
 pub use run::TestRun;
 
 #[cfg(feature = "kinesis")]

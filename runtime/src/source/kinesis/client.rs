@@ -18,6 +18,7 @@ use super::shards::Listed;
 use crate::Result;
 use crate::aws::partition_of;
 use crate::error::{Error, Kind};
+use crate::mutant::{self, Mutant};
 
 /// The most bytes in an answer to GetRecords.
 pub(super) const LARGEST_PAGE: usize = 10 << 20;
@@ -306,7 +307,11 @@ impl Client {
                 request.shard_iterator_type(ShardIteratorType::AtSequenceNumber).starting_sequence_number(number)
             }
             At::After(number) => {
-                request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).starting_sequence_number(number)
+                let kind = match mutant::is(Mutant::ResumeAt) {
+                    false => ShardIteratorType::AfterSequenceNumber,
+                    true => ShardIteratorType::AtSequenceNumber,
+                };
+                request.shard_iterator_type(kind).starting_sequence_number(number)
             }
         };
         let answer = request.send().await.map_err(|error| self.trouble("GetShardIterator", &error))?;

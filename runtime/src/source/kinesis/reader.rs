@@ -19,6 +19,7 @@ use super::position::{Origin, compare};
 use super::shards::Listed;
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::mutant::{self, Mutant};
 use crate::source::order_of;
 
 /// What readers and the lister tell the feed.
@@ -345,7 +346,7 @@ impl Reader {
 
     /// Records that were handed out before are not handed out again, whatever the service does.
     pub(super) fn drop_known(&self, records: &mut VecDeque<Record>) {
-        if let Some(last) = &self.last {
+        if let Some(last) = self.last.as_ref().filter(|_| !mutant::is(Mutant::ResumeAt)) {
             while records.front().is_some_and(|record| compare(&record.sequence_number, last).is_le()) {
                 records.pop_front();
             }

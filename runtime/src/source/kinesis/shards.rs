@@ -24,6 +24,7 @@ use super::position::{Origin, Position};
 use super::reader::{Counters, Page};
 use super::record::{HashRange, arrival};
 use super::seen::Seen;
+use crate::mutant::{self, Mutant};
 use crate::source::{PartitionProgress, order_of};
 use crate::time::Timestamp;
 
@@ -307,6 +308,8 @@ impl Shards {
         self.bygone = ended.len();
         for entry in new.into_iter().filter(|entry| !ended.contains(&entry.id)) {
             listed.insert(self.next);
+            let late = mutant::is(Mutant::ChildAtLatest) && !entry.parents.is_empty();
+            let origin = if late { Origin::At(crate::clock::now()) } else { origin };
             self.add(Shard::new(entry, Position::start(origin), State::Waiting));
         }
         self.listed = Some(asked);

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use super::system::Folder;
+use super::medium::Folder;
 use crate::store::Renamed;
 
 /// Gives `temporary` the further name `name`; `false` if that is taken.

@@ -14,6 +14,7 @@
 //! * `http`: the HTTP client.
 //! * `probe`: whether a store keeps its promises.
 //! * `s3`, `gcs`, `azure`: the services.
+//! * `simulated`: a bucket in memory, for tests.
 
 #[cfg(feature = "azure")]
 mod azure;
@@ -26,6 +27,7 @@ mod http;
 mod probe;
 #[cfg(feature = "s3")]
 mod s3;
+pub(super) mod simulated;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -81,10 +83,14 @@ pub(super) fn open(location: &Location, base: &str) -> Result<Arc<dyn Store>> {
             #[allow(unreachable_patterns)] // with all features on
             _ => return Err(location.wrong("millstream was built without this store")),
         };
-        let url = location.url();
-        let bucket = url.get(..url.len() - parts.path.len()).unwrap_or(url).trim_end_matches('/');
-        Ok(Arc::new(Folder::new(connected, bucket, &base)) as Arc<dyn Store>)
+        Ok(Arc::new(Folder::new(connected, bucket(&location)?, &base)) as Arc<dyn Store>)
     })
+}
+
+/// The URL of the bucket of a location.
+fn bucket(location: &Location) -> Result<&str> {
+    let (url, path) = (location.url(), location.parts()?.path);
+    Ok(url.get(..url.len() - path.len()).unwrap_or(url).trim_end_matches('/'))
 }
 
 /// How often the client itself repeats a request; it knows best which of them may be.
@@ -107,6 +113,8 @@ struct Inner {
     /// The folder's path in the bucket; empty for the bucket itself.
     base: String,
     writes: Semaphore,
+    /// The first wait before a request is repeated.
+    backoff: Duration,
 }
 
 impl fmt::Debug for Folder {
@@ -117,9 +125,13 @@ impl fmt::Debug for Folder {
 
 impl Folder {
     fn new(connected: Connected, bucket: &str, base: &str) -> Self {
+        Self::with_backoff(connected, bucket, base, BACKOFF[0])
+    }
+
+    fn with_backoff(connected: Connected, bucket: &str, base: &str, backoff: Duration) -> Self {
         let Connected { store, credentials } = connected;
         let (bucket, base, writes) = (bucket.to_owned(), base.to_owned(), Semaphore::new(FLYING));
-        Self(Arc::new(Inner { store, credentials, bucket, base, writes }))
+        Self(Arc::new(Inner { store, credentials, bucket, base, writes, backoff }))
     }
 
     fn store(&self) -> &dyn ObjectStore {
@@ -149,7 +161,7 @@ impl Folder {
         F: Fn() -> A,
         A: Future<Output = Result<T, Fault>>,
     {
-        let mut pause = Pause::new();
+        let mut pause = Pause::new(self.0.backoff);
         let mut refreshed = false;
         loop {
             let fault = match ask().await {
@@ -175,7 +187,7 @@ impl Folder {
 
     /// Makes an object unless there is one of its name. Whoever asks for one that is there has to look whose it is.
     async fn create(&self, path: &str, key: &Path, payload: PutPayload) -> Result<Created> {
-        let mut pause = Pause::new();
+        let mut pause = Pause::new(self.0.backoff);
         loop {
             let put = || self.store().put_opts(key, payload.clone(), PutMode::Create.into());
             let Err(fault) = put().await else { return Ok(Created::Created) };
@@ -269,8 +281,8 @@ struct Pause {
 }
 
 impl Pause {
-    fn new() -> Self {
-        Self { begun: clock::monotonic(), next: BACKOFF[0] }
+    fn new(first: Duration) -> Self {
+        Self { begun: clock::monotonic(), next: first }
     }
 
     /// Waits; `false` if there was enough of it.

@@ -14,6 +14,7 @@ use object_store::{
     PutResult,
 };
 
+use super::simulated::{busy, conflict, died, generic, lost};
 use super::*;
 use crate::secret::Secret;
 
@@ -101,30 +102,16 @@ impl Flaky {
                 self.life.dead.store(true, Ordering::SeqCst);
                 Err(died())
             }
-            Trouble::Busy => Err(generic("status code: 503 Service Unavailable: <Code>SlowDown</Code>".into())),
+            Trouble::Busy => Err(busy()),
             Trouble::Lost => Err(lost()),
             Trouble::AnswerLost => {
                 ask.await.ok();
                 Err(lost())
             }
-            Trouble::Conflict if creates => {
-                Err(Fault::AlreadyExists { path: "slot".into(), source: "status code: 409 Conflict".into() })
-            }
+            Trouble::Conflict if creates => Err(conflict()),
             Trouble::Conflict => ask.await,
         }
     }
-}
-
-fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> Fault {
-    Fault::Generic { store: "Flaky", source }
-}
-
-fn died() -> Fault {
-    generic("the process died".into())
-}
-
-fn lost() -> Fault {
-    generic(Box::new(HttpError::new(HttpErrorKind::Interrupted, std::io::Error::other("connection reset"))))
 }
 
 #[async_trait]

@@ -1,0 +1,38 @@
+//! Known bugs, which the crash tests have to find.
+//!
+//! Each stands beside the code that it spoils. They exist only where this crate tests itself: a test runs its own program
+//! again with one of them in `MILLSTREAM_MUTANT`, and wants it to fail.
+
+/// A bug.
+#[cfg_attr(not(feature = "kinesis"), allow(dead_code))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// A shard is read on at the last record that is committed, and not after it.
+    ResumeAt,
+    /// A shard that came from a reshard is read from the present on.
+    ChildAtLatest,
+    /// A slot of the log has its name before its content is synced.
+    NameBeforeSync,
+    /// A publish that is repeated ends at the first file that is in its place.
+    PublishStops,
+    /// A slot of the log is written whether or not there is one.
+    CommitOverwrites,
+    /// The names of state files are synced after the record that names them.
+    RecordBeforeState,
+    /// That a shard was read to its end is not recorded.
+    ParentForgotten,
+}
+
+/// Whether this program has a bug.
+#[cfg(test)]
+pub(crate) fn is(mutant: Mutant) -> bool {
+    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let chosen = CHOSEN.get_or_init(|| std::env::var("MILLSTREAM_MUTANT").ok());
+    chosen.as_ref().is_some_and(|chosen| *chosen == format!("{mutant:?}"))
+}
+
+/// Never.
+#[cfg(not(test))]
+pub(crate) const fn is(_: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,57 @@
+//! Bugs that are known, and have to be found: this program is run again with each of them.
+
+use std::process::Command;
+
+use crate::mutant::Mutant;
+
+/// Runs a test with a bug; it has to fail, and to say why.
+fn is_found(mutant: Mutant, test: &str, why: &str) {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", &format!("testing::crash::tests::{test}"), "--nocapture"]);
+    let output = again.env("MILLSTREAM_MUTANT", format!("{mutant:?}")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("running 1 test"), "there is no test {test}: {said}");
+    assert!(!output.status.success(), "{mutant:?} was not found by {test}: {said}");
+    assert!(said.contains(why), "{mutant:?} was found by {test}, but not as `{why}`: {said}");
+    let words = said.lines().find(|line| line.contains(why)).unwrap_or_default();
+    println!("{mutant:?}: {words}");
+}
+
+#[test]
+fn a_slot_that_is_named_before_it_is_synced() {
+    is_found(Mutant::NameBeforeSync, "rows_on_a_disk", "is corrupt");
+}
+
+#[test]
+fn a_publish_that_ends_at_the_first_file_that_is_there() {
+    is_found(Mutant::PublishStops, "rows_on_a_disk", "crash test: a process died");
+}
+
+#[test]
+fn a_record_that_is_durable_before_the_state_it_names() {
+    is_found(Mutant::RecordBeforeState, "windows_on_a_disk", "crash test: a process died");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn a_slot_that_is_overwritten() {
+    is_found(Mutant::CommitOverwrites, "windows_in_a_bucket", "crash test: a process was frozen");
+}
+
+#[cfg(feature = "kinesis")]
+#[test]
+fn a_shard_that_is_read_on_at_the_last_record() {
+    is_found(Mutant::ResumeAt, "a_resharded_stream", "are there too often");
+}
+
+#[cfg(feature = "kinesis")]
+#[test]
+fn a_child_shard_that_is_read_from_the_present_on() {
+    is_found(Mutant::ChildAtLatest, "a_resharded_stream", "right: 24");
+}
+
+#[cfg(feature = "kinesis")]
+#[test]
+fn a_drained_parent_that_is_only_in_memory() {
+    is_found(Mutant::ParentForgotten, "a_resharded_stream", "are there too often");
+}
