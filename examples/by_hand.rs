@@ -20,18 +20,18 @@ struct Row<A, B, C, D, E, F> {
     device_id: A,
     window: B,
     n: C,
-    mean: D,
+    avg_temp: D,
     hottest: E,
     date: F,
 }
-millstream::row!(Rows, Row { device_id: A, window: B, n: C, mean: D, hottest: E, date: F });
+millstream::row!(Rows, Row { device_id: A, window: B, n: C, avg_temp: D, hottest: E, date: F });
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
     let input = Input::from_args("by_hand")?;
     input.put(readings()).await?;
     let ((stream, region, profile, endpoint), out) = (input.options(), input.folder("readings"));
-    let (name, keys, values) = ("per_device".to_owned(), &["device_id"], &["n", "mean", "hottest"]);
+    let (name, keys, values) = ("per_device".to_owned(), &["device_id"], &["n", "avg_temp", "hottest"]);
     let source = kinesis(stream).region(region).profile(profile).endpoint(endpoint).start(kinesis::trim_horizon);
     let pipeline = from(source)
         .decode::<Reading, All, _>(json())
@@ -42,7 +42,7 @@ async fn main() -> millstream::Result<()> {
             |record, input, out| {
                 input.open(record.data);
                 while let Some(row) = input.next() {
-                    if row.status != "ok" {
+                    if row.status != "ok" || row.temperature <= -40.0 {
                         input.filtered();
                         continue;
                     }
@@ -52,9 +52,9 @@ async fn main() -> millstream::Result<()> {
             },
         )
         .rows(|group, _, out| {
-            let ((device_id,), window, (n, mean, hottest)) = (group.key, group.window, group.values);
-            out.emit(Row { device_id, window, n, mean, hottest, date: window.start.date() });
+            let ((device_id,), window, (n, avg_temp, hottest)) = (group.key, group.window, group.values);
+            out.emit(Row { device_id, window, n, avg_temp, hottest, date: window.start.date() });
         })
         .sink(parquet(out.as_str()).partition_by(&["date"]));
-    input.run(pipeline).await.and_then(|()| table::show(&out, &["window", "device_id", "n", "mean", "hottest"]))
+    input.run(pipeline).await.and_then(|()| table::show(&out, &["window", "device_id", "n", "avg_temp", "hottest"]))
 }

@@ -9,7 +9,7 @@
 //! ```
 
 use millstream::prelude::*;
-use millstream_examples::table;
+use millstream_examples::{end, table};
 
 #[derive(StreamSchema)]
 struct Order {
@@ -44,7 +44,7 @@ const ORDERS: [&str; 4] = [
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    let out = millstream_examples::folder("nested_etl");
+    let out = millstream_examples::folder("nested_etl")?;
     let (rows, bad) = (format!("{out}/rows"), format!("{out}/bad"));
     let pipeline = pipeline! {
         from memory({ORDERS})
@@ -54,7 +54,7 @@ async fn main() -> millstream::Result<()> {
                    sku = item.sku, amount = item.price * item.count as f64 }
         | sink parquet({&rows}, partition_by = [date])
     };
-    println!("{}", pipeline.checkpoint(format!("{out}/_checkpoint")).run().await?);
+    end(pipeline.checkpoint(format!("{out}/_checkpoint")).run().await)?;
     table::show(&rows, &["order", "sku", "amount"])?;
     table::show(&bad, &["sequence_number", "error"])
 }

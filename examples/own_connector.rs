@@ -41,8 +41,7 @@ impl Writer<Item> for Table {
         Ok(())
     }
     fn close(&mut self) -> millstream::Result<()> {
-        println!("{:?}", self.rows);
-        Ok(())
+        millstream_examples::say(format_args!("{:?}", self.rows))
     }
 }
 
@@ -54,6 +53,5 @@ async fn main() -> millstream::Result<()> {
         | select { name, value }
         | sink foreach({Table::default()})
     };
-    println!("{}", pipeline.run().await?);
-    Ok(())
+    millstream_examples::end(pipeline.run().await)
 }
