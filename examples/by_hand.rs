@@ -18,15 +18,15 @@ struct Row<A, B, C, D, E, F> {
     device_id: A,
     window: B,
     n: C,
-    mean: D,
+    avg_temp: D,
     hottest: E,
     date: F,
 }
-millstream::row!(Rows, Row { device_id: A, window: B, n: C, mean: D, hottest: E, date: F });
+millstream::row!(Rows, Row { device_id: A, window: B, n: C, avg_temp: D, hottest: E, date: F });
 
 pub(crate) fn pipeline(input: &Input) -> Pipeline {
     let (stream, region, profile, endpoint) = input.options();
-    let (name, keys, values) = ("per_device".to_owned(), &["device_id"], &["n", "mean", "hottest"]);
+    let (name, keys, values) = ("per_device".to_owned(), &["device_id"], &["n", "avg_temp", "hottest"]);
     from(kinesis(stream).region(region).profile(profile).endpoint(endpoint).start(kinesis::trim_horizon))
         .decode::<Reading, All, _>(json())
         .else_dead_letter(parquet(input.folder("bad")))
@@ -36,7 +36,7 @@ pub(crate) fn pipeline(input: &Input) -> Pipeline {
             |record, input, out| {
                 input.open(record.data);
                 while let Some(row) = input.next() {
-                    if row.status == "ok" {
+                    if row.status == "ok" && row.temperature > -40.0 {
                         let at = input.watermark(row.ts);
                         out.update((row.device_id,), at, (count(), avg(row.temperature), max(row.temperature)));
                     } else {
@@ -45,8 +45,8 @@ pub(crate) fn pipeline(input: &Input) -> Pipeline {
                 }
             },
         )
-        .rows(|Group { key: (device_id,), window, values: (n, mean, hottest), .. }, _, out| {
-            out.emit(Row { device_id, window, n, mean, hottest, date: window.start.date() });
+        .rows(|Group { key: (device_id,), window, values: (n, avg_temp, hottest), .. }, _, out| {
+            out.emit(Row { device_id, window, n, avg_temp, hottest, date: window.start.date() });
         })
         .sink(parquet(input.folder("readings")).partition_by(&["date"]))
 }
@@ -56,5 +56,5 @@ async fn main() -> millstream::Result<()> {
     let input = Input::from_args("by_hand")?;
     input.put(readings()).await?;
     input.run(pipeline(&input)).await?;
-    table::show(&input.folder("readings"), &["window", "device_id", "n", "mean", "hottest"])
+    table::show(&input.folder("readings"), &["window", "device_id", "n", "avg_temp", "hottest"])
 }

@@ -30,6 +30,5 @@ pub(crate) fn pipeline() -> Pipeline {
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    println!("{}", pipeline().run().await?);
-    Ok(())
+    millstream_examples::end(pipeline().run().await)
 }

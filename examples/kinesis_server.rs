@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     server.set_limits(limits);
     let faults = [Fault::Throttle, Fault::InternalFailure, Fault::CutConnection, Fault::CutAnswer];
     server.faults().at_random(seed, share, faults.map(|fault| ("*", fault)));
-    println!("Kinesis at {}", server.endpoint());
+    millstream_examples::say(format_args!("Kinesis at {}", server.endpoint()))?;
 
     loop {
         std::thread::park();

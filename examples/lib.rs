@@ -7,9 +7,38 @@ pub mod stream;
 #[cfg(feature = "parquet")]
 pub mod table;
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+use millstream::Result;
+use millstream::error::{Error, Kind};
 use millstream::time::{Timestamp, secs};
 
 pub use places::{TempFile, serve_once};
+
+/// Prints a line. When nobody reads it, as behind `| head`, the program ends without a word, as a tool does that SIGPIPE
+/// ends: `println!` would panic.
+///
+/// # Errors
+/// Standard output is full, or refuses the line.
+pub fn say(line: impl Display) -> Result<()> {
+    quietly(writeln!(io::stdout(), "{line}").map_err(|error| Error::printing("printing a line", error)))
+}
+
+/// Says what came of a run.
+///
+/// # Errors
+/// What ended it.
+pub fn end(run: Result<impl Display>) -> Result<()> {
+    say(quietly(run)?)
+}
+
+fn quietly<T>(result: Result<T>) -> Result<T> {
+    if let Some(error) = result.as_ref().err().filter(|error| error.kind() == Kind::NoReader) {
+        std::process::exit(error.kind().exit_code().into());
+    }
+    result
+}
 
 /// A folder for the output of the example `name` that is not there yet.
 #[must_use]
@@ -20,11 +49,13 @@ pub fn fresh_folder(name: &str) -> String {
 
 /// The folder that the command line names, or one for the example `name` that is not there yet; says which, and how to go
 /// on there.
-#[must_use]
-pub fn folder(name: &str) -> String {
+///
+/// # Errors
+/// As [`say`].
+pub fn folder(name: &str) -> Result<String> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| fresh_folder(name));
-    println!("writing to {folder}; `-- {folder}` goes on there");
-    folder
+    say(format_args!("writing to {folder}; `-- {folder}` goes on there"))?;
+    Ok(folder)
 }
 
 /// The time of the first made-up record.

@@ -9,7 +9,7 @@
 //! ```
 
 use millstream::prelude::*;
-use millstream_examples::table;
+use millstream_examples::{end, table};
 
 #[derive(StreamSchema)]
 struct Order {
@@ -53,8 +53,8 @@ pub(crate) fn pipeline(out: &str) -> Pipeline {
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    let out = millstream_examples::folder("nested_etl");
-    println!("{}", pipeline(&out).checkpoint(format!("{out}/_checkpoint")).run().await?);
+    let out = millstream_examples::folder("nested_etl")?;
+    millstream_examples::end(pipeline(&out).checkpoint(format!("{out}/_checkpoint")).run().await)?;
     table::show(&format!("{out}/rows"), &["order", "sku", "amount"])?;
     table::show(&format!("{out}/bad"), &["sequence_number", "error"])
 }

@@ -13,7 +13,7 @@
 
 use millstream::prelude::*;
 use millstream::sink::{Token, Writer};
-use millstream_examples::fresh_folder;
+use millstream_examples::{end, fresh_folder, say};
 use millstream_examples::own::{Table, meter, pairs};
 
 /// What the sink takes.
@@ -52,7 +52,7 @@ async fn main() -> millstream::Result<()> {
     let run = || pipeline(table.clone()).checkpoint(folder.as_str()).max_rows_per_epoch(2).run();
     table.goes_away_after(3);
     let lost = run().await.err();
-    println!("{}\n{table}", lost.map_or_else(String::new, |error| error.to_string()));
-    println!("{}\n{table}", run().await?);
-    Ok(())
+    say(format_args!("{}\n{table}", lost.map_or_else(String::new, |error| error.to_string())))?;
+    end(run().await)?;
+    say(table)
 }

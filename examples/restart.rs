@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use millstream::engine::Trigger;
 use millstream::prelude::*;
-use millstream_examples::table;
+use millstream_examples::{end, say, table};
 
 const OUT: &str = "target/out/restart/numbers";
 
@@ -28,9 +28,9 @@ pub(crate) fn pipeline() -> Pipeline {
 
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
-    println!("kill -9 {} and start it again, or wait", std::process::id());
-    println!("{}", pipeline().run().await?);
+    say(format_args!("kill -9 {} and start it again, or wait", std::process::id()))?;
+    end(pipeline().run().await)?;
     let numbers = table::numbers(OUT, "number")?;
-    println!("{} numbers in {OUT}, {} of them different", numbers.len(), numbers.iter().collect::<HashSet<_>>().len());
-    Ok(())
+    let different = numbers.iter().collect::<HashSet<_>>().len();
+    say(format_args!("{} numbers in {OUT}, {different} of them different", numbers.len()))
 }

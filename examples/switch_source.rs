@@ -11,7 +11,7 @@
 use millstream::prelude::*;
 use millstream::sink::collect::{Collect, collect};
 use millstream::testing::kinesis::Server;
-use millstream_examples::{TempFile, readings, serve_once};
+use millstream_examples::{TempFile, readings, say, serve_once};
 
 #[derive(StreamSchema, PartialEq)]
 pub(crate) struct Reading {
@@ -34,7 +34,8 @@ macro_rules! hot {
 
 /// Runs it over all there is; a socket has read that when it has been silent for a moment.
 async fn run(source: &str, pipeline: Pipeline, rows: Collect) -> millstream::Result<Vec<Reading>> {
-    println!("{:8} {}", format!("{source}:"), pipeline.trigger(Trigger::AvailableNow).run().await?);
+    let summary = pipeline.trigger(Trigger::AvailableNow).run().await?;
+    say(format_args!("{:8} {summary}", format!("{source}:")))?;
     let mut rows = rows.rows::<Reading>()?;
     rows.sort_by_key(|row| row.ts);
     Ok(rows)
@@ -55,6 +56,5 @@ async fn main() -> millstream::Result<()> {
     let socket = run("socket", hot!(c, socket({ address })), c).await?;
     let stream = hot!(d, kinesis("readings", endpoint = { server.endpoint() }, start = trim_horizon));
     assert!([memory, socket, run("kinesis", stream, d).await?].iter().all(|rows| *rows == file));
-    println!("{} rows, the same from all four", file.len());
-    Ok(())
+    say(format_args!("{} rows, the same from all four", file.len()))
 }

@@ -15,7 +15,7 @@
 //! ```
 
 use millstream::prelude::*;
-use millstream_examples::{sentences, stream::Input};
+use millstream_examples::{end, sentences, stream::Input};
 
 /// The pipeline; in a function, so that a test can look at it.
 pub(crate) fn pipeline(input: &Input) -> Pipeline {
@@ -38,6 +38,5 @@ async fn main() -> millstream::Result<()> {
     let input = Input::without_folder()?;
     input.put_at(sentences()).await?;
     // A stream does not end: the last minute stays open, as more of it may come. The account says so.
-    println!("{}", pipeline(&input).trigger(input.trigger()).run().await?);
-    Ok(())
+    end(pipeline(&input).trigger(input.trigger()).run().await)
 }

@@ -12,6 +12,8 @@ use millstream::testing::kinesis::Server;
 use millstream::time::{Timestamp, secs};
 use millstream::{Pipeline, Result};
 
+use crate::say;
+
 const USAGE: &str = "options: --stream NAME [--region REGION] [--profile PROFILE] [--endpoint URL] [--produce]";
 
 /// What to read, and where to write. Without `--stream` it is a stream of a server in the process, which has sample
@@ -135,14 +137,15 @@ impl Input {
     pub async fn run(&self, pipeline: Pipeline) -> Result<()> {
         let (out, stream) = (&self.out, &self.stream);
         match self.server {
-            Some(_) => println!(
+            Some(_) => say(format_args!(
                 "writing to {out} (the samples' stream ends here; yours goes on with --stream and --out as before)"
-            ),
-            None => println!("writing to {out}; stop with Ctrl-C, and go on later with --stream {stream} --out {out}"),
-        }
+            )),
+            None => say(format_args!(
+                "writing to {out}; stop with Ctrl-C, and go on later with --stream {stream} --out {out}"
+            )),
+        }?;
         let pipeline = pipeline.checkpoint(format!("{}/_checkpoint", self.out)).trigger(self.trigger());
-        println!("{}", pipeline.run().await?);
-        Ok(())
+        crate::end(pipeline.run().await)
     }
 
     async fn client(&self) -> Client {

@@ -27,9 +27,8 @@ pub fn show(folder: &str, columns: &'static [&'static str]) -> Result<()> {
             batches.push(batch.map_err(unreadable)?);
         }
     }
-    print!("{}", console().sort(columns).limit(5).table(folder, &batches)?);
-    println!("duckdb -c \"SELECT * FROM '{folder}/**/*.parquet' LIMIT 10\"");
-    Ok(())
+    let table = console().sort(columns).limit(5).table(folder, &batches)?;
+    crate::say(format_args!("{table}duckdb -c \"SELECT * FROM '{folder}/**/*.parquet' LIMIT 10\""))
 }
 
 /// The column `name` of the parquet files below `folder`, which holds natural numbers.

@@ -102,6 +102,18 @@ fn without_chance(text: &str) -> String {
     })
 }
 
+/// As `NAME | head` does when it has seen enough: no panic, no complaint, and the exit code of a tool that SIGPIPE ends.
+#[test]
+fn examples_end_quietly_when_nobody_reads() {
+    for (name, program) in EXAMPLES {
+        let folder = Folder::new(&format!("{name}-unread"));
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = Command::new(program).current_dir(&folder.0).stdout(writer).output().unwrap();
+        assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr)), (Some(141), "".into()), "{name}");
+    }
+}
+
 #[test]
 fn restart_has_each_number_once_after_it_was_killed() {
     let folder = Folder::new("killed");

@@ -107,6 +107,17 @@ fn check_looks_at_the_sink_and_the_checkpoint() {
     assert_eq!(changed("run --checkpoint KEPT"), errors);
 }
 
+#[test]
+fn who_pipes_into_head_hears_no_complaint() {
+    let world = World::new(GOOD);
+    for line in ["explain", "explain --json", "explain --mermaid", "preview", "check --checkpoint KEPT"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (_, errors) = said(&world.program(line).stdout(writer).output().unwrap(), 141);
+        assert!(errors.is_empty(), "{line}: {errors}");
+    }
+}
+
 const OK: &str = "the sink can store the rows, and the checkpoint fits the pipeline";
 
 #[test]
