@@ -54,7 +54,7 @@ pub(crate) fn pipeline(out: &str) -> Pipeline {
 #[tokio::main]
 async fn main() -> millstream::Result<()> {
     let out = millstream_examples::folder("nested_etl")?;
-    millstream_examples::end(pipeline(&out).checkpoint(format!("{out}/_checkpoint")).run().await)?;
+    end(pipeline(&out).checkpoint(format!("{out}/_checkpoint")).run().await)?;
     table::show(&format!("{out}/rows"), &["order", "sku", "amount"])?;
     table::show(&format!("{out}/bad"), &["sequence_number", "error"])
 }

@@ -13,8 +13,8 @@
 
 use millstream::prelude::*;
 use millstream::sink::{Token, Writer};
-use millstream_examples::{end, fresh_folder, say};
 use millstream_examples::own::{Table, meter, pairs};
+use millstream_examples::{end, fresh_folder, say};
 
 /// What the sink takes.
 #[derive(StreamSchema)]

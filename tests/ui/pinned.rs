@@ -6,7 +6,7 @@ use std::io::Write as _;
 const PINNED: &str = "1.95.";
 
 /// Compares the cases of these files.
-pub fn cases(files: &str) {
+pub(crate) fn cases(files: &str) {
     let version = std::process::Command::new("rustc").arg("--version").output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     if version.starts_with(&format!("rustc {PINNED}")) {
