@@ -208,7 +208,8 @@ impl Shard {
             idle: self.caught_up && self.pages.is_empty() && self.active.elapsed() >= idle_after,
             ms_behind: self.behind.filter(|_| !drained),
             parents: if brief { Vec::new() } else { self.parents.clone() },
-            hash_range: if brief { None } else { self.hash_range.clone() },
+            // That of a shard that waits is in the list, and there may be thousands.
+            hash_range: self.hash_range.clone().filter(|_| self.state == State::Reading),
         }
     }
 }
@@ -405,7 +406,9 @@ impl Shards {
         let forgettable = |shard: &&Shard| {
             let unlisted = shard.unlisted.is_some_and(|since| since.elapsed() >= memory);
             let covered = covered.get(&*shard.id) == Some(&[true; 2]);
-            reported(shard) && (covered || (unlisted && !needed.contains(&*shard.id)))
+            // The oldest first: a parent that is known would miss its child.
+            let oldest = !shard.parents.iter().any(|parent| self.numbers.contains_key(parent));
+            reported(shard) && ((covered && oldest) || (unlisted && !needed.contains(&*shard.id)))
         };
         let forgotten: Vec<Arc<str>> =
             self.all.values().filter(forgettable).map(|shard| Arc::clone(&shard.id)).collect();
