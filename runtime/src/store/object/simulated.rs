@@ -60,6 +60,9 @@ impl Bucket {
         ask: impl Future<Output = object_store::Result<T>>,
     ) -> object_store::Result<T> {
         let fate = self.life.enter(|| format!("{what} {}/{path}", self.name))?;
+        if fate == Fate::Late {
+            self.life.thawed().await;
+        }
         let answer = match self.life.storm(SIDES) {
             Some(0) => Err(busy()),
             Some(1) => Err(lost()),
@@ -67,7 +70,7 @@ impl Bucket {
             Some(3) if what == CREATE => Err(conflict()),
             _ => ask.await,
         };
-        if fate == Fate::Made {
+        if matches!(fate, Fate::Made | Fate::Late) {
             return answer;
         }
         self.life.die();

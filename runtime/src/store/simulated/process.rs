@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 #[cfg(feature = "_objects")]
 use object_store::memory::InMemory;
+use tokio::sync::watch;
 
 #[cfg(feature = "_objects")]
 use super::Buckets;
@@ -78,6 +79,7 @@ pub(crate) struct Life {
     storm: Option<Mutex<Random>>,
     state: Mutex<State>,
     changed: Condvar,
+    thawed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -86,7 +88,6 @@ struct State {
     calls: Vec<String>,
     dead: bool,
     frozen: bool,
-    thawed: bool,
     /// Whether the run has ended, so that nobody waits for it to freeze.
     ended: bool,
 }
@@ -100,6 +101,8 @@ pub(in crate::store) enum Fate {
     Last,
     /// It is made in half, and the process dies.
     Half,
+    /// It is made once the process is thawed, and answered.
+    Late,
 }
 
 /// The process is dead, and makes no calls.
@@ -122,7 +125,8 @@ impl From<Died> for Error {
 impl Life {
     pub(super) fn new(death: Option<Death>, storm: Option<u64>) -> Self {
         let storm = storm.map(|seed| Mutex::new(Random(seed)));
-        Self { death, storm, state: Mutex::default(), changed: Condvar::new() }
+        let thawed = watch::Sender::new(false);
+        Self { death, storm, state: Mutex::default(), changed: Condvar::new(), thawed }
     }
 
     /// A number below `limit` if there is a storm.
@@ -157,8 +161,17 @@ impl Life {
 
     /// Lets it go on.
     pub(crate) fn thaw(&self) {
-        lock(&self.state).thawed = true;
+        // Those that wait look again after this, or before they wait.
+        let _state = lock(&self.state);
+        self.thawed.send_replace(true);
         self.changed.notify_all();
+    }
+
+    /// Waits until it is thawed. Requests to buckets have few threads, which are those of all processes.
+    #[cfg(feature = "_objects")]
+    pub(in crate::store) async fn thawed(&self) {
+        // It cannot fail: the sender is here.
+        self.thawed.subscribe().wait_for(|thawed| *thawed).await.ok();
     }
 
     /// Its run has ended.
@@ -174,8 +187,14 @@ impl Life {
         act: impl FnOnce(bool) -> Result<T, E>,
     ) -> Result<T, E> {
         let fate = self.enter(what)?;
+        if fate == Fate::Late {
+            let mut state = lock(&self.state);
+            while !*self.thawed.borrow() {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
         let answer = act(fate == Fate::Half);
-        if fate == Fate::Made {
+        if matches!(fate, Fate::Made | Fate::Late) {
             return answer;
         }
         self.die();
@@ -201,10 +220,7 @@ impl Life {
             Some(How::Frozen) => {
                 state.frozen = true;
                 self.changed.notify_all();
-                while !state.thawed {
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
-                Ok(Fate::Made)
+                Ok(Fate::Late)
             }
         }
     }

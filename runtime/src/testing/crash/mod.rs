@@ -14,7 +14,7 @@
 //!
 //! let report = pipeline.crash_test().run()?;
 //! assert_eq!(report.rows, 4);
-//! assert!(report.deaths > 200);
+//! assert!(report.deaths > 100);
 //! # Ok(()) }
 //! ```
 //!

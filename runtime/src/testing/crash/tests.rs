@@ -138,6 +138,18 @@ fn checkpoint_in_a_bucket_and_rows_on_a_disk() {
     passes("checkpoint on a disk, rows in a bucket", pipeline.crash_test().power_cuts(of(1, 50)));
 }
 
+/// More frozen processes than there are threads for requests.
+#[cfg(feature = "s3")]
+#[test]
+fn tests_at_once_do_not_wait_for_each_other() {
+    let pipeline = rows("s3://bucket/job", 8).checkpoint("s3://bucket/job/checkpoint");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| pipeline.crash_test().share(2).run().unwrap());
+        }
+    });
+}
+
 /// The same seed is the same test: what a run does in a storm, names that are unique apart.
 #[cfg(feature = "s3")]
 #[test]
