@@ -67,13 +67,23 @@ impl Finish for Stddev {
         self.count += other.count;
         let all = self.count as f64;
         self.mean += delta * others / all;
-        self.squares += other.squares + delta * delta * own * others / all;
+        // The weights by themselves: many times the square of an outlier may be infinite.
+        self.squares += other.squares + delta * delta * (own * others / all);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rows are merged into their group one by one.
+    #[test]
+    fn an_outlier_among_many_is_not_infinite() {
+        let (mut all, mut outlier) = (Stddev { count: 1_000, ..Stddev::default() }, Stddev::default());
+        stddev(1e153).apply(&mut outlier, At::default());
+        all.merge(outlier);
+        assert!(all.squares.is_finite());
+    }
 
     #[test]
     fn nothing_and_some_is_some() {

@@ -21,6 +21,8 @@ pub(crate) struct Partitions {
     known: BTreeMap<String, Known>,
     /// The id of each number of this run.
     numbers: BTreeMap<u32, String>,
+    /// The latest event time of all, also of those that were forgotten in the epoch in which it came.
+    lead: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -34,6 +36,7 @@ impl Partitions {
     /// A partition as a checkpoint knew it.
     pub(crate) fn restore(&mut self, id: &str, max_event_time: Option<Timestamp>, drained: bool) {
         self.known.insert(id.to_owned(), Known { max_event_time, drained, idle: false });
+        self.lead = self.lead.max(max_event_time);
     }
 
     /// What a fetch said. Gives whether a partition went on or has come to its end; one that ended earlier is no news.
@@ -58,6 +61,7 @@ impl Partitions {
 
     /// The latest event time that came from a partition.
     pub(crate) fn observe(&mut self, partition: u32, time: Timestamp) {
+        self.lead = self.lead.max(Some(time));
         let Some(id) = self.numbers.get(&partition) else { return };
         if let Some(known) = self.known.get_mut(id) {
             known.max_event_time = known.max_event_time.max(Some(time));
@@ -80,7 +84,7 @@ impl Partitions {
             open = true;
             slowest = slowest.min(known.max_event_time);
         }
-        let reached = if open { slowest } else { self.known.values().filter_map(|known| known.max_event_time).max() };
+        let reached = if open { slowest } else { self.lead };
         before.max(reached.map(|reached| reached - delay))
     }
 
@@ -88,8 +92,7 @@ impl Partitions {
     pub(crate) fn holder(&self) -> Option<Holder> {
         let open = self.known.iter().filter(|(_, known)| !known.drained && !known.idle);
         let (id, holder) = open.min_by_key(|(_, known)| known.max_event_time)?;
-        let lead = self.known.values().filter_map(|known| known.max_event_time).max();
-        let behind = lead.zip(holder.max_event_time).map(|(lead, own)| lead.micros().saturating_sub(own.micros()));
+        let behind = self.lead.zip(holder.max_event_time).map(|(lead, own)| lead.micros().saturating_sub(own.micros()));
         Some(Holder {
             id: id.clone(),
             max_event_time: holder.max_event_time,
@@ -150,6 +153,23 @@ mod tests {
             // Who comes back does not take it back.
             partitions.progress(&[at("b", 1, false)]);
             assert_eq!(partitions.watermark(delay, watermark), Some(second(90)));
+        }
+    }
+
+    #[test]
+    fn who_is_forgotten_counts_for_the_lead() {
+        let (delay, second) = (Duration::from_secs(10), |second: i64| Timestamp::from_micros(second * 1_000_000));
+        for known in [false, true] {
+            let mut partitions = Partitions::default();
+            if known {
+                partitions.progress(&[at("a", 0, false)]);
+            }
+            // It was read to its end and forgotten in the epoch of its rows, so nothing more is said of it.
+            partitions.progress(&[at("b", 1, true)]);
+            partitions.observe(0, second(100));
+            partitions.observe(1, second(40));
+            partitions.forget(&["a".to_owned()]);
+            assert_eq!(partitions.watermark(delay, None), Some(second(90)), "{known}");
         }
     }
 }

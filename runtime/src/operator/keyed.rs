@@ -15,7 +15,9 @@ use super::input::{At, Policy};
 use super::key::{Key, KeyRef, key_group};
 use super::short::{Halves, LONG, Mixer, Parts, Short};
 use super::window::{ALL_OF_TIME, Window, WindowSpec};
+use crate::Result;
 use crate::agg::{Finish, Update};
+use crate::error::{Error, Kind};
 use crate::sink::Mode;
 use crate::time::Timestamp;
 
@@ -230,7 +232,10 @@ impl<K: Key, A: Finish> Keyed<K, A> {
     }
 
     /// Empties the tables into parts, one for each worker.
-    pub(super) fn drain(&mut self, workers: usize) -> Vec<Part> {
+    ///
+    /// # Errors
+    /// A key cannot be had back from its number, which is up to its type.
+    pub(super) fn drain(&mut self, workers: usize) -> Result<Vec<Part>> {
         self.current = NONE;
         let workers = workers.max(1);
         let mut parts: Vec<Partial<K, A>> = (0..workers).map(|_| Partial { panes: Vec::new() }).collect();
@@ -247,7 +252,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
                     Some(place) => long.get_mut(place).and_then(Option::take),
                     None => K::lengthen(&mut Parts::of(key)),
                 };
-                let Some(key) = key else { continue };
+                let key = key.ok_or_else(not_had_back::<K>)?;
                 canonical.clear();
                 key.canonical(&mut canonical);
                 let group = key_group(&canonical, super::key::KEY_GROUPS);
@@ -262,7 +267,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
                 }
             }
         }
-        parts.into_iter().map(|part| Box::new(part) as Part).collect()
+        Ok(parts.into_iter().map(|part| Box::new(part) as Part).collect())
     }
 }
 
@@ -329,6 +334,14 @@ fn rehash<K: Key, A>(entry: &Entry<A>, long: &[K], hasher: &RandomState, mixer: 
         Some(key) => long_hash(hasher, |hasher| key.feed_key(hasher)),
         None => mixer.hash(entry.key),
     }
+}
+
+/// A row must not be lost because a type of the user's is half written.
+#[cold]
+fn not_had_back<K>() -> Error {
+    let of = std::any::type_name::<K>();
+    Error::new(Kind::Internal, format!("a group's key of type `{of}` cannot be had back from its number"))
+        .help("mend its type: `Key::lengthen` must undo what `KeyRef::shorten` does, or neither is written")
 }
 
 /// The hash of a key that is not short.

@@ -58,7 +58,7 @@ impl<K: Stored, A: Stored> StateRows<K, A> {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.full.is_empty()
+        self.groups.is_empty() && self.full.is_empty() && !self.too_large
     }
 
     fn bulk(&self) -> usize {
@@ -202,6 +202,7 @@ mod tests {
     fn a_group_that_no_batch_can_hold_is_an_error_and_not_a_panic() {
         let mut rows = rows();
         rows.push(0, 0, &("k".to_owned(),), &(vec!["v".repeat(201)],));
+        assert!(!rows.is_empty(), "an epoch without it would be committed");
         rows.push(1, 0, &("l".to_owned(),), &(Vec::new(),));
         let error = rows.finish(&spec()).unwrap_err();
         assert_eq!(error.kind(), Kind::Data);

@@ -65,7 +65,7 @@ impl<K: Key, A: Finish> Gather for Keyed<K, A> {
         Ok(Vec::new())
     }
     fn seal(&mut self, workers: usize) -> Result<(Output, u64)> {
-        Ok((Output::Parts(self.drain(workers)), self.take_late()))
+        Ok((Output::Parts(self.drain(workers)?), self.take_late()))
     }
 }
 

@@ -4,7 +4,8 @@ use super::*;
 use crate::agg::{Update, collect, count, count_distinct, max};
 use crate::operator::chain::Settings;
 use crate::operator::key::KeyRef;
-use crate::time::secs;
+use crate::operator::short::Short;
+use crate::time::{Duration, secs};
 
 /// Counts the groups that are given on.
 #[derive(Default)]
@@ -54,7 +55,7 @@ fn epoch<K: Key, A: Finish, Q: KeyRef<Owned = K>, U: Update<State = A>>(
     for (key, update) in rows {
         keyed.update(key, At { time, ..At::default() }, update);
     }
-    for part in keyed.drain(1) {
+    for part in keyed.drain(1).unwrap() {
         stage.merge(part, after).unwrap();
     }
     let plan = EpochPlan { epoch: 1, watermark: before, batch_time: second(0), horizon: second(0) };
@@ -162,10 +163,38 @@ fn every_row_reaches_its_group() {
 
 /// What was gathered, by window and key.
 fn groups<A: Finish, T: Ord>(mut of: Keyed<(String,), A>, result: impl Fn(&A) -> T) -> Vec<((i64, String), T)> {
-    let parts = of.drain(1).into_iter().map(|part| *part.downcast::<Partial<(String,), A>>().unwrap());
+    let parts = of.drain(1).unwrap().into_iter().map(|part| *part.downcast::<Partial<(String,), A>>().unwrap());
     let panes = parts.flat_map(|part| part.panes);
     let rows = panes.flat_map(|(pane, groups)| groups.into_iter().map(move |group| (pane / 10_000_000, group)));
     let mut all: Vec<_> = rows.map(|(pane, (_, _, (key,), state))| ((pane, key), result(&state))).collect();
     all.sort();
     all
+}
+
+/// A key that becomes short and does not come back.
+#[derive(Clone, Copy)]
+struct OneWay(u64);
+
+impl KeyRef for OneWay {
+    type Owned = Duration;
+    fn to_key(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+    fn same(self, key: &Duration) -> bool {
+        self.to_key() == *key
+    }
+    fn feed<H: std::hash::Hasher>(self, hasher: &mut H) {
+        self.to_key().feed(hasher);
+    }
+    fn shorten(self, short: &mut Short) {
+        short.push(self.0.into(), 64);
+    }
+}
+
+#[test]
+fn a_key_that_does_not_come_back_ends_the_run_and_loses_no_row() {
+    let mut keyed = Keyed::<(Duration,), _>::new(WindowSpec::tumbling(secs(10)), Settings::default());
+    keyed.update((OneWay(7),), At::default(), (count(),));
+    let error = keyed.drain(1).unwrap_err();
+    assert!(error.advice().unwrap().contains("`Key::lengthen` must undo"), "{error}");
 }

@@ -161,7 +161,8 @@ impl Shard {
         match self.state {
             State::Waiting => false,
             State::Reading => self.position.sequence_number.is_some(),
-            State::Drained => true,
+            // Until its children are known a checkpoint does not have it as drained.
+            State::Drained => self.drained_reported,
         }
     }
 

@@ -230,3 +230,36 @@ fn thousands_of_shards() {
         assert_eq!(fetched.partitions[0].to, serde_json::json!({ "start": "trim_horizon" }));
     });
 }
+
+/// A merged shard that was split again before it got a record says nothing at the next start until the commit has it as
+/// drained, for which its children have to be listed.
+#[test]
+fn parents_of_an_empty_shard_are_known_until_it_is_drained_in_a_commit() {
+    run(async |server| {
+        server.create_stream(STREAM, 2).unwrap();
+        put_all_keys(&server, "1");
+        let mut reading = Reading::start(source(&server)).await;
+        let mut got = reading.take(20).await;
+        let merged = server.merge(STREAM, FIRST, &id(1)).unwrap();
+        while reading.resume.partitions.values().filter(|state| state.drained).count() < 2 {
+            got.extend(reading.fetch(&eager()).await.1);
+        }
+        server.faults().times("ListShards", 1_000, Fault::Throttle);
+        server.split(STREAM, &merged).unwrap();
+        for _ in 0..20 {
+            got.extend(reading.fetch(&eager()).await.1);
+        }
+        assert!(!reading.resume.partitions[&merged].drained, "its children are not known");
+        server.faults().clear();
+        put_all_keys(&server, "2");
+        let mut reading = reading.restart().await;
+        while got.len() < 40 {
+            got.extend(reading.fetch(&eager()).await.1);
+        }
+        assert_in_order(&got, &["1", "2"]);
+        got.extend(reading.fetch(&eager()).await.1);
+        reading = reading.restart().await;
+        got.extend(reading.fetch(&eager()).await.1);
+        assert_in_order(&got, &["1", "2"]);
+    });
+}
