@@ -89,7 +89,8 @@ fn kill_often(mode: &'static str, asked: usize, seed: u64) {
     );
     assert!(kills >= asked && victim.epoch() > 100);
     assert!(at_work >= kills / 4, "too few kills hit a process at work");
-    let places = if mode == "update" { 2 } else { 4 };
+    // Of some twenty kills none may hit the short moments of a commit or a recovery.
+    let places = if mode == "update" { 2 } else { 3 };
     assert!(histogram.len() >= places, "all kills hit the same place");
 }
 
