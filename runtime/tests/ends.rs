@@ -231,6 +231,7 @@ impl Feed for Held {
                 if self.0.load(Ordering::Relaxed) >= BAD / 2 {
                     break;
                 }
+                // The worker is given time; ten seconds in all.
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
             assert!(self.0.load(Ordering::Relaxed) >= BAD / 2, "dead letters wait for the end of the epoch");

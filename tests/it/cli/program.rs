@@ -21,6 +21,7 @@ fn in_time() -> bool {
     if env::var_os("PROGRAM_SLOW").is_some() {
         let folder = env::var("PROGRAM_FOLDER").unwrap_or_default();
         std::fs::write(format!("{folder}/slow"), "").ok();
+        // An epoch that a first signal waits for and a second one does not.
         std::thread::sleep(Duration::from_secs(30));
     }
     true

@@ -22,6 +22,7 @@ impl Stream<'_> {
                 return Ok(consumer);
             }
             ensure!(begun.elapsed() < Duration::from_secs(20), "the consumer does not become active");
+            // Servers take a moment to make one; ask again.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -96,6 +97,7 @@ pub(super) async fn check(name: &str, stream: &Stream<'_>) -> Checked {
             let brings = |event: &SubscribeToShardEvent| !event.records.is_empty();
             let mut first = stream.subscribe(&consumer).await?;
             next(&mut first, brings).await?;
+            // The service lets a subscription be taken over after five seconds.
             tokio::time::sleep(Duration::from_millis(5_500)).await;
             stream.event(&consumer, brings).await?;
             Ok(())

@@ -15,6 +15,7 @@ fn write_at(path: &str, text: &str, at: SystemTime) {
 async fn lines(feed: &mut dyn Feed, checkpoint: &mut Checkpoint, many: usize) -> Result<Vec<String>> {
     let mut seen = Vec::new();
     for round in 0.. {
+        // The folder is looked at again after ten milliseconds.
         tokio::time::sleep(Duration::from_millis(11)).await;
         let (lines, fetched) = fetch(feed, &limits(None, 1 << 20, Duration::from_millis(20))).await?;
         checkpoint.commit(feed, &fetched);
