@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::options::Kinesis;
 use super::position::Origin;
 use super::shards::Listed;
+use super::wire;
 use crate::Result;
 use crate::aws::partition_of;
 use crate::error::{Error, Kind};
@@ -230,10 +231,13 @@ impl Client {
         let said = options.aws.config.as_ref().and_then(|config| config.timeout_config()?.operation_attempt_timeout());
         let timeouts = shared.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
         let timeouts = timeouts.operation_attempt_timeout(said.unwrap_or(options.tuning.attempt)).build();
-        let config = aws_sdk_kinesis::config::Builder::from(&shared)
+        let mut config = aws_sdk_kinesis::config::Builder::from(&shared)
             .timeout_config(timeouts)
             // The SDK would try again on its own, at once in all readers and without a count.
             .retry_config(RetryConfig::disabled());
+        if shared.protocol().is_none() {
+            config = config.protocol(wire::Json::new());
+        }
         let arn = options.arn().map(str::to_owned);
         let name = if arn.is_none() { Some(options.stream.clone()) } else { None };
         let shards_per_page = i32::try_from(options.max_shards_per_describe).unwrap_or(1_000);

@@ -6,6 +6,7 @@
 //! | `record` | [`KinesisRecord`], and how a chunk holds many |
 //! | `position` | what a checkpoint keeps of a shard |
 //! | `client` | the calls, and what their failures mean |
+//! | `wire` | their form: the SDK's, with a quicker reader for answers to GetRecords |
 //! | `pace` | when to call next |
 //! | `reader` | one task for each shard: page after page |
 //! | `follow` | the same by enhanced fan-out: event after event |
@@ -45,6 +46,7 @@ mod shards;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use self::options::{
     ConsumerMode, IntoStreams, Kinesis, OnDataLoss, Start, after, at, earliest, efo, fail, kinesis, latest, polling,
