@@ -11,6 +11,8 @@ pub(crate) enum Mutant {
     ResumeAt,
     /// A shard that came from a reshard is read from the present on.
     ChildAtLatest,
+    /// A shard that waits for its parents to be read does not hold the watermark.
+    ChildHoldsNothing,
     /// A slot of the log has its name before its content is synced.
     NameBeforeSync,
     /// A publish that is repeated ends at the first file that is in its place.

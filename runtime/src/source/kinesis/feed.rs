@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -295,7 +296,8 @@ fn hand_out(
     }
     let first = shard.position.n;
     let rows_left = limits.rows.unwrap_or(u64::MAX);
-    let mut packer = Packer::new(stream, &shard.id, page.records.len());
+    let bytes = page.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits).min(CHUNK);
+    let mut packer = Packer::new(stream, &shard.id, page.records.len(), bytes);
     while let Some(record) = page.records.front() {
         if present.is_some_and(|(time, _)| arrival(record) > time) {
             shard.done = true;

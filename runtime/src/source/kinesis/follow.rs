@@ -144,8 +144,8 @@ impl Reader {
             if tip {
                 self.caught_up = Some(asked_unix);
             }
-            let (_room, _slot) = (Some(room), Some(slot));
-            let page = Page { records, behind, ended, asked, answered, asked_unix, _room, _slot };
+            let (room, _slot) = (Some(room), Some(slot));
+            let page = Page { records, behind, ended, asked, answered, asked_unix, room, _slot };
             if events.send(Event::Page(self.number, page)).is_err() || ended {
                 return Over::Shard;
             }

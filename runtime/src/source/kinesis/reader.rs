@@ -1,7 +1,7 @@
 //! The reader of one shard: a task that fetches page after page and hands them to the feed.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ pub(super) struct Page {
     pub(super) answered: Instant,
     /// The same in seconds since 1970.
     pub(super) asked_unix: i64,
-    /// Room in the buffer, given back when the page has been handed out.
-    pub(super) _room: Option<OwnedSemaphorePermit>,
+    /// Room in the buffer, as many bytes as the records have, given back when the page has been handed out.
+    pub(super) room: Option<OwnedSemaphorePermit>,
     /// The shard's right to have a page.
     pub(super) _slot: Option<OwnedSemaphorePermit>,
 }
@@ -61,17 +61,20 @@ impl Page {
             asked: now,
             answered: now,
             asked_unix: unix_time(),
-            _room: None,
+            room: None,
             _slot: None,
         }
     }
 }
 
-/// Figures of a shard for the progress document, counted since the last fetch has told them.
+/// What a reader tells of its shard besides pages: figures for the progress document, counted since the last fetch has told
+/// them.
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) throttles: AtomicU64,
     pub(super) expired_iterators: AtomicU64,
+    /// The last call failed: there may be records by now, whatever the answer before it said.
+    pub(super) failing: AtomicBool,
 }
 
 /// What all readers of a stream share.
@@ -254,7 +257,7 @@ impl Reader {
                         asked,
                         answered,
                         asked_unix,
-                        _room: Some(room),
+                        room: Some(room),
                         _slot: Some(slot),
                     };
                     if events.send(Event::Page(self.number, page)).is_err() || ended {
@@ -288,6 +291,7 @@ impl Reader {
 
     pub(super) fn success(&mut self) {
         self.backoff.reset();
+        self.counters.failing.store(false, Relaxed);
         self.failing = None;
         self.succeeded = Some(unix_time());
         (self.missing, self.expired) = (0, 0);
@@ -373,6 +377,7 @@ impl Reader {
 
     async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
         let counters = &self.counters;
+        counters.failing.store(true, Relaxed);
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {
             Class::Expired => {

@@ -126,10 +126,14 @@ impl KinesisMeta {
     }
 }
 
-/// When a record arrived. The SDK reads the time as a float and keeps nanoseconds that are a little off: round.
+/// When a record arrived. Of a subscription, the SDK reads the time as a float and keeps nanoseconds that are a little off:
+/// round.
 pub(super) fn arrival(record: &Fetched) -> Timestamp {
-    let nanos = record.approximate_arrival_timestamp.as_ref().map_or(0, |time| time.as_nanos());
-    Timestamp::from_micros(i64::try_from((nanos + 500).div_euclid(1_000)).unwrap_or_default())
+    let micros = record.approximate_arrival_timestamp.as_ref().and_then(|time| {
+        let rounded = (i64::from(time.subsec_nanos()) + 500) / 1_000;
+        time.secs().checked_mul(1_000_000)?.checked_add(rounded)
+    });
+    Timestamp::from_micros(micros.unwrap_or_default())
 }
 
 /// The hash keys of a shard; both ends are in it.
@@ -143,7 +147,8 @@ pub(super) struct Packer {
 }
 
 impl Packer {
-    pub(super) fn new(stream: &Arc<str>, shard: &Arc<str>, records: usize) -> Self {
+    /// With room for so many records that have so many bytes.
+    pub(super) fn new(stream: &Arc<str>, shard: &Arc<str>, records: usize, bytes: usize) -> Self {
         let meta = KinesisMeta {
             stream: Arc::clone(stream),
             shard: Arc::clone(shard),
@@ -151,7 +156,7 @@ impl Packer {
             units: Vec::with_capacity(records),
             rows: Vec::with_capacity(records),
         };
-        Self { data: Vec::new(), spans: Vec::with_capacity(records), meta }
+        Self { data: Vec::with_capacity(bytes), spans: Vec::with_capacity(records), meta }
     }
 
     /// Bytes held so far.

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_kinesis::types::Shard as Described;
@@ -182,6 +183,12 @@ impl Shard {
         }
     }
 
+    /// Whether it is known to have had nothing for so long.
+    fn is_silent(&self, time: Duration) -> bool {
+        let known = self.caught_up && self.pages.is_empty() && !self.counters.failing.load(Relaxed);
+        known && self.active.elapsed() >= time
+    }
+
     /// Whether more can come from it in this run.
     pub(super) fn is_open(&self) -> bool {
         self.state == State::Reading && !self.done
@@ -206,7 +213,7 @@ impl Shard {
             from,
             to,
             drained,
-            idle: self.caught_up && self.pages.is_empty() && self.active.elapsed() >= idle_after,
+            idle: self.is_silent(idle_after) || (mutant::is(Mutant::ChildHoldsNothing) && self.state == State::Waiting),
             ms_behind: self.behind.filter(|_| !drained),
             parents: if brief { Vec::new() } else { self.parents.clone() },
             // That of a shard that waits is in the list, and there may be thousands.

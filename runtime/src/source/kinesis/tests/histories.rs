@@ -1,17 +1,24 @@
 //! Random histories: puts, reshards, faults, crashes, shards that expire, iterators and subscriptions that run out, in any
 //! order, and a restart may change between polling and enhanced fan-out.
 //!
+//! Each record comes once and each key in order; and the watermark, which closes windows, never passes a record that is to
+//! be read: the watermark of the engine, as what the source says of its shards moves it.
+//!
 //! A history is made of its seed. `MILLSTREAM_HISTORY=17` plays that one alone; `MILLSTREAM_LONG=1` plays ten thousand.
 //! What is done is the same each time, when the tasks of the source come to run is not.
 
 use super::super::{ConsumerMode, efo, polling};
 use super::*;
+use crate::engine::watermark::Partitions;
+use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// With `MILLSTREAM_LONG=1` forty times as many.
 const HISTORIES: u64 = 250;
 const KEYS: u64 = 12;
+/// How far records come out of the order of their event times; and the delay of the watermark.
+const DISORDER: Duration = Duration::from_secs(5);
 
 struct Random(u64);
 
@@ -32,31 +39,96 @@ struct Model {
     read: BTreeMap<String, Vec<u32>>,
     /// The shards that are drained in a commit; later ones may have forgotten them.
     drained: BTreeSet<String>,
+    /// The latest event time of all records, in milliseconds.
+    latest: u64,
+    windows: Windows,
+}
+
+/// What the engine has of the watermark.
+#[derive(Default)]
+struct Windows {
+    partitions: Partitions,
+    watermark: Option<Timestamp>,
+    /// What a commit has of each partition: its latest event time, and whether it is drained.
+    committed: Vec<(String, Option<Timestamp>, bool)>,
+    /// How often the watermark has moved.
+    moves: u64,
+}
+
+impl Windows {
+    /// The end of an epoch, with the records of it: the watermark that it began with may not be later than any.
+    fn turn(&mut self, fetched: &Fetched, got: &[Got]) {
+        self.partitions.progress(&fetched.partitions);
+        for got in got {
+            let (_, time) = parse(&got.text);
+            assert!(
+                Some(time) >= self.watermark,
+                "windows were closed at {:?} before {got:?} was read",
+                self.watermark
+            );
+            self.partitions.observe(got.partition, time);
+        }
+        self.partitions.forget(&fetched.forgotten);
+        let before = self.watermark;
+        self.watermark = self.partitions.watermark(DISORDER, before);
+        self.moves += u64::from(self.watermark != before);
+        let state = |id: &str| self.partitions.max_event_time(id);
+        let known = fetched.partitions.iter();
+        self.committed = known.map(|shard| (shard.id.clone(), state(&shard.id), shard.drained)).collect();
+    }
+
+    /// A start, from the last commit.
+    fn restart(&mut self) {
+        self.partitions = Partitions::default();
+        for (id, time, drained) in &self.committed {
+            self.partitions.restore(id, *time, *drained);
+        }
+    }
+}
+
+/// The number of a record among those of its key, and its event time.
+fn parse(text: &str) -> (u32, Timestamp) {
+    let (number, time) = text.split_once('@').unwrap();
+    (number.parse().unwrap(), Timestamp::from_millis(time.parse().unwrap()).unwrap())
 }
 
 impl Model {
+    /// The next record of a key.
+    fn next(&mut self, key: &str, random: &mut Random) -> String {
+        let next = self.written.entry(key.to_owned()).or_default();
+        *next += 1;
+        self.latest += random.below(2_000);
+        let time = self.latest.saturating_sub(random.below(DISORDER.as_millis() as u64));
+        format!("{}@{time}", *next - 1)
+    }
+
     fn put(&mut self, server: &Server, random: &mut Random) {
+        if random.below(2) == 0 {
+            // A shard without a record holds the watermark, and there are few keys.
+            for shard in server.shards(STREAM).unwrap().into_iter().filter(|shard| shard.open) {
+                let text = self.next(&shard.id, random);
+                server.put_to_shard(STREAM, &shard.id, &shard.id, text).unwrap();
+            }
+        }
         for _ in 0..random.below(40) {
             let key = format!("k{}", random.below(KEYS));
-            let next = self.written.entry(key.clone()).or_default();
             if random.below(10) == 0 {
-                let texts = [*next, *next + 1, *next + 2].map(|number| number.to_string());
+                let texts = [(); 3].map(|()| self.next(&key, random));
                 let records: Vec<_> = texts.iter().map(|text| (key.as_str(), None, text.as_bytes())).collect();
                 server.put(STREAM, &key, kpl_aggregate_with_hash_keys(&records)).unwrap();
-                *next += 3;
             } else {
-                server.put(STREAM, &key, next.to_string()).unwrap();
-                *next += 1;
+                server.put(STREAM, &key, self.next(&key, random)).unwrap();
             }
         }
     }
 
     /// Takes what was read up to a commit.
-    fn take(&mut self, reading: &Reading, got: Vec<Got>) {
+    fn take(&mut self, reading: &Reading, fetched: &Fetched, got: Vec<Got>) {
+        self.windows.turn(fetched, &got);
         let drained = reading.resume.partitions.iter().filter(|(_, state)| state.drained);
         self.drained.extend(drained.map(|(id, _)| id.clone()));
         for got in got {
-            self.read.entry(got.key).or_default().push(got.text.parse().unwrap());
+            self.read.entry(got.key).or_default().push(parse(&got.text).0);
         }
     }
 
@@ -116,13 +188,16 @@ fn mode(random: &mut Random) -> ConsumerMode {
     if random.below(2) == 0 { polling } else { efo }
 }
 
-async fn history(seed: u64) {
+/// Plays a history, and gives how often the watermark has moved.
+async fn history(seed: u64) -> u64 {
     let mut random = Random(seed);
     let server = Server::start().unwrap();
     server.create_stream(STREAM, 1 + random.below(3) as usize).unwrap();
     let mut model = Model::default();
     let pages = 1 + random.below(20) as u32;
-    let first = source(&server).max_records_per_fetch(pages).consumer_name("test").consumer_mode(mode(&mut random));
+    // A silent shard lets the watermark go by the clock of the machine, of which a history has none.
+    let first = source(&server).max_records_per_fetch(pages).idle_after(Duration::from_secs(3_600));
+    let first = first.consumer_name("test").consumer_mode(mode(&mut random));
     let mut reading = Reading::start(first).await;
     if random.below(4) == 0 {
         let faults = [Fault::Throttle, Fault::CutConnection, Fault::CutAnswer, Fault::EmptyPage];
@@ -136,6 +211,7 @@ async fn history(seed: u64) {
             5 => {
                 reading.source = reading.source.consumer_mode(mode(&mut random));
                 reading = reading.restart().await;
+                model.windows.restart();
             }
             10 => expire(&server, &model.drained),
             11 => server.advance(Duration::from_secs(301)),
@@ -147,9 +223,10 @@ async fn history(seed: u64) {
                 if step == 6 {
                     // A crash between the fetch and its commit.
                     reading = reading.restart().await;
+                    model.windows.restart();
                 } else {
                     reading.commit(&fetched);
-                    model.take(&reading, got);
+                    model.take(&reading, &fetched, got);
                 }
             }
         }
@@ -157,26 +234,28 @@ async fn history(seed: u64) {
     // Long enough for a machine with other work; no history waits for it.
     let deadline = Instant::now() + Duration::from_secs(300);
     while !model.is_complete() && Instant::now() < deadline {
-        let (_, got) = reading.fetch(&eager()).await;
-        model.take(&reading, got);
+        let (fetched, got) = reading.fetch(&eager()).await;
+        model.take(&reading, &fetched, got);
     }
     let expected: BTreeMap<_, _> =
         model.written.into_iter().map(|(key, count)| (key, (0..count).collect::<Vec<_>>())).collect();
     assert_eq!(model.read, expected, "history {seed}");
+    model.windows.moves
 }
 
 #[test]
-fn each_record_once_and_each_key_in_order() {
+fn each_record_once_each_key_in_order_and_no_window_too_early() {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     if let Some(seed) = number("MILLSTREAM_HISTORY") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(history(seed));
+        println!("the watermark moved {} times", runtime.block_on(history(seed)));
+        return;
     }
     let histories = if number("MILLSTREAM_LONG") == Some(1) { HISTORIES * 40 } else { HISTORIES };
     // Each seed of the gate has histories of its own; a failure names the one that failed.
     let first = number("MILLSTREAM_SEED").unwrap_or(0) * 1_000_000;
     println!("MILLSTREAM_SEED={}", first / 1_000_000);
-    let next = AtomicU64::new(first);
+    let (next, moves) = (AtomicU64::new(first), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -189,12 +268,20 @@ fn each_record_once_and_each_key_in_order() {
                     // A panic within has the seed in its message, or is a bug that any seed shows.
                     let played =
                         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(history(seed))));
-                    if let Err(panic) = played {
-                        eprintln!("history {seed}: play it alone with MILLSTREAM_HISTORY={seed}");
-                        std::panic::resume_unwind(panic);
-                    }
+                    match played {
+                        Ok(moved) => moves.fetch_add(moved, Ordering::Relaxed),
+                        Err(panic) => {
+                            eprintln!("history {seed}: play it alone with MILLSTREAM_HISTORY={seed}");
+                            next.store(first + histories, Ordering::Relaxed);
+                            std::panic::resume_unwind(panic);
+                        }
+                    };
                 }
             });
         }
     });
+    // Or no history could show that it moves too early.
+    let moves = moves.into_inner();
+    println!("the watermark moved {moves} times in {histories} histories");
+    assert!(moves >= 2 * histories, "{moves}");
 }

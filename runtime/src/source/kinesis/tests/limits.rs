@@ -110,6 +110,32 @@ fn idle_is_caught_up_and_silent() {
     });
 }
 
+/// While the service refuses to say what there is, a shard that was silent may have records.
+#[test]
+fn a_shard_that_cannot_be_asked_is_not_idle() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        let mut reading = Reading::start(source(&server).idle_after(Duration::from_millis(100))).await;
+        let deadline = Instant::now() + PATIENCE;
+        while !reading.fetch(&eager()).await.0.partitions[0].idle {
+            assert!(Instant::now() < deadline);
+        }
+        server.faults().times("GetRecords", usize::MAX, Fault::Throttle);
+        while reading.fetch(&eager()).await.0.metrics["numAwsRateLimitErrors"] == 0.0 {
+            assert!(Instant::now() < deadline);
+        }
+        server.put(STREAM, "k", "x").unwrap();
+        for _ in 0..5 {
+            assert!(!reading.fetch(&eager()).await.0.partitions[0].idle);
+        }
+        server.faults().clear();
+        reading.take(1).await;
+        while !reading.fetch(&eager()).await.0.partitions[0].idle {
+            assert!(Instant::now() < deadline);
+        }
+    });
+}
+
 /// What waits to be handed out and what is on its way fit into the buffer, however many shards there are.
 #[test]
 fn the_buffer_is_a_hard_cap() {

@@ -52,6 +52,7 @@ fn source(server: &Server) -> Kinesis {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Got {
+    partition: u32,
     shard: String,
     key: String,
     stream: String,
@@ -166,6 +167,7 @@ fn collect(chunk: &Chunk, got: &mut Vec<Got>) {
         let record = Kinesis::record(chunk, meta, index);
         assert!([STREAM, OTHER].contains(&record.stream));
         got.push(Got {
+            partition: chunk.partition,
             shard: record.shard_id.to_owned(),
             key: record.partition_key.to_owned(),
             stream: record.stream.to_owned(),

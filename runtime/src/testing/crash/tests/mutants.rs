@@ -7,7 +7,7 @@ use crate::mutant::Mutant;
 /// Runs a test with a bug; it has to fail, and to say why.
 fn is_found(mutant: Mutant, test: &str, why: &str) {
     let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", &format!("testing::crash::tests::{test}"), "--nocapture"]);
+    again.args(["--exact", test, "--nocapture"]);
     let output = again.env("MILLSTREAM_MUTANT", format!("{mutant:?}")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("running 1 test"), "there is no test {test}: {said}");
@@ -17,41 +17,53 @@ fn is_found(mutant: Mutant, test: &str, why: &str) {
     println!("{mutant:?}: {words}");
 }
 
+/// The same with a test of crashes.
+fn is_found_by_crashes(mutant: Mutant, test: &str, why: &str) {
+    is_found(mutant, &format!("testing::crash::tests::{test}"), why);
+}
+
 #[test]
 fn a_slot_that_is_named_before_it_is_synced() {
-    is_found(Mutant::NameBeforeSync, "rows_on_a_disk", "is corrupt");
+    is_found_by_crashes(Mutant::NameBeforeSync, "rows_on_a_disk", "is corrupt");
 }
 
 #[test]
 fn a_publish_that_ends_at_the_first_file_that_is_there() {
-    is_found(Mutant::PublishStops, "rows_on_a_disk", "crash test: a process died");
+    is_found_by_crashes(Mutant::PublishStops, "rows_on_a_disk", "crash test: a process died");
 }
 
 #[test]
 fn a_record_that_is_durable_before_the_state_it_names() {
-    is_found(Mutant::RecordBeforeState, "windows_on_a_disk", "crash test: a process died");
+    is_found_by_crashes(Mutant::RecordBeforeState, "windows_on_a_disk", "crash test: a process died");
 }
 
 #[cfg(feature = "s3")]
 #[test]
 fn a_slot_that_is_overwritten() {
-    is_found(Mutant::CommitOverwrites, "windows_in_a_bucket", "crash test: a process was frozen");
+    is_found_by_crashes(Mutant::CommitOverwrites, "windows_in_a_bucket", "crash test: a process was frozen");
 }
 
 #[cfg(feature = "kinesis")]
 #[test]
 fn a_shard_that_is_read_on_at_the_last_record() {
-    is_found(Mutant::ResumeAt, "a_resharded_stream", "are there too often");
+    is_found_by_crashes(Mutant::ResumeAt, "a_resharded_stream", "are there too often");
 }
 
 #[cfg(feature = "kinesis")]
 #[test]
 fn a_child_shard_that_is_read_from_the_present_on() {
-    is_found(Mutant::ChildAtLatest, "a_resharded_stream", "right: 24");
+    is_found_by_crashes(Mutant::ChildAtLatest, "a_resharded_stream", "right: 24");
 }
 
 #[cfg(feature = "kinesis")]
 #[test]
 fn a_drained_parent_that_is_only_in_memory() {
-    is_found(Mutant::ParentForgotten, "a_resharded_stream", "are there too often");
+    is_found_by_crashes(Mutant::ParentForgotten, "a_resharded_stream", "are there too often");
+}
+
+#[cfg(feature = "kinesis")]
+#[test]
+fn a_child_shard_that_does_not_hold_the_watermark() {
+    let histories = "source::kinesis::tests::histories::each_record_once_each_key_in_order_and_no_window_too_early";
+    is_found(Mutant::ChildHoldsNothing, histories, "windows were closed at");
 }
