@@ -172,6 +172,9 @@ impl Random {
 /// Writes answers as no server would, but as JSON allows.
 struct Writer(Random, String);
 
+/// The name of a member, and what writes its value.
+type Member<'a> = (&'a str, fn(&mut Writer));
+
 impl Writer {
     fn answer(seed: u64) -> String {
         let mut writer = Self(Random(seed), String::new());
@@ -211,7 +214,7 @@ impl Writer {
     }
 
     /// In any order, with some missing, some null, some twice, and some that nobody knows.
-    fn object(&mut self, members: &[(&str, fn(&mut Self))]) {
+    fn object(&mut self, members: &[Member<'_>]) {
         self.blank();
         self.1 += "{";
         let from = self.0.below(members.len());
