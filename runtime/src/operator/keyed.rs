@@ -68,6 +68,8 @@ pub struct Keyed<K, A> {
     panes: Vec<Pane<K, A>>,
     /// The pane last written to, or [`NONE`]: event times come close together.
     current: usize,
+    /// Whether an accumulator is being changed: it is left so by a panic.
+    busy: bool,
     /// Tables emptied by a seal, kept for their memory.
     spare: Vec<Table<K, A>>,
     settings: Settings,
@@ -108,6 +110,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             hasher,
             panes: Vec::new(),
             current: NONE,
+            busy: false,
             spare: Vec::new(),
             watermark: None,
             late: 0,
@@ -135,9 +138,16 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         Q: KeyRef<Owned = K>,
         U: Update<State = A>,
     {
+        self.busy = true;
         if let Some(state) = self.group(key, at) {
             updates.apply(state, at);
         }
+        self.busy = false;
+    }
+
+    /// Whether a panic has left an accumulator half changed.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.busy
     }
 
     /// An accumulator for a row: that of its group, or one that will be merged into it. `None` when the row is late, see

@@ -97,7 +97,16 @@ impl LocalStore {
     }
 
     fn error(&self, doing: &str, path: &str, error: impl Into<io::Error>) -> Error {
-        Error::io(format!("{doing} `{}`", self.describe(path)), error.into())
+        let (doing, error) = (format!("{doing} `{}`", self.describe(path)), error.into());
+        let refused = match error.kind() {
+            ErrorKind::NotFound => "the folder is gone: nothing else may move or remove it while the pipeline runs",
+            ErrorKind::PermissionDenied => "let this user write there",
+            _ => return Error::io(doing, error),
+        };
+        if ["opening", "reading", "listing", "looking at"].iter().any(|reading| doing.starts_with(reading)) {
+            return Error::io(doing, error);
+        }
+        Error::new(Kind::Output, format!("{doing}: {error}")).caused_by(error).help(refused)
     }
 
     /// Opens a directory; `None` if there is none.
