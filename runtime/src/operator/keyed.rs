@@ -138,10 +138,16 @@ impl<K: Key, A: Finish> Keyed<K, A> {
         Q: KeyRef<Owned = K>,
         U: Update<State = A>,
     {
-        self.busy = true;
         if let Some(state) = self.group(key, at) {
             updates.apply(state, at);
+            self.applied();
         }
+    }
+
+    /// The row is in the accumulator that [`Self::group`] gave. After a panic before that the accumulator is half changed, and
+    /// the run ends.
+    #[inline]
+    pub fn applied(&mut self) {
         self.busy = false;
     }
 
@@ -151,7 +157,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
     }
 
     /// An accumulator for a row: that of its group, or one that will be merged into it. `None` when the row is late, see
-    /// [`Self::update`].
+    /// [`Self::update`]. Say when the row is in it, by [`Self::applied`].
     #[inline]
     pub fn group<Q: KeyRef<Owned = K>>(&mut self, key: Q, at: At) -> Option<&mut A> {
         let micros = at.time.micros();
@@ -162,6 +168,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             }
         }
         let Pane { table, .. } = self.panes.get_mut(self.current)?;
+        self.busy = true;
         let mut short = Short::default();
         key.shorten(&mut short);
         let short = short.number();
