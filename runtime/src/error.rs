@@ -107,7 +107,9 @@ impl Error {
         }
         let (kind, help) = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (Kind::Io, Some("make room on that disk")),
-            ErrorKind::ReadOnlyFilesystem => (Kind::Output, Some("mount it for writing; a disk that fails is often mounted so")),
+            ErrorKind::ReadOnlyFilesystem => {
+                (Kind::Output, Some("mount it for writing; a disk that fails is often mounted so"))
+            }
             // EMFILE and ENFILE, which have no kind of their own.
             _ if cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24)) => {
                 (Kind::Io, Some("let the process open more files, `ulimit -n`, or write to fewer at once"))

@@ -116,12 +116,15 @@ fn f_062_a_panic_in_a_closure_by_hand_is_an_error() {
         .sink(rows)
         .run_blocking()
         .unwrap_err();
-    assert!(error.to_string().contains("an expression panicked: seven (PANIC); it is in memory, position 0"), "{error}");
+    assert!(
+        error.to_string().contains("an expression panicked: seven (PANIC); it is in memory, position 0"),
+        "{error}"
+    );
 }
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_run_goes_on_where_the_last_one_stopped() {
+fn f_049_a_run_goes_on_where_the_last_one_stopped() {
     use millstream::engine::Trigger;
     let lines: Vec<String> = (0..200).map(|n| format!("d{} {} {n}", n % 7, n * 3)).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

@@ -173,7 +173,8 @@ fn numbers(records: Vec<String>) -> Pipeline {
 fn f_038_too_many_bad_records_end_the_run_if_asked() {
     let error = numbers(half(400)).max_error_rate(0.05).run_blocking().unwrap_err();
     assert_eq!(error.kind().exit_code(), 65);
-    for words in ["200 of the 400 rows", "50.0 %, more than 5 %", "column `n`", "memory, position 1", "max_error_rate"] {
+    for words in ["200 of the 400 rows", "50.0 %, more than 5 %", "column `n`", "memory, position 1", "max_error_rate"]
+    {
         assert!(error.to_string().contains(words), "{error}");
     }
     // Few records, a higher limit, or none.

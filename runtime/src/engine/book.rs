@@ -268,11 +268,13 @@ impl Book {
     }
 
     pub(super) fn close(self, error: Option<&Error>) -> Result<()> {
-        if error.is_some_and(Error::is_disk_full) {
-            // What is left of it does no harm but that it takes room.
-            self.remove_staged().ok();
-        }
         match error {
+            Some(error) if error.is_disk_full() => {
+                // What is left of it does no harm but that it takes room.
+                self.remove_staged().ok();
+                // In good order, as it says nothing about this build; unless something waits to be published.
+                self.checkpoint.close().or_else(|_| self.checkpoint.fail(error))
+            }
             Some(error) => self.checkpoint.fail(error),
             None => self.checkpoint.close(),
         }

@@ -329,7 +329,7 @@ impl Driver {
             }
         }
         let bad = counts.skipped + counts.dead.saturating_sub(late_dead);
-        self.guard.epoch(counts.rows, bad, first_bad.as_deref(), clock::monotonic())?;
+        self.guard.epoch(counts.rows, bad, first_bad.as_ref(), clock::monotonic())?;
         self.partitions.forget(&fetched.forgotten);
         let before = self.watermark;
         if let Some(delay) = self.plan.watermark {

@@ -3,9 +3,13 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use tracing::field::display;
+
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::observe::ROWS;
+use crate::schema::Fault;
+use crate::source::Place;
 
 /// The time that is looked back on.
 const SPAN: Duration = Duration::from_secs(60);
@@ -33,7 +37,7 @@ impl Guard {
     ///
     /// # Errors
     /// The rate is over the limit.
-    pub(super) fn epoch(&mut self, rows: u64, bad: u64, first: Option<&str>, now: Instant) -> Result<()> {
+    pub(super) fn epoch(&mut self, rows: u64, bad: u64, first: Option<&(Fault, Place)>, now: Instant) -> Result<()> {
         self.epochs.push_back((now, rows, bad));
         self.rows += rows;
         self.bad += bad;
@@ -54,18 +58,20 @@ impl Guard {
         } else if !self.told {
             self.told = true;
             let message = "many rows of the last minute cannot be decoded or computed";
-            tracing::warn!(target: ROWS, rows = self.bad, of = self.rows, rate, first, message);
+            // What was found stays out of logs; it may be what nobody is to read there.
+            let (code, at) = (first.map(|(fault, _)| fault.code()), first.map(|(_, place)| display(place)));
+            tracing::warn!(target: ROWS, rows = self.bad, of = self.rows, rate, code, at, message);
         }
         Ok(())
     }
 
     #[cold]
-    fn too_many(&self, rate: f64, limit: f64, first: Option<&str>) -> Error {
+    fn too_many(&self, rate: f64, limit: f64, first: Option<&(Fault, Place)>) -> Error {
         let (bad, rows, rate, limit) = (self.bad, self.rows, rate * 100.0, limit * 100.0);
         let message = format!(
             "{bad} of the {rows} rows of the last minute cannot be decoded or computed: {rate:.1} %, more than {limit} %; \
              the first one of the last epoch: {}",
-            first.unwrap_or("it is of an earlier epoch")
+            first.map_or("none".to_owned(), |(fault, place)| format!("{fault}; it is in {place}"))
         );
         Error::new(Kind::Data, message).help(
             "the last epoch was not committed and is read again: mend what writes the records, or the schema; or let more \
@@ -90,9 +96,16 @@ mod tests {
         // A minute later those are forgotten.
         guard.epoch(1_000, 50, None, at(61)).unwrap();
         guard.epoch(1_000, 50, None, at(100)).unwrap();
-        let error = guard.epoch(10, 1, Some("why, and where"), at(110)).unwrap_err();
+        let error = guard
+            .epoch(
+                10,
+                1,
+                Some(&(Fault::computed("why"), Place { source: "where".to_owned(), ..Place::default() })),
+                at(110),
+            )
+            .unwrap_err();
         assert_eq!(error.kind().exit_code(), 65);
-        for words in ["101 of the 2010 rows", "5.0 %, more than 5 %", "why, and where"] {
+        for words in ["101 of the 2010 rows", "5.0 %, more than 5 %", "why (EXPRESSION); it is in where"] {
             assert!(error.to_string().contains(words), "{error}");
         }
         // Without a limit it is told of and no more.

@@ -115,7 +115,6 @@ fn tell(doing: &Doing, beats: u64, stages: &[String], still: Duration) {
 fn stuck(doing: &Doing, beats: u64, stages: &[String], still: Duration) -> Error {
     let (operator, at) = words(doing, beats, stages);
     let message = format!("{operator} did not come back from {at} in {still:?}, in epoch {}", doing.epoch);
-    Error::new(Kind::Internal, message).help(
-        "a function of the pipeline blocks or loops: mend it, or give it more time with `.max_record_time(..)`",
-    )
+    Error::new(Kind::Internal, message)
+        .help("a function of the pipeline blocks or loops: mend it, or give it more time with `.max_record_time(..)`")
 }

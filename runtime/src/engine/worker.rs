@@ -18,8 +18,9 @@ use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, EpochPlan, Output, Part};
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
+use crate::schema::Fault;
 use crate::sink::{StageWriter, StagedFile};
-use crate::source::Chunk;
+use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -74,7 +75,7 @@ pub(crate) struct Sealed {
     pub event_times: Vec<(u32, Timestamp)>,
     pub late_dead: u64,
     /// What was wrong with the first record that was of no use, and where it is.
-    pub first_bad: Option<String>,
+    pub first_bad: Option<(Fault, Place)>,
     /// How long the worker was at work on it.
     pub busy: Duration,
 }

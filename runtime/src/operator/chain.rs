@@ -8,6 +8,7 @@ use super::dead_letters::Letters;
 use super::input::{Counts, Policy};
 use super::pulse::Pulse;
 use crate::Result;
+use crate::schema::Fault;
 use crate::sink::Mode;
 use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
@@ -53,7 +54,7 @@ pub struct Report {
     /// Rows among the dead letters of `counts` that came too late.
     pub late_dead: u64,
     /// What was wrong with the first record that could not be decoded or computed, and where it is.
-    pub first_bad: Option<String>,
+    pub first_bad: Option<(Fault, Place)>,
 }
 
 /// What a stage group gives on.
@@ -74,13 +75,7 @@ pub trait MapSide: Send {
     ///
     /// # Errors
     /// A record could not be decoded, or a row was late, and the policy is `fail`; or a dead letter cannot be written.
-    fn chunk(
-        &mut self,
-        chunk: &Chunk,
-        plan: &EpochPlan,
-        letters: &mut dyn Letters,
-        pulse: &Pulse,
-    ) -> Result<Report>;
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters, pulse: &Pulse) -> Result<Report>;
 
     /// Where the first and the last record of a chunk are; `None` if it has none.
     fn places(&self, chunk: &Chunk) -> Option<(Place, Place)>;

@@ -113,13 +113,7 @@ where
     F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
     O: Gather,
 {
-    fn chunk(
-        &mut self,
-        chunk: &Chunk,
-        plan: &EpochPlan,
-        letters: &mut dyn Letters,
-        pulse: &Pulse,
-    ) -> Result<Report> {
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters, pulse: &Pulse) -> Result<Report> {
         self.out.begin(plan);
         let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
             Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
@@ -267,7 +261,7 @@ fn settle<'a, S: Source, D: Decoder>(
             return Err(unusable(&fault, &S::record(chunk, meta, index).place()));
         }
         if report.first_bad.is_none() {
-            report.first_bad = Some(format!("{fault}; it is in {}", S::record(chunk, meta, index).place()));
+            report.first_bad = Some((fault.clone(), S::record(chunk, meta, index).place()));
         }
         if fate.policy == Policy::Skip {
             input.counts.skipped += 1;

@@ -19,17 +19,17 @@ fn is_found(mutant: Mutant, test: &str, why: &str) {
 
 #[test]
 fn a_slot_that_is_named_before_it_is_synced() {
-    is_found(Mutant::NameBeforeSync, "rows_on_a_disk", "is corrupt");
+    is_found(Mutant::NameBeforeSync, "f_069_086_rows_on_a_disk", "is corrupt");
 }
 
 #[test]
 fn a_publish_that_ends_at_the_first_file_that_is_there() {
-    is_found(Mutant::PublishStops, "rows_on_a_disk", "crash test: a process died");
+    is_found(Mutant::PublishStops, "f_069_086_rows_on_a_disk", "crash test: a process died");
 }
 
 #[test]
 fn a_record_that_is_durable_before_the_state_it_names() {
-    is_found(Mutant::RecordBeforeState, "windows_on_a_disk", "crash test: a process died");
+    is_found(Mutant::RecordBeforeState, "f_060_windows_on_a_disk", "crash test: a process died");
 }
 
 #[cfg(feature = "s3")]
