@@ -169,6 +169,8 @@ fn absences() {
                 // Files are read by tokio's threads, shards by a task each.
                 "runtime/src/source/file/",
                 "runtime/src/source/kinesis/feed.rs",
+                // What is printed may not be read.
+                "runtime/src/observe/printer.rs",
                 // A local disk syncs several files at once, in threads that end before the call returns; an object store
                 // has a runtime of its own.
                 "runtime/src/store/",
@@ -328,11 +330,48 @@ fn tests_in_tables(document: &str) -> Vec<String> {
     names
 }
 
+/// The numbers in the name of a test: 75 and 76 of `f_075_076_trouble_passes`.
+fn numbers(name: &str) -> Vec<u32> {
+    let Some(rest) = name.strip_prefix("f_") else { return Vec::new() };
+    let number = |part: &str| (part.len() == 3).then(|| part.parse().ok()).flatten();
+    rest.split('_').map_while(number).collect()
+}
+
 #[test]
 fn tests_that_a_table_names_exist() {
     let known: Vec<_> = ["runtime/src", "runtime/tests", "tests/it"].iter().flat_map(|folder| tests(folder)).collect();
-    let names = tests_in_tables(&fs::read_to_string(root().join("runtime/docs/kinesis.md")).unwrap());
-    assert!(names.len() > 50, "{names:?}");
-    let missing: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
-    assert!(missing.is_empty(), "kinesis.md names tests that are not there: {missing:#?}");
+    for (document, least) in [("kinesis", 50), ("survives", 50)] {
+        let names = tests_in_tables(&fs::read_to_string(root().join(format!("runtime/docs/{document}.md"))).unwrap());
+        assert!(names.len() > least, "{names:?}");
+        let missing: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+        assert!(missing.is_empty(), "{document}.md names tests that are not there: {missing:#?}");
+    }
+}
+
+/// What is survived has a number, which its tests carry, or it stands among what is not covered.
+#[test]
+fn what_is_survived_has_its_tests() {
+    let page = fs::read_to_string(root().join("runtime/docs/survives.md")).unwrap();
+    let (tables, rest) = page.split_once("\n## Not covered\n").unwrap();
+    let mut faults = Vec::new();
+    for number in 31..=93 {
+        let row = tables.lines().find(|line| line.starts_with(&format!("| F{number} |")));
+        let own = |row: &str| tests_in_tables(&format!("| | test |\n{row}")).into_iter();
+        let carries = |test: String| numbers(test.split("::").nth(1).unwrap_or_default()).contains(&number);
+        let spoken_of = rest.split(|c: char| !c.is_alphanumeric()).any(|word| word == format!("F{number}"));
+        match row {
+            Some(row) if !own(row).any(carries) => faults.push(format!("no test of F{number} carries its number")),
+            None if !spoken_of => faults.push(format!("F{number} is not in survives.md")),
+            _ => {}
+        }
+    }
+    for test in ["runtime/src", "runtime/tests", "tests/it"].iter().flat_map(|folder| tests(folder)) {
+        let name = test.split("::").nth(1).unwrap_or_default();
+        let told =
+            numbers(name).into_iter().all(|number| !(31..=93).contains(&number) || page.contains(&format!("`{test}`")));
+        if !told {
+            faults.push(format!("survives.md does not name `{test}`"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

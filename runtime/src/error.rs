@@ -4,6 +4,7 @@
 //! pipeline, so that a supervisor can tell "start me again" from "a person has to look".
 
 use std::fmt;
+use std::io::ErrorKind;
 
 /// The result of everything that can fail in millstream.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -104,13 +105,35 @@ impl Error {
         if let Some(inside) = Self::inside(&doing, &error) {
             return inside;
         }
-        Self::new(Kind::Io, format!("{doing}: {error}")).caused_by(error)
+        let (kind, help) = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (Kind::Io, Some("make room on that disk")),
+            ErrorKind::ReadOnlyFilesystem => {
+                (Kind::Output, Some("mount it for writing; a disk that fails is often mounted so"))
+            }
+            // EMFILE and ENFILE, which have no kind of their own.
+            _ if cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24)) => {
+                (Kind::Io, Some("let the process open more files, `ulimit -n`, or write to fewer at once"))
+            }
+            _ => (Kind::Io, None),
+        };
+        let told = Self::new(kind, format!("{doing}: {error}")).caused_by(error);
+        help.into_iter().fold(told, Self::help)
+    }
+
+    /// Whether a disk had no more room, or a quota was used up.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        let full = |error: &std::io::Error| {
+            matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+                || error.get_ref().and_then(|inside| inside.downcast_ref()).is_some_and(Self::is_disk_full)
+        };
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        causes.into_iter().any(|cause| cause.downcast_ref().is_some_and(full))
     }
 
     /// An error of standard output, or of what stands for it, while `doing` something: [`Kind::NoReader`] or [`Kind::Output`].
     pub fn printing(doing: impl fmt::Display, error: std::io::Error) -> Self {
         let (kind, help) = match error.kind() {
-            std::io::ErrorKind::BrokenPipe => (Kind::NoReader, "whatever read the output has gone away"),
+            ErrorKind::BrokenPipe => (Kind::NoReader, "whatever read the output has gone away"),
             _ => (Kind::Output, "whatever takes the output is full, or refuses it"),
         };
         Self::new(kind, format!("{doing}: {error}")).caused_by(error).help(help)
@@ -121,6 +144,9 @@ impl Error {
         let inside: &Self = error.get_ref()?.downcast_ref()?;
         let mut of_store = Self::new(inside.kind(), format!("{doing}: {}", inside.message()));
         of_store.0.help = inside.0.help.clone();
+        if inside.is_disk_full() {
+            of_store = of_store.caused_by(std::io::Error::from(ErrorKind::StorageFull));
+        }
         Some(of_store)
     }
 
@@ -151,6 +177,12 @@ impl fmt::Display for Error {
             None => Ok(()),
         }
     }
+}
+
+/// What a panic said.
+pub(crate) fn text_of_panic(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }
 
 /// Debug reads like Display, so that `fn main() -> millstream::Result<()>` prints a sentence and not a structure.

@@ -17,6 +17,10 @@ pub mod kinesis {}
 #[doc = include_str!("../docs/promises.md")]
 pub mod promises {}
 
+#[cfg(feature = "parquet")]
+#[doc = include_str!("../docs/survives.md")]
+pub mod survives {}
+
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 

@@ -243,7 +243,7 @@ fn expressions_keys_and_aggregates() {
 }
 
 #[test]
-fn sums_are_exact_and_never_wrap() {
+fn f_044_sums_are_exact_and_never_wrap() {
     #[derive(StreamSchema, Debug, PartialEq)]
     struct Amount {
         #[stream(event_time)]

@@ -288,7 +288,7 @@ fn dead_letters_are_written_while_their_epoch_is_read() {
 }
 
 #[test]
-fn a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
+fn f_047_a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
     let pipeline = || {
         pipeline! {
             from memory(["{}"])
@@ -309,6 +309,36 @@ fn a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
     assert_eq!(watermark(pipeline()), None);
     let allowed = pipeline().max_future_skew(secs(600));
     assert_eq!(watermark(allowed).as_deref(), Some("2026-01-01T00:09:50Z"));
+}
+
+/// The clock of the host says how far in the future an event may be, and nothing else: whatever it jumps to, no row is lost
+/// or late for it.
+#[test]
+fn f_050_a_clock_that_jumps_makes_no_row_late() {
+    let pipeline = pipeline! {
+        from memory(["{}"])
+        | decode json as Reading
+        | watermark 10s
+        | group_by { device_id, window = tumbling(1min) }
+        | agg { n = count() }
+        | sink collect()
+    };
+    let at = |time: &str| format!(r#"{{"device_id": "a", "ts": "2026-01-01T{time}Z", "temperature": 1}}"#);
+    let mut run = pipeline.test();
+    // The clock, at midnight, is an hour behind: what happens seems to be in the future, and closes nothing.
+    run.push(["01:00:00", "01:00:30", "01:02:00"].map(at)).unwrap().end_epoch().unwrap();
+    assert_eq!((run.watermark(), run.batches().len()), (None, 0));
+    // It is set right, and the rows from before count.
+    run.advance(hours(1)).push([at("01:03:00")]).unwrap().end_epoch().unwrap();
+    assert_eq!(run.watermark().map(|at| at.to_string()).as_deref(), Some("2026-01-01T01:02:50Z"));
+    // Then it is a day ahead, which moves nothing.
+    run.advance(hours(24)).push([at("01:02:55")]).unwrap().end_epoch().unwrap();
+    assert_eq!(run.watermark().map(|at| at.to_string()).as_deref(), Some("2026-01-01T01:02:50Z"));
+    run.end().unwrap();
+    let counts = run.counts();
+    assert_eq!((counts.rows, counts.late), (5, 0));
+    let groups: usize = run.batches().iter().map(|batch| batch.num_rows()).sum();
+    assert_eq!(groups, 3);
 }
 
 #[test]

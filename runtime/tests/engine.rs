@@ -105,7 +105,7 @@ fn windows_close_and_late_rows_are_counted() {
 }
 
 #[test]
-fn a_panic_in_an_expression_is_an_error() {
+fn f_062_a_panic_in_a_closure_by_hand_is_an_error() {
     let rows = collect();
     let error = from(memory(["x"]))
         .undecoded()
@@ -116,12 +116,15 @@ fn a_panic_in_an_expression_is_an_error() {
         .sink(rows)
         .run_blocking()
         .unwrap_err();
-    assert!(error.to_string().contains("an expression of the pipeline panicked: seven"), "{error}");
+    assert!(
+        error.to_string().contains("an expression panicked: seven (PANIC); it is in memory, position 0"),
+        "{error}"
+    );
 }
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_run_goes_on_where_the_last_one_stopped() {
+fn f_049_a_run_goes_on_where_the_last_one_stopped() {
     use millstream::engine::Trigger;
     let lines: Vec<String> = (0..200).map(|n| format!("d{} {} {n}", n % 7, n * 3)).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

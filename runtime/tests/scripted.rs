@@ -198,7 +198,7 @@ async fn a_partition_that_has_ended_makes_no_epochs() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_sink_is_an_error() {
+async fn f_062_a_panic_in_a_sink_is_an_error() {
     let sink = millstream::sink::foreach_batch(|_: millstream::sink::Batch<arrow::array::RecordBatch>| panic!("seven"));
     let error = lines(&[Step { lines: &["a"], exhausted: true, ..Step::default() }], sink).run().await.unwrap_err();
     assert!(error.message().contains("the sink panicked: seven"), "{error}");
@@ -214,7 +214,7 @@ impl Clone for Once {
 }
 
 #[tokio::test]
-async fn a_panic_while_a_worker_starts_is_an_error() {
+async fn f_062_a_panic_while_a_worker_starts_is_an_error() {
     let once = Once(Arc::default());
     let pipeline = from(Script(vec![Step { lines: &["a"], exhausted: true, ..Step::default() }]))
         .undecoded()

@@ -181,7 +181,7 @@ fn a_corrupt_checkpoint_is_74() {
 
 /// Ctrl-C ends the run in good order, as SIGTERM does; a second instance meanwhile is refused.
 #[test]
-fn ctrl_c_ends_a_run_well_and_a_second_instance_is_75() {
+fn f_053_ctrl_c_ends_a_run_well_and_a_second_instance_is_75() {
     for asked in [Signal::INT, Signal::TERM] {
         let world = World::new(GOOD);
         let child = world.program("run --checkpoint KEPT --trigger 100ms").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
@@ -204,7 +204,7 @@ fn ctrl_c_ends_a_run_well_and_a_second_instance_is_75() {
 
 /// While an epoch is computed that takes long, the first signal waits for it and the second does not.
 #[test]
-fn a_second_signal_ends_a_run_at_once_with_69() {
+fn f_084_a_second_signal_ends_a_run_at_once_with_69() {
     for asked in [Signal::INT, Signal::TERM] {
         let world = World::new(GOOD);
         let mut child = world.program("run --checkpoint KEPT").env("PROGRAM_SLOW", "1").spawn().unwrap();
@@ -221,4 +221,23 @@ fn a_second_signal_ends_a_run_at_once_with_69() {
         // The epoch was not committed, and is read again.
         assert!(world.run("run --checkpoint KEPT", 0).1.contains("3 rows in = 3 used"));
     }
+}
+
+/// Nobody reads what is told of hundreds of epochs: the run does not wait for that, nor does its end.
+#[test]
+fn f_093_who_does_not_read_holds_nobody_up() {
+    let lines: Vec<String> = (0..100)
+        .map(|n| format!(r#"{{"device_id": "a", "ts": "2026-01-01T00:{:02}:{:02}Z"}}"#, n / 60, n % 60))
+        .collect();
+    let world = World::new(&(lines.join("\n") + "\n"));
+    let (reader, writer) = std::io::pipe().unwrap();
+    let begun = Instant::now();
+    let mut child =
+        world.program("run --checkpoint KEPT --json").env("PROGRAM_ROWS", "1").stderr(writer).spawn().unwrap();
+    wait_for(|| child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    println!("100 epochs with nobody to tell of them in {:?}", begun.elapsed());
+    let summary = crate::log::last_commit(world.path("kept").as_ref());
+    assert_eq!((summary.epoch, summary.drained), (100, true));
+    drop(reader);
 }

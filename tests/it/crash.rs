@@ -1,6 +1,7 @@
 //! Real processes that are killed: nothing is lost, nothing is there twice, and a reader never sees anything wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod hosts;
 pub(crate) mod input;
 mod instances;
 mod output;
@@ -21,12 +22,12 @@ use victim::{Start, Victim};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn rows_are_there_once_however_often_the_process_is_killed() {
+fn f_074_085_rows_are_there_once_however_often_the_process_is_killed() {
     kill_often("rows", if is_long() { 600 } else { 50 }, seed() + 11);
 }
 
 #[test]
-fn windows_are_there_once_however_often_the_process_is_killed() {
+fn f_085_windows_are_there_once_however_often_the_process_is_killed() {
     kill_often("windows", if is_long() { 400 } else { 30 }, seed() + 12);
 }
 

@@ -1,7 +1,7 @@
 //! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]`.
 //!
 //! It reads `FOLDER/in/*.ndjson` and writes `OUTPUT/out` and `OUTPUT/bad`, in epochs of ROWS rows. MODE is `rows`, a
-//! pipeline without state, `windows`, one that aggregates windows of WINDOW seconds, `ttl`, one of groups that end WINDOW
+//! pipeline without state, `many`, one that writes two hundred folders, `windows`, one that aggregates windows of WINDOW seconds, `ttl`, one of groups that end WINDOW
 //! seconds after their last row, which writes late rows to `OUTPUT/late`, or `update`, which hands the windows that changed
 //! to a function that writes a file for each token to `FOLDER/updates`. FOLLOW is `yes` or `no`. OUTPUT is FOLDER and
 //! CHECKPOINT is `FOLDER/checkpoint` unless they are given, as paths or URLs.
@@ -45,6 +45,16 @@ fn rows(places: Places) -> Pipeline {
         | watermark 30s
         | select { partition, n, device_id, ts, value, date = ts.date() }
         | sink parquet({out}, partition_by = [date])
+    }
+}
+
+fn many(places: Places) -> Pipeline {
+    let Places { input, out, follow, .. } = places;
+    pipeline! {
+        from file({input}, follow = {follow})
+        | decode json as Reading else skip
+        | select { n, bucket = n % 200 }
+        | sink parquet({out}, partition_by = [bucket])
     }
 }
 
@@ -149,6 +159,7 @@ fn pipeline() -> Option<Pipeline> {
     };
     let pipeline = match mode.as_str() {
         "rows" => rows(places),
+        "many" => many(places),
         "windows" => windows(places, size),
         "ttl" => ttl(places, size),
         "update" => update(places, size),

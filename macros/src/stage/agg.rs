@@ -126,7 +126,8 @@ impl Agg {
         let states = tuple(states, Span::mixed_site());
         let group = quote_spanned! { place(stage.word.span()) => #out.group(#keys, #at) };
         let some = paths::some();
-        plan.statement(quote! { if let #some(#states) = #group { #applied } });
+        let done = quote_spanned! { place(stage.word.span()) => #out.applied(); };
+        plan.statement(quote! { if let #some(#states) = #group { #applied #done } });
         let values: Vec<String> = self.items.iter().map(|item| plain(&item.name)).collect();
         let keyed_spec = paths::keyed_spec();
         plan.end_closure("keyed", quote! { #keyed_spec { #spec values: &[#(#values),*] }, }, stage.word.span());

@@ -103,7 +103,7 @@ fn keys() -> Aws {
 }
 
 #[test]
-fn a_role_is_taken_and_renewed() {
+fn f_079_a_role_is_taken_and_renewed() {
     let cloud = Cloud::start(1);
     let aws = Aws {
         role_arn: Some(ROLE.into()),

@@ -24,12 +24,15 @@ mod tests;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 use crate::engine::{Checkpoint, Trigger};
 use crate::error::{Error, Kind};
+use crate::observe::printer::Printer;
 use crate::sink;
 use crate::{Pipeline, Result};
 
@@ -98,14 +101,15 @@ pub async fn cli(pipeline: Pipeline) -> ExitCode {
             return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
         }
     };
-    match obey(pipeline, arguments).await {
+    let teller = Arc::new(Teller::start());
+    match obey(pipeline, arguments, &teller).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Who pipes into `head` has seen enough, and wants no complaint.
             if error.kind() != Kind::NoReader {
-                tell(format_args!("error: {}", error.message()));
+                teller.tell(format!("error: {}", error.message()));
                 if let Some(advice) = error.advice() {
-                    tell(format_args!("help: {advice}"));
+                    teller.tell(format!("help: {advice}"));
                 }
             }
             ExitCode::from(error.kind().exit_code())
@@ -113,7 +117,7 @@ pub async fn cli(pipeline: Pipeline) -> ExitCode {
     }
 }
 
-async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
+async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>) -> Result<()> {
     let command = arguments.command.unwrap_or(Command::Run {
         checkpoint: None,
         trigger: None,
@@ -136,13 +140,14 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
                 pipeline = pipeline.workers(workers);
             }
             if json {
-                pipeline = pipeline.progress_line(false).on_progress(|progress| {
+                let documents = Arc::clone(teller);
+                pipeline = pipeline.progress_line(false).on_progress(move |progress| {
                     if let Ok(document) = serde_json::to_string(progress) {
-                        tell(format_args!("{document}"));
+                        documents.tell(document);
                     }
                 });
             }
-            tell(format_args!("{}", pipeline.run().await?));
+            teller.tell(pipeline.run().await?.to_string());
             Ok(())
         }
         Command::Explain { json, mermaid, checkpoint } => {
@@ -162,7 +167,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
                 *letters = std::sync::Arc::new(sink::collect());
             }
             let preview = pipeline.checkpoint(Checkpoint::none()).trigger(Trigger::Once).max_rows_per_epoch(records);
-            tell(format_args!("{}", preview.progress_line(false).run().await?));
+            teller.tell(preview.progress_line(false).run().await?.to_string());
             Ok(())
         }
         Command::Check { checkpoint } => {
@@ -179,9 +184,26 @@ fn say(line: fmt::Arguments<'_>) -> Result<()> {
     writeln!(io::stdout(), "{line}").map_err(|error| Error::printing("printing to standard output", error))
 }
 
-/// A line on standard error. When nobody reads it there is nobody to tell.
-fn tell(line: fmt::Arguments<'_>) {
-    writeln!(io::stderr(), "{line}").ok();
+/// Lines on standard error. When nobody reads them there is nobody to tell, and nobody to wait for.
+struct Teller {
+    printer: Option<Printer>,
+    lost: AtomicU64,
+}
+
+impl Teller {
+    fn start() -> Self {
+        let print = |line: &str| drop(writeln!(io::stderr(), "{line}"));
+        Self { printer: Printer::start(print).ok(), lost: AtomicU64::new(0) }
+    }
+
+    fn tell(&self, line: String) {
+        let Some(printer) = &self.printer else { return };
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let line = if lost > 0 { format!("{lost} lines were left out, as nobody read them\n{line}") } else { line };
+        if !printer.print(line) {
+            self.lost.store(lost + 1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A trigger from its word.

@@ -11,7 +11,7 @@ use super::ledger::{Slot, sink_id};
 use super::worker::StateBatch;
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
-    PartitionState, SourcePositions, StateFile, StateKind,
+    PartitionState, SourcePositions, StateFile, StateKind, remove_tree,
 };
 use crate::error::{Error, Kind};
 use crate::mutant::{self, Mutant};
@@ -269,9 +269,29 @@ impl Book {
 
     pub(super) fn close(self, error: Option<&Error>) -> Result<()> {
         match error {
+            Some(error) if error.is_disk_full() => {
+                // What is left of it does no harm but that it takes room.
+                self.remove_staged().ok();
+                // In good order, as it says nothing about this build; unless something waits to be published.
+                self.checkpoint.close().or_else(|_| self.checkpoint.fail(error))
+            }
             Some(error) => self.checkpoint.fail(error),
             None => self.checkpoint.close(),
         }
+    }
+
+    /// Removes what was staged for epochs that are not committed.
+    fn remove_staged(&self) -> Result<()> {
+        for root in (0..3).filter_map(|number| self.sink(number)) {
+            let stage = root.stage_path(&format!("g{}", self.generation()));
+            for entry in root.store().list(&stage)? {
+                let epoch = entry.name.strip_prefix('e').and_then(|number| number.parse().ok());
+                if epoch.is_some_and(|epoch| Some(epoch) > self.checkpoint.last_epoch()) {
+                    remove_tree(root.store().as_ref(), &join(&stage, &entry.name))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn count(&self, work: &EpochWork, slots: &[Slot]) -> BTreeMap<String, u64> {

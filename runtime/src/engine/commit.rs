@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ use tracing::Span;
 use super::ledger::{Ledger, Slot};
 use super::letters::LetterBox;
 use super::report::{Partition, Timings};
+use super::watchdog::{Watch, What};
 use super::watermark::Holder;
-use super::worker::{Finished, StateBatch, text_of_panic};
-use crate::error::{Error, Kind};
+use super::worker::{Finished, StateBatch};
+use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::operator::chain::EpochPlan;
 use crate::operator::input::Counts;
@@ -143,6 +144,7 @@ impl Pending {
 pub(crate) struct Committer {
     jobs: mpsc::Sender<Job>,
     thread: Option<JoinHandle<()>>,
+    pub(super) watch: Arc<Watch>,
 }
 
 impl Committer {
@@ -150,6 +152,8 @@ impl Committer {
     pub(crate) async fn start(plan: &Plan, options: &Options, run: &Span) -> Result<(Self, Recovered)> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (ready, opened) = oneshot::channel();
+        let watch = Arc::new(Watch::default());
+        let watched = Arc::clone(&watch);
         let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
@@ -158,7 +162,7 @@ impl Committer {
                 match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
                     Ok((ledger, recovered)) => {
                         if ready.send(Ok(recovered)).is_ok() {
-                            work(ledger, &inbox);
+                            work(ledger, &inbox, &watched);
                         }
                     }
                     Err(error) => {
@@ -168,7 +172,7 @@ impl Committer {
             })
             .map_err(|error| Error::io("starting the commit thread", error))?;
         let recovered: Recovered = opened.await.map_err(|_| gone())??;
-        Ok((Self { jobs, thread: Some(thread) }, recovered))
+        Ok((Self { jobs, thread: Some(thread), watch }, recovered))
     }
 
     /// Makes the resolved start of the source durable, before its first fetch.
@@ -198,7 +202,7 @@ impl Committer {
     }
 }
 
-fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
+fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
     // After a failure nothing may be committed: a later epoch would leave a gap.
     let mut failed = false;
     for job in inbox {
@@ -211,9 +215,11 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>) {
                     Err(gone())
                 } else {
                     // A sink may run the user's code.
+                    watch.begin(work.plan.epoch, What::Sink);
                     let committed = catch_unwind(AssertUnwindSafe(|| epoch(&mut ledger, *work)));
                     committed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
                 };
+                watch.end();
                 failed |= committed.is_err();
                 done.send(committed).ok();
             }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tracing::Span;
 
 use super::letters::LetterBox;
+use super::watchdog::Watch;
 use super::worker::{self, Command, Reply, StateBatch, Worker};
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -36,6 +37,11 @@ impl Crew {
             workers.push(worker::start(number, move || chain(), (writer, letters), log_changes, answers.clone())?);
         }
         Ok(Self { workers, replies })
+    }
+
+    /// What each of them is doing.
+    pub(super) fn watches(&self) -> Vec<Arc<Watch>> {
+        self.workers.iter().map(|worker| Arc::clone(&worker.watch)).collect()
     }
 
     pub(super) fn len(&self) -> usize {

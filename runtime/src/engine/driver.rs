@@ -9,14 +9,16 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
-use super::crew::{Crew, gone};
+use super::crew::Crew;
 use super::fetch::{self, Fetch};
+use super::guard::Guard;
 use super::notes::Notes;
 use super::report::{self, Timings};
 use super::snapshots::Snapshots;
 use super::spans;
 use super::summary::{Open, Summary};
 use super::tick::next_tick;
+use super::watchdog;
 use super::watermark::Partitions;
 use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
 use crate::error::{Error, Kind};
@@ -24,7 +26,6 @@ use crate::observe::EPOCH;
 use crate::observe::line::Line;
 use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
-use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Options, Trigger};
 use crate::sink::Mode;
@@ -49,37 +50,7 @@ const DELIVER_INTERVAL: Duration = Duration::from_millis(200);
 /// How long an epoch of a sink that writes files waits for input.
 const FILE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Runs a pipeline to its end.
-pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
-    options.workers = options.workers.clamp(1, STRIPES);
-    let span = spans::run(&plan, &options);
-    let own = span.clone();
-    async move {
-        let ended = run_in_span(plan, options, stop, &own).await;
-        spans::ended(&ended);
-        ended
-    }
-    .instrument(span)
-    .await
-}
-
-async fn run_in_span(plan: Plan, options: Options, stop: watch::Receiver<Stop>, span: &Span) -> Result<Summary> {
-    let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
-    spans::begun(span, &options, &recovered);
-    let mut resume = std::mem::take(&mut recovered.found.resume);
-    resume.pipeline = options.name.clone();
-    let ended = match plan.source.open(resume).await {
-        Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
-        Err(error) => Err(error),
-    };
-    // What a failure left in the way of the next start is cleaned by that start.
-    match ended {
-        Ok(summary) => committer.close(None).await.map(|()| summary),
-        Err(error) => Err(committer.close(Some(error)).await.err().unwrap_or_else(gone)),
-    }
-}
-
-struct Driver {
+pub(super) struct Driver {
     plan: Plan,
     options: Options,
     stop: watch::Receiver<Stop>,
@@ -102,6 +73,7 @@ struct Driver {
     /// When the last fetch ended.
     fetched: Option<Instant>,
     notes: Notes,
+    guard: Guard,
 }
 
 /// An epoch whose map side is done.
@@ -115,13 +87,15 @@ struct Mapped {
 }
 
 impl Driver {
-    async fn run(
+    /// Runs until the input ends, something asks for the end, or something fails; `told` is what earlier attempts came to,
+    /// and takes what this one does.
+    pub(super) async fn run(
         plan: Plan,
         options: Options,
         stop: watch::Receiver<Stop>,
         feed: Box<dyn Feed>,
-        committer: &Committer,
-        recovered: Recovered,
+        (committer, recovered): (&Committer, Recovered),
+        told: &mut Summary,
     ) -> Result<Summary> {
         committer.starts(feed.starts(), feed.identity()).await?;
         let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
@@ -135,7 +109,8 @@ impl Driver {
             watermark: found.watermark,
             drained: found.drained,
             open: Open::of(&plan.keyed),
-            ..Summary::default()
+            open_keys: 0,
+            ..told.clone()
         };
         let mut driver = Self {
             stop,
@@ -153,16 +128,33 @@ impl Driver {
             counted: Metrics::default(),
             fetched: None,
             notes: Notes::default(),
+            guard: Guard::new(options.max_error_rate),
             plan,
             options,
         };
         driver.line.opened(feed.since());
         driver.restore(found.state).await?;
-        let ended = driver.turn(feed, committer).await;
+        let watched = driver.watchdog(committer);
+        let ended = tokio::select! {
+            ended = driver.turn(feed, committer) => {
+                driver.crew.end();
+                ended
+            }
+            // A thread that does not come back is left behind.
+            stuck = watched => Err(stuck),
+        };
         driver.line.end();
         driver.notes.tell(driver.watermark);
-        driver.crew.end();
+        told.clone_from(&driver.summary);
         ended.map(|()| driver.summary)
+    }
+
+    /// The error of a thread that does not come back.
+    fn watchdog(&self, committer: &Committer) -> impl Future<Output = Error> + use<> {
+        let mut watches = self.crew.watches();
+        watches.push(Arc::clone(&committer.watch));
+        let stages = self.plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
+        watchdog::watch(watches, stages, self.options.max_record_time)
     }
 
     /// Puts back the state of every keyed stage.
@@ -299,9 +291,7 @@ impl Driver {
                 }
             }
         }
-        let (feed, fetched) = (&mut fetch.task).await.map_err(|error| {
-            Error::new(Kind::Internal, "the source panicked").caused_by(error).help("please report it")
-        })?;
+        let (feed, fetched) = (&mut fetch.task).await.map_err(fetch::broken)?;
         let fetched = fetched?;
         self.fetched = Some(timings.fetched());
         let workers = self.crew.len();
@@ -327,16 +317,19 @@ impl Driver {
         self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
-        let (mut exchange, mut late_letters, mut future) = (Vec::new(), 0, 0);
+        let (mut exchange, mut late_dead, mut future, mut first_bad) = (Vec::new(), 0, 0, None);
         for sealed in sealed {
             counts += sealed.counts;
             future += sealed.future;
-            late_letters += sealed.late_letters;
+            late_dead += sealed.late_dead;
+            first_bad = first_bad.or(sealed.first_bad);
             exchange.push(sealed.parts);
             for (partition, time) in sealed.event_times {
                 self.partitions.observe(partition, time);
             }
         }
+        let bad = counts.skipped + counts.dead.saturating_sub(late_dead);
+        self.guard.epoch(counts.rows, bad, first_bad.as_ref(), clock::monotonic())?;
         self.partitions.forget(&fetched.forgotten);
         let before = self.watermark;
         if let Some(delay) = self.plan.watermark {
@@ -351,7 +344,7 @@ impl Driver {
             return Ok(None);
         }
         // What is late for a later stage are groups, which are not in the account of rows.
-        let mut late = vec![counts.late + late_letters];
+        let mut late = vec![counts.late + late_dead];
         let state = tracing::debug_span!(
             target: EPOCH, parent: &span, "state", keys = tracing::field::Empty, bytes = tracing::field::Empty,
         );

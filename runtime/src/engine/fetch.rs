@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
 
 use super::driver::Stop;
+use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::source::{ChunkReceiver, ChunkSender, Feed, Fetched, Limits, PartitionProgress};
 use crate::{Result, clock};
@@ -61,6 +62,15 @@ pub(super) fn begin(
         (feed, result)
     };
     Fetch { chunks, task: tokio::spawn(task.instrument(fetching)), started, span }
+}
+
+/// The error of a fetch that did not come to its end.
+pub(super) fn broken(ended: tokio::task::JoinError) -> Error {
+    let error = match ended.try_into_panic() {
+        Ok(panic) => format!("the source panicked: {}", text_of_panic(panic.as_ref())),
+        Err(error) => format!("the source's task was ended: {error}"),
+    };
+    Error::new(Kind::Internal, error).help("mend the source; if it is one of millstream's, please report it")
 }
 
 /// Asks until a limit is reached, the time is up, the source has ended, or the run is to stop.

@@ -4,12 +4,14 @@
 //! loop; `worker` threads compute; `commit` is one thread that makes epochs durable, in order, while the next is
 //! computed. I/O of sources runs on the tokio runtime the pipeline was started on; nothing there ever blocks.
 
+pub(crate) mod attempts;
 #[cfg(feature = "parquet")]
 mod book;
 pub(crate) mod commit;
 mod crew;
 pub(crate) mod driver;
 mod fetch;
+mod guard;
 pub(crate) mod ledger;
 mod letters;
 mod notes;
@@ -21,6 +23,7 @@ mod snapshots;
 mod spans;
 pub mod summary;
 mod tick;
+pub(crate) mod watchdog;
 pub(crate) mod watermark;
 pub(crate) mod worker;
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::driver::{self, Stop};
+use super::attempts;
+use super::driver::Stop;
 use super::summary::Summary;
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -35,7 +36,7 @@ impl Query {
                 listener(progress);
             }
         }));
-        let task = tokio::spawn(driver::run(plan, options, stopped));
+        let task = tokio::spawn(attempts::run(plan, options, stopped));
         Self { stop, progress, listeners, task }
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::driver::{self, Stop};
-use crate::engine::{Checkpoint, Query, Summary, Trigger};
+use crate::engine::attempts;
+use crate::engine::driver::Stop;
+use crate::engine::{Checkpoint, Query, Summary, Trigger, shutdown};
 use crate::error::Error;
 use crate::observe::progress::Progress;
 use crate::store::Durability;
@@ -57,6 +58,28 @@ impl Pipeline {
         self
     }
 
+    /// Ends the run with exit code 65 when more than this share of the rows of the last minute, and of at least a hundred,
+    /// cannot be decoded or computed: `0.05` is one in twenty. The epoch with which it is passed is not committed, so a
+    /// mistake upstream does not drain into the dead letters. By default rows are only told of, from one in twenty on.
+    pub fn max_error_rate(mut self, rate: f64) -> Self {
+        self.options.max_error_rate = Some(rate.max(0.0));
+        self
+    }
+
+    /// How long an expression or an aggregate may be at work on one record, or on the groups of an epoch, before the run
+    /// ends with exit code 70; ten minutes by default. After a minute it is told of.
+    pub fn max_record_time(mut self, time: Duration) -> Self {
+        self.options.max_record_time = time;
+        self
+    }
+
+    /// How long [`Self::run`] may take to finish the epoch at hand after Ctrl-C or SIGTERM; 25 s by default, since Kubernetes
+    /// kills after 30. After that it ends as by a second signal, with exit code 69.
+    pub fn stop_timeout(mut self, time: Duration) -> Self {
+        self.options.stop_timeout = time;
+        self
+    }
+
     /// Whether what is committed survives a power cut (the default) or only the death of the process.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = durability;
@@ -102,16 +125,19 @@ impl Pipeline {
     /// What ended it; see [`Kind`](crate::error::Kind).
     pub async fn run(self) -> Result<Summary> {
         let (stop, stopped) = watch::channel(Stop::No);
-        let run = driver::run(self.plan, self.options, stopped);
+        let timeout = self.options.stop_timeout;
+        let mut late = std::pin::pin!(shutdown::asked(stop.subscribe(), timeout));
+        let run = attempts::run(self.plan, self.options, stopped);
         tokio::pin!(run);
-        let mut signals = crate::engine::shutdown::Signals::new()?;
+        let mut signals = shutdown::Signals::new()?;
         loop {
             tokio::select! {
                 ended = &mut run => return ended,
+                () = &mut late => return Err(shutdown::late(timeout)),
                 () = signals.next() => {
                     // The second signal means it: whatever is not committed is read again at the next start.
                     if *stop.borrow() == Stop::Now {
-                        return Err(crate::engine::shutdown::aborted());
+                        return Err(shutdown::aborted());
                     }
                     stop.send_replace(Stop::Now);
                 }

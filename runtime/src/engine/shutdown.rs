@@ -1,5 +1,10 @@
 //! Ctrl-C and SIGTERM.
 
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::driver::Stop;
 use crate::Result;
 use crate::error::{Error, Kind};
 
@@ -35,6 +40,20 @@ impl Signals {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Comes back when the run was asked to end so long ago.
+pub(crate) async fn asked(mut stop: watch::Receiver<Stop>, timeout: Duration) {
+    if stop.wait_for(|stop| *stop != Stop::No).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(timeout).await;
+}
+
+/// The error of a run that was asked to end and took too long.
+pub(crate) fn late(timeout: Duration) -> Error {
+    Error::new(Kind::Unavailable, format!("stopped at once: the epoch at hand took more than {timeout:?} to end"))
+        .help("it was not committed and is read again at the next start; `.stop_timeout(..)` gives it longer")
 }
 
 /// The error of a run that was asked to end twice.

@@ -14,7 +14,7 @@ mod tests {
     use crate::clock;
 
     #[test]
-    fn epochs_that_end_early_do_not_push_the_tick_away() {
+    fn f_054_epochs_that_end_early_do_not_push_the_tick_away() {
         let (start, interval) = (clock::monotonic(), Duration::from_secs(10));
         let mut tick = next_tick(start, interval, start);
         assert_eq!(tick, start + interval);

@@ -12,13 +12,15 @@ use tracing::Span;
 
 use super::ledger::Slot;
 use super::letters::{LetterBox, Post};
-use crate::error::{Error, Kind};
+use super::watchdog::{Watch, What};
+use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, EpochPlan, Output, Part};
 use crate::operator::input::Counts;
 use crate::operator::keyed::owner;
+use crate::schema::Fault;
 use crate::sink::{StageWriter, StagedFile};
-use crate::source::Chunk;
+use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -71,7 +73,9 @@ pub(crate) struct Sealed {
     pub future: u64,
     /// The latest event time of each partition.
     pub event_times: Vec<(u32, Timestamp)>,
-    pub late_letters: u64,
+    pub late_dead: u64,
+    /// What was wrong with the first record that was of no use, and where it is.
+    pub first_bad: Option<(Fault, Place)>,
     /// How long the worker was at work on it.
     pub busy: Duration,
 }
@@ -105,6 +109,7 @@ pub(crate) struct StageState {
 /// A running worker.
 pub(crate) struct Worker {
     pub commands: mpsc::Sender<Command>,
+    pub watch: Arc<Watch>,
     pub thread: Option<JoinHandle<()>>,
 }
 
@@ -118,6 +123,8 @@ pub(crate) fn start(
 ) -> Result<Worker> {
     let (commands, inbox) = mpsc::channel();
     let letters = Post::new(letters);
+    let watch = Arc::new(Watch::default());
+    let watched = Arc::clone(&watch);
     let thread = std::thread::Builder::new()
         .name(format!("millstream-worker-{number}"))
         .spawn(move || {
@@ -135,6 +142,7 @@ pub(crate) fn start(
             }
             let mut state = State {
                 number,
+                watch: watched,
                 chain,
                 writer,
                 letters,
@@ -152,6 +160,7 @@ pub(crate) fn start(
                     Ok(Err(error)) => Reply::Failed(error),
                     Err(panic) => Reply::Failed(panicked(panic.as_ref())),
                 };
+                state.watch.end();
                 // The state is not to be trusted after a failure, and the driver stops at the first.
                 state.failed |= matches!(answer, Reply::Failed(_));
                 if answers.send((number, answer)).is_err() {
@@ -160,13 +169,7 @@ pub(crate) fn start(
             }
         })
         .map_err(|error| Error::io("starting a worker thread", error))?;
-    Ok(Worker { commands, thread: Some(thread) })
-}
-
-/// What a panic said.
-pub(crate) fn text_of_panic(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    Ok(Worker { commands, watch, thread: Some(thread) })
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
@@ -176,6 +179,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
 
 struct State {
     number: usize,
+    watch: Arc<Watch>,
     chain: Chain,
     writer: Option<Box<dyn StageWriter>>,
     letters: Post,
@@ -201,11 +205,16 @@ impl State {
                 self.epoch = plan.epoch;
                 let begun = clock::monotonic();
                 self.letters.begin(plan.epoch);
-                let report = self.chain.map.chunk(&chunk, &plan, &mut self.letters)?;
+                if let Some(places) = self.chain.map.places(&chunk) {
+                    self.watch.begin(plan.epoch, What::Records(Box::new(places)));
+                }
+                let report = self.chain.map.chunk(&chunk, &plan, &mut self.letters, &self.watch.pulse)?;
+                self.watch.end();
                 drop(permit);
                 self.sealed.counts += report.counts;
                 self.sealed.future += report.future;
-                self.sealed.late_letters += report.late_letters;
+                self.sealed.late_dead += report.late_dead;
+                self.sealed.first_bad = self.sealed.first_bad.take().or(report.first_bad);
                 if let Some(time) = report.max_event_time {
                     match self.sealed.event_times.iter_mut().find(|(partition, _)| *partition == chunk.partition) {
                         Some((_, latest)) => *latest = time.max(*latest),
@@ -232,11 +241,13 @@ impl State {
                 self.epoch = plan.epoch;
                 let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
                 let begun = clock::monotonic();
+                self.watch.begin(plan.epoch, What::Groups(stage));
                 for part in parts {
                     keyed.merge(part, watermark)?;
                 }
                 let merged = clock::monotonic();
                 let (output, late) = keyed.close(&plan, watermark, workers)?;
+                self.watch.end();
                 self.took.push((merged - begun, merged.elapsed()));
                 let output = self.output(output)?;
                 Ok(Some(Reply::Reduced { output, late }))

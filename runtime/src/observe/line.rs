@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
+use super::printer::Printer;
 use super::progress::Progress;
 use crate::time::Timestamp;
 
@@ -15,8 +16,18 @@ const BEHIND: u64 = 60_000;
 
 /// One line on standard error, if that is a terminal; it is cut off where the terminal ends.
 pub(crate) struct Line {
-    bar: Option<ProgressBar>,
+    printer: Option<Printer>,
     said: Said,
+}
+
+/// The line on the terminal, which may be stopped by Ctrl-S: only the thread that prints touches it.
+struct Shown(ProgressBar);
+
+/// Left where it is, the account or whatever is printed next would stand behind it.
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// What there is to say.
@@ -36,14 +47,15 @@ struct Said {
 impl Line {
     pub(crate) fn new(shown: bool) -> Self {
         use std::io::IsTerminal;
-        let mut line = Self { bar: None, said: Said::default() };
+        let mut line = Self { printer: None, said: Said::default() };
         if shown && std::io::stderr().is_terminal() {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 bar.set_style(style);
             }
             bar.enable_steady_tick(TICK);
-            line.bar = Some(bar);
+            let shown = Shown(bar);
+            line.printer = Printer::start(move |words| shown.0.set_message(words.to_owned())).ok();
         }
         line
     }
@@ -69,22 +81,19 @@ impl Line {
 
     /// An epoch is committed.
     pub(crate) fn show(&mut self, progress: &Progress) {
-        if self.bar.is_some() {
+        if self.printer.is_some() {
             self.said.epoch(progress);
             self.say(|said| said.last.clone());
         }
     }
 
-    pub(crate) fn end(&self) {
-        if let Some(bar) = &self.bar {
-            // Left where it is, the account or whatever is printed next would stand behind it.
-            bar.finish_and_clear();
-        }
+    pub(crate) fn end(&mut self) {
+        self.printer = None;
     }
 
     fn say(&self, words: impl Fn(&Said) -> String) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(words(&self.said));
+        if let Some(printer) = &self.printer {
+            printer.print(words(&self.said));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and events. Their targets all begin with `millstream::`; the guide's page `operations` lists them.
 
 pub(crate) mod line;
+pub(crate) mod printer;
 pub mod progress;
 
 /// The target of a run's span, its start, its recovery and its end.

@@ -6,9 +6,11 @@ use arrow::array::RecordBatch;
 
 use super::dead_letters::Letters;
 use super::input::{Counts, Policy};
+use super::pulse::Pulse;
 use crate::Result;
+use crate::schema::Fault;
 use crate::sink::Mode;
-use crate::source::Chunk;
+use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
 
 /// What operators may know of the epoch they work in. All of it comes from the plan, never from a clock of their own.
@@ -49,8 +51,10 @@ pub struct Report {
     pub max_event_time: Option<Timestamp>,
     /// Rows whose event time was too far in the future to move it.
     pub future: u64,
-    /// Records that went to the dead letters because rows of them came too late.
-    pub late_letters: u64,
+    /// Rows among the dead letters of `counts` that came too late.
+    pub late_dead: u64,
+    /// What was wrong with the first record that could not be decoded or computed, and where it is.
+    pub first_bad: Option<(Fault, Place)>,
 }
 
 /// What a stage group gives on.
@@ -66,11 +70,15 @@ pub type Part = Box<dyn Any + Send>;
 
 /// Everything before the first shuffle, or all of a chain without one. One per worker.
 pub trait MapSide: Send {
-    /// Works through a chunk; dead letters go to `letters` one by one, as a chunk may be nothing else.
+    /// Works through a chunk; dead letters go to `letters` one by one, as a chunk may be nothing else. `pulse` beats before
+    /// each record.
     ///
     /// # Errors
     /// A record could not be decoded, or a row was late, and the policy is `fail`; or a dead letter cannot be written.
-    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters) -> Result<Report>;
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters, pulse: &Pulse) -> Result<Report>;
+
+    /// Where the first and the last record of a chunk are; `None` if it has none.
+    fn places(&self, chunk: &Chunk) -> Option<(Place, Place)>;
 
     /// Takes the rows that are ready for the sink; empty when a keyed stage follows.
     ///

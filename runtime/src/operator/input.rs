@@ -56,6 +56,12 @@ pub struct Input<'a, D: Decoder> {
     /// Where in it the present row begins, and where the next one does.
     began: usize,
     next: usize,
+    /// Where the first payload of the record is to be taken up: after a row that panicked.
+    resume: usize,
+    /// How many payloads of the record were opened.
+    opened: u32,
+    /// `counts.rows` before the record.
+    rows_before: u64,
     at: At,
     /// Event times after this one do not move the watermark.
     horizon: Timestamp,
@@ -82,6 +88,9 @@ impl<'a, D: Decoder> Input<'a, D> {
             payload: None,
             began: 0,
             next: 0,
+            resume: 0,
+            opened: 0,
+            rows_before: 0,
             at: At { partition, ..At::default() },
             horizon,
             max_event_time: None,
@@ -95,13 +104,16 @@ impl<'a, D: Decoder> Input<'a, D> {
     pub(super) fn begin(&mut self, record: u64) {
         self.at.record = record;
         self.payload = None;
+        self.opened = 0;
+        self.rows_before = self.counts.rows;
     }
 
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
         self.began = 0;
-        self.next = 0;
+        self.next = std::mem::take(&mut self.resume);
+        self.opened += 1;
         self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
             Ok(payload) => Some(payload),
             Err(fault) => {
@@ -118,15 +130,19 @@ impl<'a, D: Decoder> Input<'a, D> {
     pub fn next(&mut self) -> Option<D::Row<'a>> {
         let payload = self.payload?;
         loop {
-            self.began = self.next;
-            match self.decoder.next(payload, &mut self.next, self.arena, self.scratch) {
-                Ok(Some(row)) => {
-                    self.counts.rows += 1;
-                    return Some(row);
+            let mut next = self.next;
+            self.began = next;
+            // It counts if there is one; and if to decode it panics.
+            self.counts.rows += 1;
+            let row = self.decoder.next(payload, &mut next, self.arena, self.scratch);
+            self.next = next;
+            match row {
+                Ok(Some(row)) => return Some(row),
+                Ok(None) => {
+                    self.counts.rows -= 1;
+                    return None;
                 }
-                Ok(None) => return None,
                 Err(fault) => {
-                    self.counts.rows += 1;
                     self.failed(fault);
                     if !self.goes_on() {
                         return None;
@@ -159,6 +175,28 @@ impl<'a, D: Decoder> Input<'a, D> {
             payload.get(self.began..end).map(<[u8]>::trim_ascii)
         });
         self.faults.push((fault, part));
+    }
+
+    /// Takes up the next record's payload at this byte.
+    pub(super) fn resume_at(&mut self, byte: usize) {
+        self.resume = byte;
+    }
+
+    /// Gives up the present row, over which the user's code or the decoder panicked. Gives where its payload may be taken
+    /// up; if nowhere, the rest of the record is given up, too.
+    #[cold]
+    pub(super) fn panicked(&mut self, reason: String) -> Option<usize> {
+        if self.counts.rows == self.rows_before {
+            self.counts.rows += 1;
+        }
+        // Where several payloads are opened, rows of an earlier one would come again. What panicked in the decoder has
+        // not moved `next`.
+        let resume = (self.opened == 1 && self.goes_on()).then_some(self.next);
+        if let (None, Some(payload)) = (resume, self.payload) {
+            self.next = payload.len();
+        }
+        self.failed(Fault::panicked(reason));
+        resume
     }
 
     /// Whether there is more of the payload behind the present row.

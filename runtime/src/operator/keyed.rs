@@ -68,6 +68,8 @@ pub struct Keyed<K, A> {
     panes: Vec<Pane<K, A>>,
     /// The pane last written to, or [`NONE`]: event times come close together.
     current: usize,
+    /// Whether an accumulator is being changed: it is left so by a panic.
+    busy: bool,
     /// Tables emptied by a seal, kept for their memory.
     spare: Vec<Table<K, A>>,
     settings: Settings,
@@ -108,6 +110,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             hasher,
             panes: Vec::new(),
             current: NONE,
+            busy: false,
             spare: Vec::new(),
             watermark: None,
             late: 0,
@@ -137,11 +140,24 @@ impl<K: Key, A: Finish> Keyed<K, A> {
     {
         if let Some(state) = self.group(key, at) {
             updates.apply(state, at);
+            self.applied();
         }
     }
 
+    /// The row is in the accumulator that [`Self::group`] gave. After a panic before that the accumulator is half changed, and
+    /// the run ends.
+    #[inline]
+    pub fn applied(&mut self) {
+        self.busy = false;
+    }
+
+    /// Whether a panic has left an accumulator half changed.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.busy
+    }
+
     /// An accumulator for a row: that of its group, or one that will be merged into it. `None` when the row is late, see
-    /// [`Self::update`].
+    /// [`Self::update`]. Say when the row is in it, by [`Self::applied`].
     #[inline]
     pub fn group<Q: KeyRef<Owned = K>>(&mut self, key: Q, at: At) -> Option<&mut A> {
         let micros = at.time.micros();
@@ -152,6 +168,7 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             }
         }
         let Pane { table, .. } = self.panes.get_mut(self.current)?;
+        self.busy = true;
         let mut short = Short::default();
         key.shorten(&mut short);
         let short = short.number();

@@ -10,6 +10,7 @@ mod held;
 pub mod input;
 pub mod key;
 pub mod keyed;
+pub mod pulse;
 pub mod reduce;
 pub mod short;
 mod state_rows;

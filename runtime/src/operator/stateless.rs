@@ -2,6 +2,7 @@
 //! keyed stage up to the next.
 
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,18 +13,21 @@ use super::dead_letters::{DeadLetter, Letters};
 use super::input::{At, Input, Policy};
 use super::key::Key;
 use super::keyed::{Group, Keyed};
+use super::pulse::Pulse;
 use super::reduce::Emit;
 use crate::Result;
 use crate::agg::Finish;
 use crate::decode::{Decoder, Fault};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, text_of_panic};
 use crate::schema::kind::Instant;
 use crate::schema::{RowBuilder, Rows, Value};
-use crate::source::{Chunk, Record, Source};
+use crate::source::{Chunk, Place, Record, Source};
 use crate::time::Timestamp;
 
 /// Where a fused closure puts what it makes: rows for a sink, or groups for a keyed stage.
 pub trait Gather: Send {
+    /// Whether a panic has left a row or a group half changed.
+    fn is_broken_off(&self) -> bool;
     /// Begins an epoch.
     fn begin(&mut self, plan: &EpochPlan);
     /// The event time of a row that came too late and is not only counted; each is given once.
@@ -44,6 +48,9 @@ pub trait Gather: Send {
 }
 
 impl<B: RowBuilder> Gather for Rows<B> {
+    fn is_broken_off(&self) -> bool {
+        Rows::is_broken_off(self)
+    }
     fn begin(&mut self, _plan: &EpochPlan) {}
     fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
         self.take(all)
@@ -54,6 +61,9 @@ impl<B: RowBuilder> Gather for Rows<B> {
 }
 
 impl<K: Key, A: Finish> Gather for Keyed<K, A> {
+    fn is_broken_off(&self) -> bool {
+        Keyed::is_broken_off(self)
+    }
     fn begin(&mut self, plan: &EpochPlan) {
         Keyed::begin(self, plan);
     }
@@ -103,17 +113,17 @@ where
     F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
     O: Gather,
 {
-    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters) -> Result<Report> {
+    fn chunk(&mut self, chunk: &Chunk, plan: &EpochPlan, letters: &mut dyn Letters, pulse: &Pulse) -> Result<Report> {
         self.out.begin(plan);
         let meta = chunk.meta.downcast_ref::<S::Meta>().ok_or_else(|| {
             Error::new(Kind::Internal, "a chunk does not carry what its source says it carries")
                 .help("its source must set `Chunk::meta` to its own `Source::Meta`")
         })?;
         self.decoder.prepare(chunk, &mut self.scratch);
-        let mut report = Report::default();
-        let mut next = 0;
-        while next < chunk.len() {
-            next = self.records(chunk, meta, next, plan, (&mut report, &mut *letters))?;
+        let work = Work { chunk, meta, plan, pulse };
+        let (mut report, mut next) = (Report::default(), Next::default());
+        while next.record < chunk.len() {
+            next = self.records(work, next, (&mut report, &mut *letters))?;
             // What is large is not kept: it would count as full from then on.
             if self.arena.allocated_bytes() < ARENA {
                 self.arena.reset();
@@ -122,6 +132,12 @@ where
             }
         }
         Ok(report)
+    }
+
+    fn places(&self, chunk: &Chunk) -> Option<(Place, Place)> {
+        let meta = chunk.meta.downcast_ref::<S::Meta>()?;
+        let place = |index| S::record(chunk, meta, index).place();
+        Some((0, chunk.len().checked_sub(1)?)).map(|(first, last)| (place(first), place(last)))
     }
 
     fn rows(&mut self, all: bool) -> Result<Vec<RecordBatch>> {
@@ -137,6 +153,29 @@ where
 /// were.
 const ARENA: usize = 64 << 20;
 
+/// A chunk at work.
+struct Work<'w, M> {
+    chunk: &'w Chunk,
+    meta: &'w M,
+    plan: &'w EpochPlan,
+    pulse: &'w Pulse,
+}
+
+impl<M> Clone for Work<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Work<'_, M> {}
+
+/// Where to go on in a chunk: at a record, and in its payload if a row before panicked.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    record: usize,
+    byte: usize,
+}
+
 impl<S, D, F, O> Map<S, D, F, O>
 where
     S: Source,
@@ -144,70 +183,138 @@ where
     F: for<'a> Fn(S::Record<'a>, &mut Input<'a, D>, &mut O) + Send,
     O: Gather,
 {
-    /// Works on the records from `first` on, until the chunk ends or the arena is full; the number of the next one.
+    /// Works on the records from `first` on, until the chunk ends, the arena is full or one panics; gives where to go on.
     fn records(
         &mut self,
-        chunk: &Chunk,
-        meta: &S::Meta,
-        first: usize,
-        plan: &EpochPlan,
+        work: Work<'_, S::Meta>,
+        first: Next,
         (report, letters): (&mut Report, &mut dyn Letters),
-    ) -> Result<usize> {
-        let mut input = Input::new(&self.arena, &*self.decoder, &mut self.scratch, chunk.order, plan.horizon);
-        let mut next = first;
-        while next < chunk.len() && (next == first || self.arena.allocated_bytes() < ARENA) {
-            let index = next;
-            next += 1;
-            input.begin(chunk.first + index as u64);
-            (self.closure)(S::record(chunk, meta, index), &mut input, &mut self.out);
-            let mut raw: &[u8] = &[];
-            for (fault, part) in input.faults.drain(..) {
-                match self.policy {
-                    Policy::Fail => return Err(unusable(&fault, &S::record(chunk, meta, index).place())),
-                    Policy::Skip => input.counts.skipped += 1,
-                    Policy::DeadLetter => {
-                        input.counts.dead += 1;
-                        let given_up = part.unwrap_or_else(|| chunk.payload(index));
-                        // Of several rows that `explode` made of one, the first speaks for all.
-                        if !std::ptr::eq(raw, given_up) {
-                            raw = given_up;
-                            let place = S::record(chunk, meta, index).place();
-                            letters.post(dead_letter(&fault, plan, raw, place), false)?;
-                        }
-                    }
+    ) -> Result<Next> {
+        let Work { chunk, meta, plan, pulse } = work;
+        let Self { closure, decoder, scratch, arena, out, policy, late, .. } = self;
+        let fate = Fate { policy: *policy, late: *late };
+        let mut input = Input::new(arena, &**decoder, scratch, chunk.order, plan.horizon);
+        input.resume_at(first.byte);
+        // One for all records: a panic leaves `next` behind the record that it was in, and `computing` true unless it was
+        // in what we do with its result.
+        let (mut next, mut computing) = (first.record, false);
+        let ran = catch_unwind(AssertUnwindSafe(|| -> Result<()> {
+            while next < chunk.len() && (next == first.record || arena.allocated_bytes() < ARENA) {
+                let index = next;
+                next += 1;
+                input.begin(chunk.first + index as u64);
+                pulse.beat();
+                computing = true;
+                closure(S::record(chunk, meta, index), &mut input, out);
+                computing = false;
+                settle::<S, D>(work, index, fate, (&mut input, out), (report, letters))?;
+            }
+            Ok(())
+        }));
+        let mut go_on = Next { record: next, byte: 0 };
+        let panicked = match ran {
+            Ok(done) => done.map(|()| false)?,
+            Err(panic) if computing => {
+                let (index, reason) = (next - 1, text_of_panic(panic.as_ref()));
+                if out.is_broken_off() {
+                    return Err(broken_off(&reason, &S::record(chunk, meta, index).place()));
                 }
-            }
-            let mut letter = None;
-            while let Some(time) = self.out.late_row() {
-                let place = S::record(chunk, meta, index).place();
-                if self.late == Policy::Fail {
-                    return Err(too_late(time, plan, &place));
+                if let Some(byte) = input.panicked(reason) {
+                    go_on = Next { record: index, byte };
                 }
-                input.counts.dead += 1;
-                // One letter for all late rows of a record: it has the whole record.
-                letter.get_or_insert_with(|| late_letter(time, plan, chunk.payload(index), place));
+                settle::<S, D>(work, index, fate, (&mut input, out), (report, letters))?;
+                true
             }
-            if let Some(letter) = letter {
-                report.late_letters += 1;
-                letters.post(letter, true)?;
-            }
-        }
+            Err(panic) => resume_unwind(panic),
+        };
         report.counts += input.counts;
         report.max_event_time = report.max_event_time.max(input.max_event_time);
         report.future += input.future;
-        Ok(next)
+        if panicked {
+            // Whatever the decoder had in it.
+            *scratch = D::Scratch::default();
+            decoder.prepare(chunk, scratch);
+        }
+        Ok(go_on)
     }
 }
 
+/// What becomes of records that are of no use, and of late rows.
+#[derive(Clone, Copy)]
+struct Fate {
+    policy: Policy,
+    late: Policy,
+}
+
+/// Does with a record, once its rows are made, what the policies say.
+#[inline]
+fn settle<'a, S: Source, D: Decoder>(
+    Work { chunk, meta, plan, .. }: Work<'_, S::Meta>,
+    index: usize,
+    fate: Fate,
+    (input, out): (&mut Input<'a, D>, &mut impl Gather),
+    (report, letters): (&mut Report, &mut dyn Letters),
+) -> Result<()> {
+    let mut raw: &[u8] = &[];
+    for (fault, part) in input.faults.drain(..) {
+        if fate.policy == Policy::Fail {
+            return Err(unusable(&fault, &S::record(chunk, meta, index).place()));
+        }
+        if report.first_bad.is_none() {
+            report.first_bad = Some((fault.clone(), S::record(chunk, meta, index).place()));
+        }
+        if fate.policy == Policy::Skip {
+            input.counts.skipped += 1;
+            continue;
+        }
+        input.counts.dead += 1;
+        let given_up = part.unwrap_or_else(|| chunk.payload(index));
+        // Of several rows that `explode` made of one, the first speaks for all.
+        if !std::ptr::eq(raw, given_up) {
+            raw = given_up;
+            let place = S::record(chunk, meta, index).place();
+            letters.post(dead_letter(&fault, plan, raw, place), false)?;
+        }
+    }
+    let mut letter = None;
+    while let Some(time) = out.late_row() {
+        let place = S::record(chunk, meta, index).place();
+        if fate.late == Policy::Fail {
+            return Err(too_late(time, plan, &place));
+        }
+        input.counts.dead += 1;
+        report.late_dead += 1;
+        // One letter for all late rows of a record: it has the whole record.
+        letter.get_or_insert_with(|| late_letter(time, plan, chunk.payload(index), place));
+    }
+    letter.map_or(Ok(()), |letter| letters.post(letter, true))
+}
+
 #[cold]
-fn unusable(fault: &Fault, place: &crate::source::Place) -> Error {
-    let what = if fault.is_computed() { "a row cannot be computed" } else { "a record cannot be decoded" };
+fn unusable(fault: &Fault, place: &Place) -> Error {
+    let what = match fault {
+        fault if fault.is_panic() => {
+            return Error::new(Kind::Internal, format!("{fault}; it is in {place}")).help(
+                "mend the expression; with `decode .. else skip` or `else dead_letter(SINK)` such a record does not end \
+                 the run",
+            );
+        }
+        fault if fault.is_computed() => "a row cannot be computed",
+        _ => "a record cannot be decoded",
+    };
     Error::new(Kind::Data, format!("{what}: {fault}; it is in {place}"))
         .help("mend the record, or say what becomes of such records: `decode .. else skip` or `else dead_letter(SINK)`")
 }
 
+/// A panic that no policy can take: the record is half in a group or in a row.
 #[cold]
-fn dead_letter(fault: &Fault, plan: &EpochPlan, payload: &[u8], place: crate::source::Place) -> DeadLetter {
+fn broken_off(reason: &str, place: &Place) -> Error {
+    Error::new(Kind::Internal, format!("an aggregate or the type of a column panicked: {reason}; it is in {place}"))
+        .help("nothing of the epoch was written; mend its code and start again")
+}
+
+#[cold]
+fn dead_letter(fault: &Fault, plan: &EpochPlan, payload: &[u8], place: Place) -> DeadLetter {
     DeadLetter::new(payload, fault.to_string(), fault.code(), fault.column(), place, plan.batch_time.date())
 }
 
@@ -219,7 +326,7 @@ fn lateness(time: Timestamp, plan: &EpochPlan) -> String {
 }
 
 #[cold]
-fn too_late(time: Timestamp, plan: &EpochPlan, place: &crate::source::Place) -> Error {
+fn too_late(time: Timestamp, plan: &EpochPlan, place: &Place) -> Error {
     Error::new(Kind::Data, format!("a row is late: {}; it is in {place}", lateness(time, plan))).help(
         "let the watermark wait longer, or say what becomes of late rows: `group_by {..} else skip` or \
          `else dead_letter(SINK)`",
@@ -227,7 +334,7 @@ fn too_late(time: Timestamp, plan: &EpochPlan, place: &crate::source::Place) -> 
 }
 
 #[cold]
-fn late_letter(time: Timestamp, plan: &EpochPlan, payload: &[u8], place: crate::source::Place) -> DeadLetter {
+fn late_letter(time: Timestamp, plan: &EpochPlan, payload: &[u8], place: Place) -> DeadLetter {
     let error = format!("the row is late: {}", lateness(time, plan));
     DeadLetter::new(payload, error, "late", "", place, plan.batch_time.date())
 }

@@ -111,6 +111,12 @@ pub(crate) struct Options {
     pub max_bytes_per_epoch: usize,
     /// Event times later than now by more than this do not move the watermark.
     pub max_future_skew: Duration,
+    /// The rate of rows that cannot be decoded or computed that ends the run.
+    pub max_error_rate: Option<f64>,
+    /// How long a record may keep the user's code busy before the run ends.
+    pub max_record_time: Duration,
+    /// How long a run that was asked to end may take for it.
+    pub stop_timeout: Duration,
     pub durability: Durability,
     /// Start even if the last starts ended without a commit.
     pub ignore_crash_loop: bool,
@@ -135,6 +141,9 @@ impl Default for Options {
             max_rows_per_epoch: None,
             max_bytes_per_epoch: 64 << 20,
             max_future_skew: Duration::from_secs(300),
+            max_error_rate: None,
+            max_record_time: Duration::from_secs(600),
+            stop_timeout: Duration::from_secs(25),
             durability: Durability::default(),
             ignore_crash_loop: false,
             allow_network_filesystem: false,

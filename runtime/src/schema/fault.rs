@@ -21,6 +21,7 @@ struct Inner {
 enum What {
     Read { expected: String, found: String },
     Computed(String),
+    Panicked(String),
 }
 
 /// What was found in a value's place.
@@ -72,6 +73,17 @@ impl Fault {
     pub fn computed(reason: impl fmt::Display) -> Self {
         let what = What::Computed(reason.to_string());
         Self(Box::new(Inner { code: "EXPRESSION", column: String::new(), offset: 0, what }))
+    }
+
+    /// The user's code, or a format, panicked over a record and said `reason`; the code is `PANIC`.
+    #[cold]
+    pub(crate) fn panicked(reason: String) -> Self {
+        Self(Box::new(Inner { code: "PANIC", column: String::new(), offset: 0, what: What::Panicked(reason) }))
+    }
+
+    /// Whether there was a panic.
+    pub(crate) fn is_panic(&self) -> bool {
+        matches!(self.0.what, What::Panicked(_))
     }
 
     /// Whether an expression came to an `Err`, rather than the record being malformed.
@@ -128,6 +140,7 @@ impl fmt::Display for Fault {
                 write!(f, "expected {expected}, found {found} at byte {offset} ({code})")
             }
             What::Computed(reason) => write!(f, "{reason} ({code})"),
+            What::Panicked(reason) => write!(f, "an expression panicked: {reason} ({code})"),
         }
     }
 }

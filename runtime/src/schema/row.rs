@@ -46,6 +46,8 @@ pub struct Rows<B> {
     broken: Option<Error>,
     /// Rows of the batch under construction.
     len: usize,
+    /// Whether a row is being appended: it is left so by a panic.
+    busy: bool,
     limits: Limits,
 }
 
@@ -73,6 +75,7 @@ impl<B: RowBuilder> Default for Rows<B> {
             full: Vec::new(),
             broken: None,
             len: 0,
+            busy: false,
             limits: Limits::ARROW,
         }
     }
@@ -82,11 +85,18 @@ impl<B: RowBuilder> Rows<B> {
     /// Appends a row.
     #[inline]
     pub fn emit<R: Row<Builders = B>>(&mut self, row: R) {
+        self.busy = true;
         row.push(&mut self.builders);
         self.len += 1;
         if self.len >= BATCH_ROWS || self.builders.bulk() >= self.limits.cut {
             self.cut();
         }
+        self.busy = false;
+    }
+
+    /// Whether a panic has left a row half appended.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        self.busy
     }
 
     /// The schema of the batches.

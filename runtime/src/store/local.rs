@@ -97,7 +97,16 @@ impl LocalStore {
     }
 
     fn error(&self, doing: &str, path: &str, error: impl Into<io::Error>) -> Error {
-        Error::io(format!("{doing} `{}`", self.describe(path)), error.into())
+        let (doing, error) = (format!("{doing} `{}`", self.describe(path)), error.into());
+        let refused = match error.kind() {
+            ErrorKind::NotFound => "the folder is gone: nothing else may move or remove it while the pipeline runs",
+            ErrorKind::PermissionDenied => "let this user write there",
+            _ => return Error::io(doing, error),
+        };
+        if ["opening", "reading", "listing", "looking at"].iter().any(|reading| doing.starts_with(reading)) {
+            return Error::io(doing, error);
+        }
+        Error::new(Kind::Output, format!("{doing}: {error}")).caused_by(error).help(refused)
     }
 
     /// Opens a directory; `None` if there is none.
@@ -191,7 +200,8 @@ impl Store for LocalStore {
     fn write_new_file(&self, path: &str) -> Result<Box<dyn DurableFile>> {
         let (dir, name) = self.place_or_fail("creating", path)?;
         let file = dir.create_new(name, self.options.private).map_err(|e| self.error("creating", path, e))?;
-        Ok(Box::new(LocalFile { file, path: self.describe(path), durability: self.options.durability }))
+        let durability = self.options.durability;
+        Ok(Box::new(LocalFile { file, path: self.describe(path), durability, broken: None }))
     }
 
     fn sync_files(&self, files: Vec<Box<dyn DurableFile>>) -> Result<()> {
@@ -346,11 +356,21 @@ struct LocalFile {
     file: File,
     path: String,
     durability: Durability,
+    /// Why it could not be written any more.
+    broken: Option<io::Error>,
 }
 
+/// What goes wrong is told by the sync, without which nothing names a file: encoders that buffer make a text of the error, or
+/// forget it.
 impl Write for LocalFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        if self.broken.is_none() {
+            match self.file.write(bytes) {
+                Err(error) if error.kind() != ErrorKind::Interrupted => self.broken = Some(error),
+                written => return written,
+            }
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -360,6 +380,9 @@ impl Write for LocalFile {
 
 impl DurableFile for LocalFile {
     fn sync_and_close(self: Box<Self>) -> Result<()> {
+        if let Some(error) = self.broken {
+            return Err(Error::io(format!("writing `{}`", self.path), error));
+        }
         match self.durability {
             Durability::PowerLoss => {
                 // Never again: the pages may count as written from now on, so a second sync would prove nothing.

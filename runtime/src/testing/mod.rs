@@ -2,6 +2,8 @@
 
 #[cfg(feature = "parquet")]
 pub mod crash;
+#[cfg(test)]
+pub(crate) mod fuzz;
 mod run;
 
 #[cfg(feature = "parquet")]

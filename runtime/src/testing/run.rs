@@ -8,6 +8,7 @@ use crate::error::{Error, Kind};
 use crate::operator::chain::{Chain, EpochPlan, Output};
 use crate::operator::dead_letters::DeadLetter;
 use crate::operator::input::Counts;
+use crate::operator::pulse::Pulse;
 use crate::pipeline::Plan;
 use crate::schema::StreamSchema;
 use crate::schema::batch::read_rows;
@@ -70,7 +71,7 @@ impl TestRun {
         };
         self.pushed += count;
         let plan = self.epoch_plan();
-        let report = self.chain.map.chunk(&chunk, &plan, &mut self.dead_letters)?;
+        let report = self.chain.map.chunk(&chunk, &plan, &mut self.dead_letters, &Pulse::default())?;
         self.counts += report.counts;
         self.latest = self.latest.max(report.max_event_time);
         Ok(self)

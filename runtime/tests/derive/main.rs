@@ -117,7 +117,7 @@ fn every_field_is_read() {
 }
 
 #[test]
-fn missing_and_null() {
+fn f_038_missing_and_null() {
     for json in [reading("country", None), reading("country", Some("null"))] {
         assert_eq!(read::<Reading>(&json).unwrap(), Reading { country: None, ..full() });
     }
@@ -135,7 +135,7 @@ fn missing_and_null() {
 }
 
 #[test]
-fn a_field_given_twice_is_a_fault() {
+fn f_036_a_field_given_twice_is_a_fault() {
     let json = r#"{"lat": 1, "lon": 2, "lat": 3}"#;
     assert_eq!(read::<Point>(json).unwrap_err(), "column `lat`: expected one value, found `lat` at byte 0 (DUPLICATE)");
     used!(Lon, "lon");
@@ -209,7 +209,7 @@ fn arrow_and_back() {
 }
 
 #[test]
-fn enums() {
+fn f_037_enums() {
     assert_eq!(read::<Status>(r#""Ok""#), Ok(Status::Ok));
     for name in ["broken", "bad", "failed"] {
         assert_eq!(read::<Status>(&format!("\"{name}\"")), Ok(Status::Broken));
@@ -259,7 +259,7 @@ fn names_on_the_wire() {
 }
 
 #[test]
-fn deny_unknown() {
+fn f_039_deny_unknown() {
     let json = r#"{"deviceId": "a", "fw": 3, "device_id": "b"}"#;
     let fault = read::<Device>(json).unwrap_err();
     assert_eq!(fault, "column `device_id`: expected a field of `Device`, found `b` at byte 0 (TYPE)");
@@ -350,7 +350,7 @@ impl millstream::schema::format::ReadAs<f64> for Percent {
 }
 
 #[test]
-fn formats() {
+fn f_046_formats() {
     let at = |micros| Some(Timestamp::from_micros(micros));
     let json =
         r#"{"ms": 1500, "s": 1700000000.123456, "us": -1, "text": "1970-01-01T00:00:01Z", "day": 1, "share": "7%"}"#;

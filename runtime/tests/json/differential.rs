@@ -325,7 +325,7 @@ fn the_cases_of_the_test_suite() {
 }
 
 #[test]
-fn invalid_utf8_is_refused_everywhere() {
+fn f_034_invalid_utf8_is_refused_everywhere() {
     for bad in [&b"\xff"[..], b"\xc0\x80", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xf0\x9f\x98"]
     {
         for (before, after) in

@@ -39,7 +39,7 @@ fn a_fault_names_code_column_and_offset() {
 }
 
 #[test]
-fn depth_is_limited_whether_read_or_skipped() {
+fn f_033_depth_is_limited_whether_read_or_skipped() {
     let nested = |levels: usize| format!("{{\"s\":\"\",\"z\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
     assert!(decode::<Doc>(nested(63).as_bytes()).is_ok());
     assert_eq!(fault(&nested(64)), ("LIMIT".to_owned(), String::new(), 8 + 4 + 63));
@@ -92,7 +92,7 @@ fn unused_fields_are_checked_for_syntax_only_unless_strict() {
 }
 
 #[test]
-fn a_bad_record_never_changes_the_next_one() {
+fn f_032_a_bad_record_never_changes_the_next_one() {
     let good = b"{\"s\":\"a\\nb\",\"t\":[\"x\",null],\"m\":{\"k\":1},\"i\":5}";
     let expected = decode::<Doc>(good).unwrap();
     let (decoder, arena, mut scratch) = (json().lines().decoder::<Doc, All>(), Arena::new(), Default::default());
@@ -113,7 +113,7 @@ fn a_bad_record_never_changes_the_next_one() {
 }
 
 #[test]
-fn several_documents_in_a_record() {
+fn f_041_several_documents_in_a_record() {
     let names = |payload: &str| {
         let (rows, fault) = lines(payload.as_bytes());
         (
@@ -174,4 +174,72 @@ fn rows_borrow_from_the_payload_and_cost_no_memory() {
     let row = decoder.next(&payload, &mut at, &arena, &mut Default::default()).unwrap().unwrap();
     assert!(payload.as_ptr_range().contains(&row.s.as_ptr()));
     assert_eq!(arena.allocated_bytes(), 0);
+}
+
+/// Numbers are taken as they are or not at all: nothing is rounded to an integer, wrapped or held at a limit.
+#[test]
+fn f_035_numbers_are_exact_or_faults() {
+    let code = |column: &str, text: &str| match decode::<Doc>(format!("{{\"s\":\"\",\"{column}\":{text}}}").as_bytes())
+    {
+        Ok(_) => "",
+        Err(fault) => fault.code(),
+    };
+    for (column, text, expected) in [
+        ("i", "9223372036854775807", ""),
+        ("i", "-9223372036854775808", ""),
+        ("i", "9223372036854775808", "RANGE"),
+        ("i", "12345678901234567890", "RANGE"),
+        ("i", "1e3", "TYPE"),
+        ("i", "1.0", "TYPE"),
+        ("i", "-0", ""),
+        ("i", "01", "JSON_SYNTAX"),
+        ("i", "+1", "JSON_SYNTAX"),
+        ("i", "0x1", "JSON_SYNTAX"),
+        ("u", "18446744073709551615", ""),
+        ("u", "18446744073709551616", "RANGE"),
+        ("u", "-1", "RANGE"),
+        ("n", "127", ""),
+        ("n", "128", "RANGE"),
+        ("n", "-129", "RANGE"),
+        ("f", "1e308", ""),
+        ("f", "1e400", "RANGE"),
+        ("f", "-1e400", "RANGE"),
+        ("f", "1e-400", ""),
+        ("f", "-0.0", ""),
+        ("f", "1.", "JSON_SYNTAX"),
+        ("f", ".5", "JSON_SYNTAX"),
+        ("f", "1e", "JSON_SYNTAX"),
+        ("f", "00.5", "JSON_SYNTAX"),
+        ("f", "NaN", "JSON_SYNTAX"),
+        ("f", "Infinity", "JSON_SYNTAX"),
+        ("f", "-", "JSON_SYNTAX"),
+        ("f", "1_000", "JSON_SYNTAX"),
+    ] {
+        assert_eq!(code(column, text), expected, "`{column}`: {text}");
+    }
+}
+
+/// Marks of byte order and UTF-16 are no JSON; an escaped NUL is text, a bare one is not.
+#[test]
+fn f_034_other_encodings_are_faults() {
+    let code = |payload: &[u8]| decode::<Doc>(payload).map_or_else(|fault| fault.code(), |_| "");
+    assert_eq!(code(b"\xef\xbb\xbf{\"s\":\"\"}"), "TYPE");
+    let utf_16 = |order: fn(u16) -> [u8; 2]| "{\"s\":\"\"}".encode_utf16().flat_map(order).collect::<Vec<_>>();
+    assert_ne!(code(&utf_16(u16::to_le_bytes)), "");
+    assert_ne!(code(&utf_16(u16::to_be_bytes)), "");
+    assert_eq!(code(b"{\"s\":\"a\\u0000b\"}"), "");
+    assert_eq!(code(b"{\"s\":\"a\0b\"}"), "JSON_SYNTAX");
+    for lone in ["\\ud800", "\\udc00", "\\ud800\\ud800", "\\ud800x"] {
+        assert_eq!(code(format!("{{\"s\":\"{lone}\"}}").as_bytes()), "JSON_SYNTAX", "{lone}");
+    }
+}
+
+/// A minute of 61 seconds has its last one; one of 62 is no time.
+#[test]
+fn f_052_leap_seconds() {
+    let at = |text: &str| decode::<Times>(format!("{{\"at\":\"{text}\"}}").as_bytes()).ok().and_then(|row| row.at);
+    let leap = at("2016-12-31T23:59:60Z").unwrap();
+    assert!(leap >= at("2016-12-31T23:59:59Z").unwrap() && leap <= at("2017-01-01T00:00:00Z").unwrap(), "{leap}");
+    assert!(at("2016-12-31T23:59:60.999Z").is_some());
+    assert_eq!(at("2016-12-31T23:59:61Z"), None);
 }

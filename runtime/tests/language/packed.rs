@@ -103,7 +103,7 @@ fn what_cannot_be_unpacked_is_a_faulty_record_and_no_other() {
 }
 
 #[test]
-fn a_bomb_is_a_faulty_record() {
+fn f_040_a_bomb_is_a_faulty_record() {
     for (pack, one, lines) in cases() {
         let bomb = pack(&json(1, &"0".repeat(50_000_000)));
         assert!(bomb.len() < 500_000, "{} bytes", bomb.len());

@@ -39,7 +39,7 @@ fn out(device: &str, value: i64) -> Out {
 const GOOD: &str = "2026-01-01T00:00:00Z";
 
 #[test]
-fn fail_says_what_where_and_why() {
+fn f_031_fail_says_what_where_and_why() {
     let pipeline = pipeline! {
         from memory([""]) | decode json as Reading | select { device, value = number(value) } | sink collect()
     };
@@ -52,7 +52,7 @@ fn fail_says_what_where_and_why() {
 }
 
 #[test]
-fn skip_counts_the_row_and_keeps_the_others() {
+fn f_031_skip_counts_the_row_and_keeps_the_others() {
     let pipeline = pipeline! {
         from memory([""])
         | decode json(lines) as Reading else skip
@@ -68,7 +68,7 @@ fn skip_counts_the_row_and_keeps_the_others() {
 }
 
 #[test]
-fn a_dead_letter_has_the_record_and_the_column() {
+fn f_031_a_dead_letter_has_the_record_and_the_column() {
     let pipeline = pipeline! {
         from memory([""])
         | decode json as Reading else dead_letter(collect())

@@ -48,7 +48,15 @@ fn pipeline() -> Pipeline {
     }
 }
 
+/// With `PROGRAM_ROWS` its epochs have so many rows.
+fn in_epochs(pipeline: Pipeline) -> Pipeline {
+    match env::var("PROGRAM_ROWS").ok().and_then(|word| word.parse().ok()) {
+        Some(rows) => pipeline.max_rows_per_epoch(rows),
+        None => pipeline,
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    millstream::cli(pipeline()).await
+    millstream::cli(in_epochs(pipeline())).await
 }

@@ -22,7 +22,7 @@ fn at_work(start: Start) -> (Victim, Input, Running) {
 }
 
 #[test]
-fn a_second_instance_is_refused_even_if_the_first_is_frozen() {
+fn f_087_091_a_second_instance_is_refused_even_if_the_first_is_frozen() {
     let start = Start::new("rows");
     let (victim, _, mut first) = at_work(start);
     let said = format!("is already running: pid {} on host ", first.pid());
@@ -44,7 +44,7 @@ fn a_second_instance_is_refused_even_if_the_first_is_frozen() {
 }
 
 #[test]
-fn a_frozen_instance_that_was_replaced_is_fenced() {
+fn f_088_a_frozen_instance_that_was_replaced_is_fenced() {
     let start = Start::new("windows");
     let (mut victim, input, mut first) = at_work(start);
     first.freeze();

@@ -274,7 +274,7 @@ fn any_cut_within_the_delay_gives_every_row() {
 }
 
 #[test]
-fn what_is_late_depends_on_epochs_alone() {
+fn f_048_what_is_late_depends_on_epochs_alone() {
     let late: u64 = seeds(1_000_000).map(|seed| check(false, seed).late).sum();
     assert!(late > 200, "{late} rows were late");
 }

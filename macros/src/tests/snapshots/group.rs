@@ -99,6 +99,7 @@ fn pipeline() -> Pipeline {
                                             __state1,
                                             __at1,
                                         );
+                                        __out.applied();
                                     }
                                 }
                             }

@@ -4,6 +4,7 @@ mod cost;
 mod crash;
 mod faulty;
 mod fence;
+mod fuzz;
 #[cfg(feature = "_objects")]
 mod objects;
 

@@ -140,7 +140,7 @@ fn one_of_many_at_once_stays() {
 
 /// A listing that lags shows none of the slots of the last epochs.
 #[test]
-fn a_slot_that_no_listing_shows_is_found() {
+fn f_081_a_slot_that_no_listing_shows_is_found() {
     let bucket = Bucket::new();
     drop(bucket.open_well("a"));
     let lagging = Flaky::new(&bucket.0, None);

@@ -87,11 +87,7 @@ pub(super) struct Finished {
 impl OpenFile {
     /// Makes a new file; there must be none of its name.
     pub(super) fn create(store: &dyn Store, path: &str, shape: &Shape) -> Result<Self> {
-        let file = store.write_new_file(path).map_err(|error| match error.kind() {
-            Kind::Io => Error::new(Kind::Output, error.message())
-                .help("the folder beside the output must be writable, and the disk have room and inodes"),
-            _ => error,
-        })?;
+        let file = store.write_new_file(path)?;
         let path = store.describe(path);
         let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.next_properties()))
             .and_then(ArrowWriter::into_serialized_writer);
@@ -201,9 +197,13 @@ fn failed(path: &str, error: ParquetError) -> Error {
     if let Some(of_store) = cause.and_then(|cause| Error::inside(&doing, cause)) {
         return of_store;
     }
-    let (kind, help) = match cause {
-        Some(_) => (Kind::Io, "see whether the disk is full or failing"),
-        None => (Kind::Output, "the rows cannot be stored as parquet"),
-    };
-    Error::new(kind, format!("{doing}: {error}")).caused_by(error).help(help)
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<io::Error>() {
+            Ok(cause) => Error::io(doing, *cause),
+            Err(cause) => Error::new(Kind::Io, format!("{doing}: {cause}")).caused_by(cause),
+        },
+        error => Error::new(Kind::Output, format!("{doing}: {error}"))
+            .caused_by(error)
+            .help("the rows cannot be stored as parquet"),
+    }
 }

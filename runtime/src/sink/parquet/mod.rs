@@ -10,6 +10,8 @@
 //! * `writer`: one worker's files.
 
 #[cfg(feature = "parquet")]
+mod descriptors;
+#[cfg(feature = "parquet")]
 mod file;
 #[cfg(feature = "parquet")]
 mod partition;

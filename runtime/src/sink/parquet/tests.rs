@@ -220,7 +220,7 @@ fn a_text_that_is_the_folder_of_null_is_an_error() {
 }
 
 #[test]
-fn too_many_partitions_end_the_run() {
+fn f_072_too_many_partitions_end_the_run() {
     let scratch = Scratch::new("explosion");
     let rows = batch(vec![("n", numbers(0, 50)), ("k", numbers(0, 50))]);
     let error = stage(&parquet("out").partition_by(&["k"]).max_partitions(49), &[rows], &scratch.0).unwrap_err();
@@ -279,7 +279,7 @@ fn a_dictionary_that_was_given_up_is_not_begun_again() {
 }
 
 #[test]
-fn the_file_not_written_to_for_longest_is_ended_first() {
+fn f_066_the_file_not_written_to_for_longest_is_ended_first() {
     let scratch = Scratch::new("lru");
     let of = |k: i64, n: i64| batch(vec![("n", numbers(n, n + 1)), ("k", numbers(k, k + 1))]);
     let sink = parquet("out").partition_by(&["k"]).max_open(2);
@@ -328,7 +328,7 @@ fn many_partitions_are_synced_and_complete() {
 }
 
 #[test]
-fn statistics_do_not_speak_of_chunks_with_nan() {
+fn f_043_statistics_do_not_speak_of_chunks_with_nan() {
     let scratch = Scratch::new("nan");
     let rows = batch(vec![
         ("n", numbers(0, 3)),

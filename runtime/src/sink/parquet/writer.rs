@@ -10,6 +10,7 @@ use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 
+use super::descriptors::{self, Counted};
 use super::file::{Finished, OpenFile, Shape};
 use super::partition::{Columns, Partitions, Share};
 use super::{Compression, MAX_FILE_SIZE, Parquet, path};
@@ -90,7 +91,7 @@ struct Epoch {
     open: BTreeMap<usize, Open>,
     /// Bytes of the row groups under construction in `open`.
     buffered: u64,
-    unsynced: Vec<Box<dyn DurableFile>>,
+    unsynced: Vec<(Box<dyn DurableFile>, Counted)>,
     done: Vec<StagedFile>,
     /// Files begun.
     sequence: usize,
@@ -107,6 +108,7 @@ struct Open {
     used: u64,
     /// Bytes of its row group under construction.
     buffered: u64,
+    counted: Counted,
 }
 
 impl StageWriter for Writer {
@@ -164,10 +166,16 @@ impl Writer {
             state.finish(open, &self.context)?;
         }
         if !state.open.contains_key(&partition) {
-            while state.open.len() >= self.files.sink.max_open {
+            if descriptors::are_used_up() {
+                state.sync(&self.context)?;
+            }
+            while state.open.len() >= self.files.sink.max_open || descriptors::are_used_up() {
                 let oldest = state.open.iter().min_by_key(|(_, open)| open.used).map(|(partition, _)| *partition);
                 let Some(open) = oldest.and_then(|oldest| state.open.remove(&oldest)) else { break };
                 state.finish(open, &self.context)?;
+                if descriptors::are_used_up() {
+                    state.sync(&self.context)?;
+                }
             }
             let open = state.begin(epoch, partition, &self.files.shape, &self.context)?;
             state.open.insert(partition, open);
@@ -214,7 +222,7 @@ impl Epoch {
         let stage = join(&folder, &name);
         let file = OpenFile::create(context.store.as_ref(), &join(&context.stage, &stage), shape)?;
         let target = format!("{}{name}", self.partitions.folder(partition));
-        Ok(Open { file, stage, target, used: 0, buffered: 0 })
+        Ok(Open { file, stage, target, used: 0, buffered: 0, counted: Counted::new() })
     }
 
     /// Completes a file.
@@ -223,13 +231,15 @@ impl Epoch {
         let Finished { mut file, len, xxh3, rows } = open.file.finish()?;
         file.begin_sync();
         self.done.push(StagedFile { stage: open.stage, path: open.target, len, xxh3, rows });
-        self.unsynced.push(file);
+        self.unsynced.push((file, open.counted));
         if self.unsynced.len() >= UNSYNCED { self.sync(context) } else { Ok(()) }
     }
 
     /// Syncs what is complete, several files at a time: each sync waits for the disk.
     fn sync(&mut self, context: &WriterContext) -> Result<()> {
-        context.store.sync_files(std::mem::take(&mut self.unsynced))
+        // They are closed when they are synced.
+        let (files, _counted): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unsynced).into_iter().unzip();
+        context.store.sync_files(files)
     }
 }
 

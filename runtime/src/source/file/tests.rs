@@ -442,6 +442,7 @@ fn patterns() {
 
 #[cfg(all(feature = "gzip", feature = "zstd"))]
 mod compressed;
+mod fuzz;
 mod past;
 
 #[cfg(not(feature = "gzip"))]

@@ -224,7 +224,7 @@ fn a_name_is_made_once_and_a_rename_replaces_nothing() {
 }
 
 #[test]
-fn a_copy_that_is_not_whole_is_not_taken_for_the_file() {
+fn f_082_a_copy_that_is_not_whole_is_not_taken_for_the_file() {
     let memory = memory();
     let store = Flaky::new(&memory, None).store("");
     put(store.as_ref(), "x", b"half").unwrap();
@@ -235,7 +235,7 @@ fn a_copy_that_is_not_whole_is_not_taken_for_the_file() {
 }
 
 #[test]
-fn a_large_file_is_sent_in_parts() {
+fn f_080_a_large_file_is_sent_in_parts() {
     let memory = memory();
     let store = Flaky::new(&memory, None).store("");
     let bytes: Vec<u8> = (0..20 << 20).map(|n: u32| (n ^ (n >> 7)) as u8).collect();
@@ -247,7 +247,7 @@ fn a_large_file_is_sent_in_parts() {
 
 /// Every request of some calls is met by every trouble but death, and the calls do what they promise.
 #[test]
-fn trouble_passes() {
+fn f_075_076_077_trouble_passes() {
     let troubles = [Trouble::Busy, Trouble::Lost, Trouble::AnswerLost, Trouble::Conflict];
     let mut met = 0;
     for trouble in troubles {
@@ -328,7 +328,7 @@ impl ObjectStore for Careless {
 }
 
 #[test]
-fn a_store_that_cannot_fence_is_refused() {
+fn f_078_a_store_that_cannot_fence_is_refused() {
     for (looks_first, words) in [(false, "it overwrites an object"), (true, "of 4 writers create one object")] {
         let memory = memory();
         let connected = Connected { store: Arc::new(Careless(Arc::clone(&memory), looks_first)), credentials: None };

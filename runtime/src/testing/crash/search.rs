@@ -8,7 +8,8 @@ use super::outcome::{Rows, Seen};
 use super::{CrashTest, Report};
 use crate::Result;
 use crate::engine::Checkpoint;
-use crate::engine::driver::{self, Stop};
+use crate::engine::attempts;
+use crate::engine::driver::Stop;
 use crate::error::{Error, Kind};
 use crate::pipeline::options::Options;
 use crate::pipeline::rehearsal::{Received, Rehearsal};
@@ -203,7 +204,7 @@ impl Search<'_> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let (_stop, stopped) = watch::channel(Stop::No);
         let ended = runtime.map_err(|error| Error::io("starting the tokio runtime", error)).and_then(|runtime| {
-            runtime.block_on(driver::run(test.pipeline.plan.clone(), options(test, machine, process), stopped))
+            runtime.block_on(attempts::run(test.pipeline.plan.clone(), options(test, machine, process), stopped))
         });
         process.life().end();
         ended.map(drop)

@@ -69,7 +69,7 @@ fn windows(root: &str, count: usize) -> Pipeline {
 }
 
 #[test]
-fn rows_on_a_disk() {
+fn f_069_086_rows_on_a_disk() {
     let pipeline = rows("disk", 30).checkpoint("disk/checkpoint");
     let report = passes("rows on a disk", pipeline.crash_test().power_cuts(of(2, 100)));
     assert_eq!(report.rows, 30, "26 readings and 4 dead letters");
@@ -77,7 +77,7 @@ fn rows_on_a_disk() {
 }
 
 #[test]
-fn windows_on_a_disk() {
+fn f_060_windows_on_a_disk() {
     let pipeline = windows("disk", 40).checkpoint("disk/checkpoint");
     let report = passes("windows on a disk", pipeline.crash_test().power_cuts(of(2, 100)));
     assert!(report.rows > 9 && report.deaths > 2 * report.calls, "{report}");

@@ -54,7 +54,7 @@ fn damaged_cut_and_replaced_files() {
 }
 
 #[test]
-fn bombs() {
+fn f_040_bombs() {
     let (_keep, dir) = folder();
     let path = format!("{dir}/a.zst");
     let line = format!("{}\n", "x".repeat((1 << 20) - 1));

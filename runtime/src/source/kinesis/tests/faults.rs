@@ -89,7 +89,7 @@ fn expired_iterators_are_counted_and_renewed_after_the_last_record() {
 }
 
 #[test]
-fn silence_ends_with_an_error() {
+fn f_089_silence_ends_with_an_error() {
     run(async |server| {
         server.create_stream(STREAM, 1).unwrap();
         let mut source = source(&server);

@@ -4,6 +4,7 @@
 
 mod efo;
 mod faults;
+mod fuzz;
 mod histories;
 mod limits;
 mod loss;

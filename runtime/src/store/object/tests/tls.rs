@@ -49,7 +49,7 @@ fn look(answer: impl Fn(std::net::TcpStream) + Send + 'static) -> (Error, Durati
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_ends_a_start_at_once() {
+fn f_083_a_certificate_that_is_not_trusted_ends_a_start_at_once() {
     let certificate = CertificateDer::from_pem_slice(UNTRUSTED.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(UNTRUSTED.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

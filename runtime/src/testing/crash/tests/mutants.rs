@@ -24,17 +24,17 @@ fn is_found_by_crashes(mutant: Mutant, test: &str, why: &str) {
 
 #[test]
 fn a_slot_that_is_named_before_it_is_synced() {
-    is_found_by_crashes(Mutant::NameBeforeSync, "rows_on_a_disk", "is corrupt");
+    is_found_by_crashes(Mutant::NameBeforeSync, "f_069_086_rows_on_a_disk", "is corrupt");
 }
 
 #[test]
 fn a_publish_that_ends_at_the_first_file_that_is_there() {
-    is_found_by_crashes(Mutant::PublishStops, "rows_on_a_disk", "crash test: a process died");
+    is_found_by_crashes(Mutant::PublishStops, "f_069_086_rows_on_a_disk", "crash test: a process died");
 }
 
 #[test]
 fn a_record_that_is_durable_before_the_state_it_names() {
-    is_found_by_crashes(Mutant::RecordBeforeState, "windows_on_a_disk", "crash test: a process died");
+    is_found_by_crashes(Mutant::RecordBeforeState, "f_060_windows_on_a_disk", "crash test: a process died");
 }
 
 #[cfg(feature = "s3")]

@@ -206,4 +206,21 @@ mod tests {
         let open = b"\xBF\x61a\x9F\x01\x02\xFF\x61b\x7F\x61x\x61y\xFF\xFF";
         assert_eq!(to_json(open).unwrap(), br#"{"a":[1,2],"b":"xy"}"#);
     }
+
+    #[test]
+    fn fuzz_cbor() {
+        let seeds: &[&[u8]] = &[
+            b"\xa2\x64Data\x43abc\x61n\x18\x2a",
+            b"\xbf\x61a\x9f\x01\x20\xf6\xf5\xff\xff",
+            b"\xc1\xfb\x41\xd9\x53\x00\x00\x00\x00\x00",
+        ];
+        let words: &[&[u8]] =
+            &[b"\x5f", b"\xff", b"\x1b\xff\xff\xff\xff\xff\xff\xff\xff", b"\x9f", b"\xf9\x7e\x00", b"\xc1"];
+        crate::testing::fuzz::fuzz("cbor", seeds, words, |bytes| {
+            let json = to_json(bytes)?;
+            // What was read can be written.
+            from_json(&json);
+            Some(json.len())
+        });
+    }
 }

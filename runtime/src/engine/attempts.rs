@@ -1,0 +1,79 @@
+//! A run from its start to its end; one that a full disk has ended goes on when there is room.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::{Instrument, Span};
+
+use super::commit::Committer;
+use super::crew::gone;
+use super::driver::{Driver, Stop};
+use super::spans;
+use super::summary::Summary;
+use crate::Result;
+use crate::observe::RUN;
+use crate::operator::keyed::STRIPES;
+use crate::pipeline::Plan;
+use crate::pipeline::options::{Checkpoint, Options};
+
+/// How long the first wait for room is; each is twice as long as the one before, up to [`LONGEST`].
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs a pipeline to its end.
+pub(crate) async fn run(plan: Plan, mut options: Options, mut stop: watch::Receiver<Stop>) -> Result<Summary> {
+    options.workers = options.workers.clamp(1, STRIPES);
+    let (mut told, mut wait) = (Summary::default(), FIRST);
+    loop {
+        let span = spans::run(&plan, &options);
+        let before = told.epochs;
+        let attempt = attempt(plan.clone(), options.clone(), stop.clone(), &span, &mut told);
+        let ended = attempt.instrument(span.clone()).await;
+        span.in_scope(|| spans::ended(&ended));
+        let error = match ended {
+            Err(error) if error.is_disk_full() && can_wait(&plan, &options) => error,
+            ended => return ended,
+        };
+        if told.epochs > before {
+            wait = FIRST;
+        }
+        let seconds = wait.as_secs();
+        tracing::warn!(target: RUN, seconds, "a disk is full; the run goes on when there is room, and tries that in a while");
+        tokio::select! {
+            // The next start does what is left.
+            Ok(_) = stop.wait_for(|stop| *stop != Stop::No) => return Err(error),
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = (wait * 2).min(LONGEST);
+        // These starts are ours and say nothing about the program.
+        options.ignore_crash_loop = true;
+    }
+}
+
+/// Whether a new start goes on where the last commit was, with nothing lost.
+fn can_wait(plan: &Plan, options: &Options) -> bool {
+    let kept = options.checkpoint.as_ref().and_then(Checkpoint::place).is_some();
+    kept && options.rehearsal.is_none() && plan.source.describe().replayable
+}
+
+async fn attempt(
+    plan: Plan,
+    options: Options,
+    stop: watch::Receiver<Stop>,
+    span: &Span,
+    told: &mut Summary,
+) -> Result<Summary> {
+    let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
+    spans::begun(span, &options, &recovered);
+    let mut resume = std::mem::take(&mut recovered.found.resume);
+    resume.pipeline = options.name.clone();
+    let ended = match plan.source.open(resume).await {
+        Ok(feed) => Driver::run(plan, options, stop, feed, (&committer, recovered), told).await,
+        Err(error) => Err(error),
+    };
+    // What a failure left in the way of the next start is cleaned by that start.
+    match ended {
+        Ok(summary) => committer.close(None).await.map(|()| summary),
+        Err(error) => Err(committer.close(Some(error)).await.err().unwrap_or_else(gone)),
+    }
+}
