@@ -57,7 +57,7 @@ fn pipeline() -> Pipeline {
         from rate(50_000)
         | filter value % 5 > 0
         | watermark timestamp 1s
-        | group_by { remainder = value % 7, window = tumbling(1s), name = "by remainder" }
+        | group_by { remainder = value % 7, window = tumbling(1s) } name "by remainder"
         | agg { n = count() }
         | sink foreach_batch(|_: millstream::sink::Batch| Ok(()))
     }
@@ -119,8 +119,9 @@ async fn figures_are_the_sums_of_the_progress_documents() {
     assert_eq!(of("written_rows_total", ""), sum(|of| of.sink["numOutputRows"].as_u64().unwrap()));
     assert_eq!(of("epoch", ""), last.batch_id as f64);
     let operator = &last.state_operators[0];
-    assert_eq!(of("state_keys", ",operator=\"by remainder\""), operator.num_rows_total as f64);
-    assert_eq!(of("state_bytes", ",operator=\"by remainder\""), operator.memory_used_bytes as f64);
+    let stage = ",operator=\"by remainder\"";
+    assert_eq!(of("state_keys", stage), operator.num_rows_total as f64);
+    assert_eq!(of("state_bytes", stage), operator.memory_used_bytes as f64);
     let watermark = Timestamp::parse_rfc3339(&last.event_time["watermark"]).unwrap();
     assert_eq!(of("watermark_timestamp_seconds", ""), watermark.micros() as f64 / 1e6);
     assert_eq!(of("epoch_duration_seconds_bucket", ",phase=\"commit\",le=\"+Inf\""), epochs as f64);
