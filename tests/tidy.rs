@@ -58,7 +58,7 @@ const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["decimal"],
     &["time"],
-    &["clock", "mutant", "secret", "setting", "stage"],
+    &["clock", "loopback", "mutant", "secret", "setting", "stage"],
     &["aws"],
     &["store"],
     &["schema"],
@@ -174,6 +174,8 @@ fn absences() {
                 // A local disk syncs several files at once, in threads that end before the call returns; an object store
                 // has a runtime of its own.
                 "runtime/src/store/",
+                // Figures are shown by a thread that answers whatever the run is doing.
+                "runtime/src/observe/",
             ],
         ),
         ("unsafe {", &[]),

@@ -12,7 +12,7 @@ use crate::expression::expression;
 use crate::paths::Room;
 use crate::spans::{self, instead_of};
 use crate::tokens::{Cursor, doubled_comma, inside, is_lone, is_punct, split_commas, stream, text};
-use crate::{rust, words};
+use crate::{literal, rust, words};
 
 /// A source, format or sink.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub(crate) struct Call {
     /// The name, where the path is only that.
     single: Option<Ident>,
     args: Option<Vec<Arg>>,
+    /// Methods behind the call, as in `rate(1_000).count(10)`: options as they are written outside of the language.
+    methods: TokenStream,
 }
 
 #[derive(Debug, Clone)]
@@ -107,10 +109,17 @@ impl Connector {
         let last = segments.last()?.clone();
         let single = (segments.len() == 1 && path.clone().into_iter().count() == 1).then(|| last.clone());
         let group = cursor.group(Delimiter::Parenthesis);
+        let mut methods = TokenStream::new();
         if is_punct(cursor.peek(), '.') {
-            path.extend(group.cloned().map(TokenTree::Group));
-            path.extend(cursor.until_word(ends).iter().cloned());
-            return expression(&path.into_iter().collect::<Vec<_>>(), whose, "", diags).map(Self::Value);
+            let rest = cursor.until_word(ends);
+            let mut whole = path.clone();
+            whole.extend(group.cloned().map(TokenTree::Group));
+            whole.extend(rest.iter().cloned());
+            let whole = expression(&whole.into_iter().collect::<Vec<_>>(), whose, "", diags)?;
+            if group.is_none() || single.is_none() {
+                return Some(Self::Value(whole));
+            }
+            methods = literal::replace(stream(rest), diags);
         }
         if group.is_none()
             && let Some(next @ (TokenTree::Group(_) | TokenTree::Literal(_))) = cursor.peek()
@@ -127,7 +136,7 @@ impl Connector {
             None => None,
             Some(group) => Some(arguments(&inside(group), room, &last, diags)?),
         };
-        Some(Self::Call(Call { room, path, single, args }))
+        Some(Self::Call(Call { room, path, single, args, methods }))
     }
 
     /// Whether this is a bare name, as `readings` in `from readings`.
@@ -188,7 +197,8 @@ impl Call {
                 Some(quote_spanned! { name.span() => .#name(#value) })
             }
         });
-        quote_spanned! { at => #callee(#(#positional),*) #(#methods)* }
+        let more = &self.methods;
+        quote_spanned! { at => #callee(#(#positional),*) #(#methods)* #more }
     }
 
     fn value(&self, value: &Value) -> TokenStream {

@@ -44,7 +44,7 @@
 //! | [`source`], [`decode`], [`agg`], [`sink`] | what stands after `from`, `decode`, in `agg {..}`, after `sink`, and how to add to them |
 //! | [`Pipeline`] | how a pipeline is run: [`run`](Pipeline::run), [`start`](Pipeline::start), [`test`](Pipeline::test), [`explain`](Pipeline::explain) |
 //! | [`engine`] | [`Trigger`](engine::Trigger), [`Checkpoint`](engine::Checkpoint), [`Query`](engine::Query), [`Summary`](engine::Summary) |
-//! | [`observe`] | the progress document |
+//! | [`observe`] | the progress document; what else a run tells of itself |
 //! | [`error`] | errors, and their exit codes |
 //! | [`testing`] | pipelines in unit tests |
 //! | [`guide`] | the manual: the language, exactly once, operations |
@@ -63,6 +63,8 @@
 //! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |
+//! | `metrics` | a port with figures for Prometheus, and health: [`Pipeline::metrics`] |
+//! | `otlp` | the same figures sent to a collector of OpenTelemetry: [`Pipeline::otlp`] |
 //! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
 
 // Only checkpoints need some of what there is.
@@ -85,6 +87,7 @@ pub mod engine;
 pub mod error;
 pub mod expand;
 pub mod guide;
+mod loopback;
 mod mutant;
 pub mod observe;
 pub mod operator;

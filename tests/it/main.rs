@@ -19,6 +19,7 @@ mod outside;
 mod process;
 mod random;
 mod state;
+mod watch;
 
 /// Where random parts begin: 0, or the number in `MILLSTREAM_SEED`. The gate sets it to the day; a failure is seen again
 /// with the same number.

@@ -27,6 +27,7 @@ use aws_types::sdk_config::SharedHttpClient;
 pub(crate) use self::options::aws_options as options;
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::loopback::is_loopback;
 use crate::secret::Secret;
 
 /// How long the credentials of the host are looked for: with none, the metadata services of AWS do not answer.
@@ -235,14 +236,6 @@ impl Aws {
         let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
         Builder::new().tls_provider(provider).build_https()
     }
-}
-
-fn is_loopback(endpoint: &str) -> bool {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The region in an ARN: partition, service, region, account, resource.

@@ -62,6 +62,14 @@ enum Command {
         /// Prints a JSON document for each epoch on standard error
         #[arg(long)]
         json: bool,
+        /// Shows figures for Prometheus, and health, on a port of this machine
+        #[cfg(feature = "metrics")]
+        #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "9464")]
+        metrics: Option<String>,
+        /// Sends figures to a collector of OpenTelemetry
+        #[cfg(feature = "otlp")]
+        #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://localhost:4318")]
+        otlp: Option<String>,
     },
     /// Shows what the pipeline will do
     Explain {
@@ -124,9 +132,23 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
         workers: None,
         ignore_crash_loop: false,
         json: false,
+        #[cfg(feature = "metrics")]
+        metrics: None,
+        #[cfg(feature = "otlp")]
+        otlp: None,
     });
     match command {
-        Command::Run { checkpoint, trigger, workers, ignore_crash_loop, json } => {
+        Command::Run {
+            checkpoint,
+            trigger,
+            workers,
+            ignore_crash_loop,
+            json,
+            #[cfg(feature = "metrics")]
+            metrics,
+            #[cfg(feature = "otlp")]
+            otlp,
+        } => {
             if ignore_crash_loop {
                 pipeline = pipeline.ignore_crash_loop();
             }
@@ -138,6 +160,14 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             }
             if let Some(workers) = workers {
                 pipeline = pipeline.workers(workers);
+            }
+            #[cfg(feature = "metrics")]
+            if let Some(address) = metrics {
+                pipeline = pipeline.metrics(address);
+            }
+            #[cfg(feature = "otlp")]
+            if let Some(url) = otlp {
+                pipeline = pipeline.otlp(url);
             }
             if json {
                 let documents = Arc::clone(teller);

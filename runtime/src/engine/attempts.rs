@@ -12,6 +12,8 @@ use super::spans;
 use super::summary::Summary;
 use crate::Result;
 use crate::observe::RUN;
+#[cfg(feature = "metrics")]
+use crate::observe::monitor::Monitor;
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
@@ -21,8 +23,23 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Runs a pipeline to its end.
-pub(crate) async fn run(plan: Plan, mut options: Options, mut stop: watch::Receiver<Stop>) -> Result<Summary> {
+pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
     options.workers = options.workers.clamp(1, STRIPES);
+    #[cfg(feature = "metrics")]
+    let monitor = Monitor::start(&options.shown_at, options.name.as_deref())?;
+    #[cfg(feature = "metrics")]
+    {
+        options.figures = monitor.as_ref().map(Monitor::figures);
+    }
+    let ended = attempts(plan, options, stop).await;
+    #[cfg(feature = "metrics")]
+    if let Some(monitor) = monitor {
+        monitor.end().await;
+    }
+    ended
+}
+
+async fn attempts(plan: Plan, mut options: Options, mut stop: watch::Receiver<Stop>) -> Result<Summary> {
     let (mut told, mut wait) = (Summary::default(), FIRST);
     loop {
         let span = spans::run(&plan, &options);

@@ -24,6 +24,8 @@ use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
 use crate::observe::line::Line;
+#[cfg(feature = "metrics")]
+use crate::observe::monitor::lock;
 use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
 use crate::pipeline::Plan;
@@ -134,6 +136,8 @@ impl Driver {
         };
         driver.line.opened(feed.since());
         driver.restore(found.state).await?;
+        #[cfg(feature = "metrics")]
+        driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
         let watched = driver.watchdog(committer);
         let ended = tokio::select! {
             ended = driver.turn(feed, committer) => {
@@ -243,6 +247,8 @@ impl Driver {
             until: now + interval,
             eager: false,
         };
+        #[cfg(feature = "metrics")]
+        self.figures(|figures| figures.fetches(interval));
         // Its number is known when it is planned: the one before may come to nothing.
         fetch::begin(feed, limits, self.crew.len(), self.stop.clone(), spans::epoch())
     }
@@ -314,6 +320,11 @@ impl Driver {
     /// finished. `None` when nothing happened that is worth a commit.
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { span, bytes, sealed, fetched, mut timings } = mapped;
+        #[cfg(feature = "metrics")]
+        self.figures(|figures| {
+            let behind = fetched.partitions.iter().filter_map(|partition| partition.ms_behind).max();
+            figures.fetched(&fetched.metrics, behind);
+        });
         self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();
@@ -434,10 +445,20 @@ impl Driver {
         }
         let progress: Progress = report::of(&self.plan, &self.options, &self.run_id, &committed);
         self.line.show(&progress);
+        #[cfg(feature = "metrics")]
+        self.figures(|figures| figures.committed(&progress, committed.watermark, &committed.delivered));
         spans::committed(&committed);
         self.notes.epoch(&committed, clock::monotonic());
         if let Some(listener) = &self.options.listener {
             listener(&progress);
+        }
+    }
+
+    /// Tells those who look on, if there are any.
+    #[cfg(feature = "metrics")]
+    fn figures(&self, tell: impl FnOnce(&mut crate::observe::figures::Figures)) {
+        if let Some(figures) = &self.options.figures {
+            tell(&mut lock(figures));
         }
     }
 

@@ -119,6 +119,27 @@ impl Pipeline {
         self
     }
 
+    /// Shows figures at `/metrics` for Prometheus, and at `/health` and `/ready` how the pipeline does, on the port at
+    /// `address`: `"9464"` is a port that only this machine reaches, `"0.0.0.0:9464"` one that others reach, too; `"0"` is any
+    /// that is free, which is logged. Nothing of the data is shown. The names are in
+    /// [`operations`](crate::guide::operations#metrics).
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, address: impl Into<String>) -> Self {
+        self.options.shown_at.port = Some(address.into());
+        self
+    }
+
+    /// Sends figures to the collector of OpenTelemetry at `url`, such as `http://localhost:4318`, each minute and at the end:
+    /// OTLP over HTTP as JSON. Headers, interval, time limit, name and attributes come from OpenTelemetry's variables
+    /// `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME` and
+    /// `OTEL_RESOURCE_ATTRIBUTES`. A collector that does not answer is warned of, and holds nothing up.
+    #[cfg(feature = "otlp")]
+    pub fn otlp(mut self, url: impl Into<String>) -> Self {
+        let collector = crate::observe::otlp::Collector::at(&url.into(), |name| std::env::var(name).ok());
+        self.options.shown_at.collector = Some(collector);
+        self
+    }
+
     /// Runs until the source ends, or for ever. Ctrl-C and SIGTERM end it after the epoch at hand.
     ///
     /// # Errors

@@ -1,11 +1,22 @@
 //! What a running pipeline tells of itself.
 //!
-//! A [progress document](progress) for each epoch, and `tracing`: spans of the run, of its epochs and of what they consist of,
-//! and events. Their targets all begin with `millstream::`; the guide's page `operations` lists them.
+//! A [progress document](progress) for each epoch; figures for Prometheus and OpenTelemetry and a port that says how the run
+//! does, with the features `metrics` and `otlp`; and `tracing`: spans of the run, of its epochs and of what they consist of, and
+//! events. Their targets all begin with `millstream::`; the guide's page `operations` lists them.
 
+#[cfg(feature = "metrics")]
+pub(crate) mod figures;
 pub(crate) mod line;
+#[cfg(feature = "metrics")]
+pub(crate) mod monitor;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
 pub(crate) mod printer;
 pub mod progress;
+#[cfg(feature = "metrics")]
+mod prometheus;
+#[cfg(feature = "metrics")]
+mod serve;
 
 /// The target of a run's span, its start, its recovery and its end.
 pub(crate) const RUN: &str = "millstream::run";

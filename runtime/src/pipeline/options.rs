@@ -127,6 +127,12 @@ pub(crate) struct Options {
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
+    /// Where figures are shown.
+    #[cfg(feature = "metrics")]
+    pub shown_at: crate::observe::monitor::Places,
+    /// The figures of a run that is under way, if they are shown.
+    #[cfg(feature = "metrics")]
+    pub figures: Option<crate::observe::monitor::Shared>,
     /// The simulated machine that it runs on, in a crash test.
     pub rehearsal: Option<Rehearsal>,
 }
@@ -150,6 +156,10 @@ impl Default for Options {
             allow_loss_on_restart: false,
             listener: None,
             progress: true,
+            #[cfg(feature = "metrics")]
+            shown_at: crate::observe::monitor::Places::default(),
+            #[cfg(feature = "metrics")]
+            figures: None,
             rehearsal: None,
         }
     }

@@ -55,6 +55,18 @@ impl Metrics {
         }
     }
 
+    /// Figures that say how things stand.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn gauges(&self) -> &BTreeMap<&'static str, f64> {
+        &self.gauges
+    }
+
+    /// Figures that count.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn counts(&self) -> &BTreeMap<&'static str, f64> {
+        &self.counts
+    }
+
     /// The figures of the source, without those of its partitions.
     #[must_use]
     pub fn to_json(&self) -> Value {

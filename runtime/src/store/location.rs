@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Store;
 use super::simulated::Process;
 use crate::error::{Error, Kind, Result};
+use crate::loopback::is_loopback;
 use crate::secret::Secret;
 
 /// A place in an object store, such as `s3://bucket/readings`.
@@ -204,7 +205,7 @@ impl Location {
     pub(crate) fn check_endpoint(&self, endpoint: &str) -> Result<()> {
         let local = match endpoint.split_once("://") {
             Some(("https", rest)) if !rest.is_empty() => return Ok(()),
-            Some(("http", rest)) if !rest.is_empty() => is_local(rest),
+            Some(("http", rest)) if !rest.is_empty() => is_loopback(rest),
             _ => {
                 let what = format!("the endpoint `{endpoint}` is no URL");
                 return Err(self.wrong(what).help("write it like `https://s3.example.org`"));
@@ -282,17 +283,6 @@ impl Location {
         self.check()?;
         Err(self.wrong("millstream was built without object stores"))
     }
-}
-
-/// Whether what follows `http://` is a service of this machine.
-fn is_local(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What a URL says.

@@ -144,3 +144,18 @@ fn values_are_made_once_and_in_order() {
     assert_eq!(rows.len(), 100);
     assert_eq!(made.lock().unwrap().len(), 5);
 }
+
+/// Options as methods, on names that nothing imports.
+#[test]
+fn options_may_be_methods_of_the_call() {
+    let rows = collect();
+    let pipeline = pipeline! {
+        from rate(1_000, count = 20).unpaced()
+        | filter value >= 5
+        | sink {rows.clone()}
+    };
+    pipeline.run_blocking().unwrap();
+    assert_eq!(rows.len(), 15);
+    let console = pipeline! { from rate(1_000).count(3).unpaced() | sink console().limit(2) };
+    assert_eq!(console.run_blocking().unwrap().rows_out, 3);
+}
