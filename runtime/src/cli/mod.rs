@@ -53,6 +53,9 @@ enum Command {
         /// Threads that compute
         #[arg(long)]
         workers: Option<usize>,
+        /// The memory that state may take, such as `512mib` or `8gib`
+        #[arg(long, value_parser = size_of_word)]
+        state_budget: Option<u64>,
         /// Starts even if the last starts ended without a commit
         #[arg(long)]
         ignore_crash_loop: bool,
@@ -118,11 +121,12 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
         checkpoint: None,
         trigger: None,
         workers: None,
+        state_budget: None,
         ignore_crash_loop: false,
         json: false,
     });
     match command {
-        Command::Run { checkpoint, trigger, workers, ignore_crash_loop, json } => {
+        Command::Run { checkpoint, trigger, workers, state_budget, ignore_crash_loop, json } => {
             if ignore_crash_loop {
                 pipeline = pipeline.ignore_crash_loop();
             }
@@ -134,6 +138,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
             }
             if let Some(workers) = workers {
                 pipeline = pipeline.workers(workers);
+            }
+            if let Some(bytes) = state_budget {
+                pipeline = pipeline.state_budget(bytes);
             }
             if json {
                 pipeline = pipeline.progress_line(false).on_progress(|progress| {
@@ -206,4 +213,14 @@ fn trigger_of(word: &str) -> std::result::Result<Trigger, String> {
             "write `fast`, `available-now`, `once`, or an interval such as `500ms`, `10s` or `5min`".to_owned()
         }),
     }
+}
+
+/// Bytes from a number and its unit, as in `pipeline!`.
+fn size_of_word(word: &str) -> std::result::Result<u64, String> {
+    let units = [("kib", 10), ("mib", 20), ("gib", 30)];
+    let size = units.iter().find_map(|(unit, shift)| {
+        let count: u64 = word.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(1 << shift)
+    });
+    size.ok_or_else(|| "write a number of `kib`, `mib` or `gib`, such as `512mib`".to_owned())
 }

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
+use super::budget::Budget;
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
 use super::crew::{Crew, gone};
 use super::fetch::{self, Fetch};
@@ -95,6 +96,7 @@ struct Driver {
     run_id: String,
     /// `None` without a checkpoint.
     snapshots: Option<Snapshots>,
+    budget: Budget,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
     /// What fetches counted that led to no commit.
@@ -149,6 +151,7 @@ impl Driver {
             line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
             snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
+            budget: Budget::of(&options),
             tick: clock::monotonic(),
             counted: Metrics::default(),
             fetched: None,
@@ -212,13 +215,15 @@ impl Driver {
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
             let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
+                let within = self.budget.epoch(&self.plan, &work.finished, self.epoch);
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
-                if self.options.rehearsal.is_some() {
-                    // One after the other, so that calls have numbers.
+                // In a crash test one after the other, so that calls have numbers.
+                if self.options.rehearsal.is_some() || within.is_err() {
                     self.settle(pending).await?;
                 }
+                within?;
             } else {
                 self.line.quiet();
             }
@@ -246,7 +251,7 @@ impl Driver {
             _ => DELIVER_INTERVAL,
         };
         let limits = Limits {
-            bytes: self.options.max_bytes_per_epoch,
+            bytes: self.budget.payload(self.options.max_bytes_per_epoch),
             rows: self.options.max_rows_per_epoch,
             until: now + interval,
             eager: false,

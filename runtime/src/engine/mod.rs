@@ -6,12 +6,14 @@
 
 #[cfg(feature = "parquet")]
 mod book;
+mod budget;
 pub(crate) mod commit;
 mod crew;
 pub(crate) mod driver;
 mod fetch;
 pub(crate) mod ledger;
 mod letters;
+mod memory;
 mod notes;
 pub mod query;
 mod report;
