@@ -15,9 +15,12 @@
 //! | `explain` | shows stages, columns, state, policies and guarantee; `--json`, `--mermaid` |
 //! | `preview` | reads the first records and prints the rows they make; writes nothing |
 //! | `check` | says whether the sink can store the rows and whether the checkpoint fits |
+//! | `state show`, `state dump` | shows the state of keyed stages in the checkpoint, or gives its groups as rows; the pipeline may run |
 //!
 //! It ends with one of the exit codes that stand in [`operations`](crate::guide::operations#exit-codes).
 
+#[cfg(feature = "parquet")]
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +93,10 @@ enum Command {
         #[arg(long)]
         checkpoint: Option<String>,
     },
+    /// Looks at the state of keyed stages in a checkpoint, and writes nothing there
+    #[cfg(feature = "parquet")]
+    #[command(subcommand)]
+    State(state::Look),
 }
 
 /// Does what the command line says; see the [module](self) for the commands, and [`operations`](crate::guide::operations#exit-codes) for the exit codes.
@@ -172,6 +179,8 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
             tell(format_args!("{}", preview.progress_line(false).run().await?));
             Ok(())
         }
+        #[cfg(feature = "parquet")]
+        Command::State(look) => state::look(pipeline, look).await,
         Command::Check { checkpoint } => {
             let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
             let looked_at = if checkpoint.is_some() { ", and the checkpoint fits the pipeline" } else { "" };

@@ -76,9 +76,14 @@ impl Budget {
     }
 
     /// Takes in state that is being read back from the checkpoint, before there is more of it than fits.
-    pub(super) fn restored(&mut self, stages: &[(&str, u64, u64)]) -> Result<(), Error> {
-        let state: Vec<Use<'_>> = stages.iter().map(|&(name, keys, bytes)| Use { name, keys, bytes }).collect();
-        self.take(&state, "that is the state in the checkpoint, as far as it was read; nothing was changed")
+    #[cfg(feature = "parquet")]
+    pub(super) fn restored(&mut self, plan: &Plan, stages: &[(u64, u64)]) -> Result<(), Error> {
+        let named = plan.keyed.iter().zip(stages);
+        let state = named.map(|(keyed, &(keys, bytes))| Use { name: &keyed.spec.name, keys, bytes });
+        self.take(
+            &state.collect::<Vec<_>>(),
+            "that is the state in the checkpoint, as far as it was read; nothing was changed",
+        )
     }
 
     fn take(&mut self, state: &[Use<'_>], then: &str) -> Result<(), Error> {
@@ -89,7 +94,8 @@ impl Budget {
             return Err(self.over(budget, largest, then));
         }
         if self.used > budget / 5 * 4 && !self.warned {
-            let message = "state has used four fifths of its budget; when it is used up the pipeline ends after a commit";
+            let message =
+                "state has used four fifths of its budget; when it is used up the pipeline ends after a commit";
             tracing::warn!(target: STATE, operator = name, keys, bytes, used = self.used, budget, message);
         }
         // Once, until there is much less again.
@@ -123,6 +129,10 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn take(budget: &mut Budget, bytes: u64) -> Result<(), Error> {
+        budget.take(&[Use { name: "a", keys: 1, bytes }], "so it is")
+    }
+
     fn budget(bytes: u64) -> Budget {
         Budget::of(&Options { state_budget: Some(bytes), ..Options::default() })
     }
@@ -131,9 +141,9 @@ mod tests {
     fn epochs_are_smaller_the_less_is_left() {
         let mut of = budget(400 << 20);
         assert_eq!(of.payload(64 << 20), 64 << 20);
-        of.restored(&[("a", 1, 200 << 20)]).unwrap();
+        take(&mut of, 200 << 20).unwrap();
         assert_eq!(of.payload(64 << 20), 50 << 20);
-        of.restored(&[("a", 1, 400 << 20)]).unwrap();
+        take(&mut of, 400 << 20).unwrap();
         assert_eq!(of.payload(64 << 20), 1 << 20);
         assert_eq!(of.payload(1_000), 1_000);
     }
@@ -142,20 +152,25 @@ mod tests {
     fn it_warns_once_until_there_is_much_less() {
         let mut of = budget(100);
         let mut after = |bytes| {
-            of.restored(&[("a", 1, bytes)]).unwrap();
+            take(&mut of, bytes).unwrap();
             of.warned
         };
-        assert_eq!([70, 80, 81, 90, 70, 61, 60, 81].map(&mut after), [false, false, true, true, true, true, false, true]);
+        assert_eq!(
+            [70, 80, 81, 90, 70, 61, 60, 81].map(&mut after),
+            [false, false, true, true, true, true, false, true]
+        );
     }
 
     #[test]
     fn the_largest_stage_is_named() {
-        let error = budget(3 << 20).restored(&[("small", 5, 1 << 20), ("large", 1_234_567, 8 << 20)]).unwrap_err();
+        let state = [("small", 5, 1 << 20), ("large", 1_234_567, 8 << 20)];
+        let state = state.map(|(name, keys, bytes)| Use { name, keys, bytes });
+        let error = budget(3 << 20).take(&state, "so it is").unwrap_err();
         assert_eq!(error.kind(), Kind::StateBudget);
         assert_eq!(
             error.message(),
             "the state of `large`, 1,234,567 keys in 8.00 MiB and 1.00 MiB of other stages, is over the budget of 3.00 MiB; \
-             that is the state in the checkpoint, as far as it was read; nothing was changed"
+             so it is"
         );
     }
 

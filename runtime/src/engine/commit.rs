@@ -14,7 +14,7 @@ use super::ledger::{Ledger, Slot};
 use super::letters::LetterBox;
 use super::report::{Partition, Timings};
 use super::watermark::Holder;
-use super::worker::{Finished, StateBatch, text_of_panic};
+use super::worker::{Finished, text_of_panic};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
 use crate::operator::chain::EpochPlan;
@@ -94,8 +94,6 @@ pub(crate) struct Found {
     pub watermark: Option<Timestamp>,
     pub last_epoch: Option<u64>,
     pub drained: bool,
-    /// By keyed stage, in the order in which they are to be put back.
-    pub state: Vec<Vec<StateBatch>>,
     /// Whether snapshots are kept by stripe.
     pub striped: bool,
 }
@@ -103,6 +101,9 @@ pub(crate) struct Found {
 /// What was found, and what was made ready.
 pub(crate) struct Recovered {
     pub found: Found,
+    /// State to be read and put back.
+    #[cfg(feature = "parquet")]
+    pub state: Option<super::restore::Restore>,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
     /// One for each sink of dead letters.
@@ -119,7 +120,17 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Without writers.
     pub(super) fn new(found: Found, log_changes: bool, id: String, run_id: String) -> Self {
-        Self { found, writers: Vec::new(), letters: Vec::new(), log_changes, staging: false, id, run_id }
+        Self {
+            found,
+            #[cfg(feature = "parquet")]
+            state: None,
+            writers: Vec::new(),
+            letters: Vec::new(),
+            log_changes,
+            staging: false,
+            id,
+            run_id,
+        }
     }
 }
 

@@ -14,14 +14,18 @@ use super::crew::{Crew, gone};
 use super::fetch::{self, Fetch};
 use super::notes::Notes;
 use super::report::{self, Timings};
+#[cfg(feature = "parquet")]
+use super::restore::Restore;
 use super::snapshots::Snapshots;
 use super::spans;
 use super::summary::{Open, Summary};
 use super::tick::next_tick;
 use super::watermark::Partitions;
-use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
+use super::worker::{Command, Finished, Reply, Sealed};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
+#[cfg(feature = "parquet")]
+use crate::observe::STATE;
 use crate::observe::line::Line;
 use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
@@ -67,14 +71,9 @@ pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<
 async fn run_in_span(plan: Plan, options: Options, stop: watch::Receiver<Stop>, span: &Span) -> Result<Summary> {
     let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
     spans::begun(span, &options, &recovered);
-    let mut resume = std::mem::take(&mut recovered.found.resume);
-    resume.pipeline = options.name.clone();
-    let ended = match plan.source.open(resume).await {
-        Ok(feed) => Driver::run(plan, options, stop, feed, &committer, recovered).await,
-        Err(error) => Err(error),
-    };
+    recovered.found.resume.pipeline.clone_from(&options.name);
     // What a failure left in the way of the next start is cleaned by that start.
-    match ended {
+    match Driver::run(plan, options, stop, &committer, recovered).await {
         Ok(summary) => committer.close(None).await.map(|()| summary),
         Err(error) => Err(committer.close(Some(error)).await.err().unwrap_or_else(gone)),
     }
@@ -121,11 +120,9 @@ impl Driver {
         plan: Plan,
         options: Options,
         stop: watch::Receiver<Stop>,
-        feed: Box<dyn Feed>,
         committer: &Committer,
         recovered: Recovered,
     ) -> Result<Summary> {
-        committer.starts(feed.starts(), feed.identity()).await?;
         let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
         let found = recovered.found;
         let mut partitions = Partitions::default();
@@ -150,7 +147,7 @@ impl Driver {
             summary,
             line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
+            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped)),
             budget: Budget::of(&options),
             tick: clock::monotonic(),
             counted: Metrics::default(),
@@ -159,8 +156,14 @@ impl Driver {
             plan,
             options,
         };
+        #[cfg(feature = "parquet")]
+        if let Some(state) = recovered.state {
+            driver.put_back(state).await?;
+        }
+        driver.restored().await?;
+        let feed = driver.plan.source.open(found.resume).await?;
+        committer.starts(feed.starts(), feed.identity()).await?;
         driver.line.opened(feed.since());
-        driver.restore(found.state).await?;
         let ended = driver.turn(feed, committer).await;
         driver.line.end();
         driver.notes.tell(driver.watermark);
@@ -168,9 +171,28 @@ impl Driver {
         ended.map(|()| driver.summary)
     }
 
-    /// Puts back the state of every keyed stage.
-    async fn restore(&mut self, state: Vec<Vec<StateBatch>>) -> Result<()> {
-        let (keys, bytes) = self.crew.restore(state, self.watermark).await?;
+    /// Puts back the state of every keyed stage, unless it is more than the budget.
+    #[cfg(feature = "parquet")]
+    async fn put_back(&mut self, state: Restore) -> Result<()> {
+        let mut restoring = state.begin();
+        let mut stages = vec![(0, 0); self.plan.keyed.len()];
+        while let Some((stage, rows)) = restoring.next().await {
+            let size = self.crew.restore(stage, rows).await?;
+            stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
+            self.budget.restored(&self.plan, &stages)?;
+        }
+        for (file, why) in restoring.end().await? {
+            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.again.push((file.lo, file.hi + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// All state is back.
+    async fn restored(&mut self) -> Result<()> {
+        let (keys, bytes) = self.crew.all_restored(self.watermark).await?;
         if self.plan.mode == Mode::Append {
             self.summary.open_keys = keys;
         }

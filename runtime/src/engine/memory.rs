@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn limit() -> Option<u64> {
     let mounts = Path::new("/sys/fs/cgroup");
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let limits = files(mounts, &groups).into_iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+    let limits =
+        files(mounts, &groups).into_iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
     limits.chain(physical()).min()
 }
 

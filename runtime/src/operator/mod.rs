@@ -12,7 +12,7 @@ pub mod key;
 pub mod keyed;
 pub mod reduce;
 pub mod short;
-mod state_rows;
+pub(crate) mod state_rows;
 pub mod stateless;
 pub mod tuple;
 pub mod window;

@@ -262,11 +262,13 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         rows.finish(&self.spec)
     }
 
-    fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()> {
+    fn restore(&mut self, batches: &[RecordBatch], owns: &dyn Fn(u16) -> bool) -> Result<()> {
         let (windowed, groups) = (self.spec.window.is_windowed(), &mut self.groups);
-        read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
-            let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
-            groups.add(pane, key_group, last, key, A::default, |own| *own = state);
+        batches.iter().try_for_each(|batch| {
+            read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
+                let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
+                groups.add(pane, key_group, last, key, A::default, |own| *own = state);
+            })
         })
     }
 

@@ -39,7 +39,7 @@ fn restarted<K: Key, A: Finish>(
     watermark: Timestamp,
 ) -> Reduce<K, A, Given> {
     let mut again = stage(of.spec.window, of.spec.values);
-    state.iter().for_each(|batch| again.restore(batch, &|_| true).unwrap());
+    again.restore(state, &|_| true).unwrap();
     again.restored(Some(watermark));
     again
 }
