@@ -21,7 +21,7 @@ pub enum Kind {
     DataLoss,
     /// A bug: ours, or a panic in a user's function. Exit code 70.
     Internal,
-    /// State has grown over its budget; nothing sets one yet. Exit code 71.
+    /// State has grown over its budget, [`Pipeline::state_budget`](crate::Pipeline::state_budget). Exit code 71.
     StateBudget,
     /// The output cannot be created or written. Exit code 73.
     Output,

@@ -1,6 +1,14 @@
 //! The state files of a checkpoint are plain Parquet: DuckDB and pyarrow read the keys and the accumulators as they are.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(unix)]
+mod budget;
+mod corrupt;
+mod long;
+#[cfg(unix)]
+mod look;
+mod world;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

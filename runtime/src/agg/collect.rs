@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// The most values of a group.
 pub const MAX_VALUES: usize = 100_000;
 
-/// The most bytes of text that the values of a group may have.
+/// The most bytes of memory that the text of the values of a group may take.
 pub const MAX_BYTES: usize = 16 << 20;
 
 /// All values as a list, a slice in later expressions; empty when all of them were null, as nulls are skipped.

@@ -144,7 +144,7 @@ impl<T: Ordered> Stored for Set<T> {
         Self::push(self, builder);
     }
     fn heap(&self) -> usize {
-        self.table.capacity() * (size_of::<T>() + 1) + self.text
+        self.table.allocation_size() + self.text
     }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         let values = T::list_load(array, row)?;

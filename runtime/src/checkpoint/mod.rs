@@ -34,6 +34,8 @@ mod open;
 mod options;
 mod publish;
 pub mod record;
+#[cfg(feature = "parquet")]
+pub mod restore;
 mod retain;
 mod stage;
 #[cfg(test)]

@@ -15,21 +15,24 @@ pub(super) fn carry(last: Option<&Commit>, next: &mut Commit, key_groups: u16) {
     }
 }
 
+/// By key group the older snapshot: of those that were replaced the newest.
+pub(super) fn older_by_group(previous: &[StateFile], key_groups: u16) -> Vec<Option<&StateFile>> {
+    let of = |group: u16| previous.iter().filter(move |file| (file.lo..=file.hi).contains(&group));
+    (0..key_groups).map(|group| of(group).max_by_key(|file| file.epoch)).collect()
+}
+
 fn carry_operator(before: &OperatorFiles, next: &mut OperatorFiles, key_groups: u16) {
     let paths = |files: &[StateFile]| -> BTreeSet<String> { files.iter().map(|file| file.path.clone()).collect() };
-    let (had, has) = (paths(&before.snapshots), paths(&next.snapshots));
-    let new: Vec<&StateFile> = next.snapshots.iter().filter(|file| !had.contains(&file.path)).collect();
-    // A snapshot that was replaced is the older one of its key groups now; what it had replaced itself can go.
+    let has = paths(&next.snapshots);
+    // A snapshot that was replaced is the older one of its key groups now. One that it had replaced itself goes when no key
+    // group is left of which it is the older one: a snapshot of all key groups is replaced by those of stripes, one by one.
     let replaced = before.snapshots.iter().filter(|file| !has.contains(&file.path));
-    let still = before.previous_snapshots.iter().filter(|old| !new.iter().any(|new| new.overlaps(old)));
-    next.previous_snapshots = replaced.chain(still).cloned().collect();
+    let still = before.previous_snapshots.iter().filter(|file| !has.contains(&file.path));
+    let candidates: Vec<StateFile> = replaced.chain(still).cloned().collect();
+    let older = older_by_group(&candidates, key_groups);
     // Without an older snapshot, the older state of a key group is all changes from the beginning.
-    let base: Vec<u64> = (0..key_groups)
-        .map(|group| {
-            let covering = next.previous_snapshots.iter().filter(|file| (file.lo..=file.hi).contains(&group));
-            covering.map(|file| file.epoch).min().unwrap_or(0)
-        })
-        .collect();
+    let base: Vec<u64> = older.iter().map(|older| older.map_or(0, |older| older.epoch)).collect();
+    next.previous_snapshots = candidates.iter().filter(|file| older.contains(&Some(file))).cloned().collect();
     let named = paths(&next.changelogs);
     let needed = |file: &&StateFile| {
         !named.contains(&file.path)
@@ -37,4 +40,84 @@ fn carry_operator(before: &OperatorFiles, next: &mut OperatorFiles, key_groups: 
     };
     next.previous_changelogs =
         before.previous_changelogs.iter().chain(&before.changelogs).filter(needed).cloned().collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: u16 = 8;
+
+    fn file(path: String, lo: u16, hi: u16, epoch: u64) -> StateFile {
+        StateFile { lo, hi, epoch, path, len: 0, xxh3: String::new(), rows: 0 }
+    }
+
+    fn covers(file: &StateFile, group: u16) -> bool {
+        (file.lo..=file.hi).contains(&group)
+    }
+
+    /// Whatever snapshots are taken when: of every key group there is an older state, as of the snapshot before or of the
+    /// beginning, with every change since.
+    #[test]
+    fn the_older_state_of_every_key_group_is_whole() {
+        let mut random = 20_261_123_u64;
+        let mut below = |limit: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % limit
+        };
+        let (mut files, mut whole) = (OperatorFiles::default(), true);
+        // By key group, the epochs of its snapshots.
+        let mut taken = vec![Vec::new(); usize::from(GROUPS)];
+        for epoch in 1..2_000 {
+            // What the engine does.
+            let newest = |group| files.snapshots.iter().filter(|file| covers(file, group)).map(|file| file.epoch).max();
+            let oldest = (0..GROUPS).map(|group| newest(group).unwrap_or(0)).min().unwrap_or(0);
+            let (snapshots, mut changelogs) = (files.snapshots.clone(), files.changelogs.clone());
+            changelogs.retain(|changes| changes.epoch > oldest);
+            let mut next = OperatorFiles { snapshots, changelogs, ..Default::default() };
+            next.changelogs.push(file(format!("c{epoch}"), 0, GROUPS - 1, epoch));
+            let ranges: Vec<(u16, u16)> = match (below(5), whole) {
+                (0, true) => vec![(0, GROUPS - 1)],
+                (1, true) => {
+                    whole = below(3) > 0;
+                    if whole {
+                        Vec::new()
+                    } else {
+                        (0..GROUPS / 2).map(|stripe| (stripe * 2, stripe * 2 + 1)).collect()
+                    }
+                }
+                (0 | 1 | 2, false) => {
+                    let stripe = below(u64::from(GROUPS) / 2) as u16;
+                    vec![(stripe * 2, stripe * 2 + 1)]
+                }
+                (3, false) => {
+                    whole = below(4) == 0;
+                    if whole { vec![(0, GROUPS - 1)] } else { Vec::new() }
+                }
+                _ => Vec::new(),
+            };
+            for (lo, hi) in ranges {
+                let snapshot = file(format!("s{epoch}-{lo}"), lo, hi, epoch);
+                next.snapshots.retain(|older| !older.overlaps(&snapshot));
+                next.snapshots.push(snapshot);
+                (lo..=hi).for_each(|group| taken[usize::from(group)].push(epoch));
+            }
+            carry_operator(&files, &mut next, GROUPS);
+            let older = older_by_group(&next.previous_snapshots, GROUPS);
+            for (group, taken) in taken.iter().enumerate() {
+                let expected = taken.iter().rev().nth(1).copied();
+                assert_eq!(older[group].map(|file| file.epoch), expected, "epoch {epoch}, key group {group}");
+                let there: BTreeSet<u64> =
+                    next.changelogs.iter().chain(&next.previous_changelogs).map(|file| file.epoch).collect();
+                let missing = (expected.unwrap_or(0) + 1..=epoch).find(|of| !there.contains(of));
+                assert_eq!(missing, None, "epoch {epoch}, key group {group}");
+            }
+            // What nobody needs is not kept: two generations of snapshots, and of changes no more than since the oldest.
+            assert!(next.previous_snapshots.iter().all(|file| older.contains(&Some(file))));
+            let deepest = older.iter().map(|older| older.map_or(0, |older| older.epoch)).min().unwrap_or(0);
+            assert!(next.previous_changelogs.iter().all(|file| file.epoch > deepest));
+            files = next;
+        }
+        assert!(taken.iter().all(|taken| taken.len() > 100));
+    }
 }

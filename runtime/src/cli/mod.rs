@@ -15,9 +15,12 @@
 //! | `explain` | shows stages, columns, state, policies and guarantee; `--json`, `--mermaid` |
 //! | `preview` | reads the first records and prints the rows they make; writes nothing |
 //! | `check` | says whether the sink can store the rows and whether the checkpoint fits |
+//! | `state show`, `state dump` | shows the state of keyed stages in the checkpoint, or gives its groups as rows; the pipeline may run |
 //!
 //! It ends with one of the exit codes that stand in [`operations`](crate::guide::operations#exit-codes).
 
+#[cfg(feature = "parquet")]
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -56,6 +59,9 @@ enum Command {
         /// Threads that compute
         #[arg(long)]
         workers: Option<usize>,
+        /// The memory that state may take, such as `512mib` or `8gib`
+        #[arg(long, value_parser = size_of_word)]
+        state_budget: Option<u64>,
         /// Starts even if the last starts ended without a commit
         #[arg(long)]
         ignore_crash_loop: bool,
@@ -98,6 +104,10 @@ enum Command {
         #[arg(long)]
         checkpoint: Option<String>,
     },
+    /// Looks at the state of keyed stages in a checkpoint, and writes nothing there
+    #[cfg(feature = "parquet")]
+    #[command(subcommand)]
+    State(state::Look),
 }
 
 /// Does what the command line says; see the [module](self) for the commands, and [`operations`](crate::guide::operations#exit-codes) for the exit codes.
@@ -130,6 +140,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
         checkpoint: None,
         trigger: None,
         workers: None,
+        state_budget: None,
         ignore_crash_loop: false,
         json: false,
         #[cfg(feature = "metrics")]
@@ -142,6 +153,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             checkpoint,
             trigger,
             workers,
+            state_budget,
             ignore_crash_loop,
             json,
             #[cfg(feature = "metrics")]
@@ -168,6 +180,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             #[cfg(feature = "otlp")]
             if let Some(url) = otlp {
                 pipeline = pipeline.otlp(url);
+            }
+            if let Some(bytes) = state_budget {
+                pipeline = pipeline.state_budget(bytes);
             }
             if json {
                 let documents = Arc::clone(teller);
@@ -200,6 +215,8 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             teller.tell(preview.progress_line(false).run().await?.to_string());
             Ok(())
         }
+        #[cfg(feature = "parquet")]
+        Command::State(look) => state::look(pipeline, look).await,
         Command::Check { checkpoint } => {
             let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
             let looked_at = if checkpoint.is_some() { ", and the checkpoint fits the pipeline" } else { "" };
@@ -258,4 +275,14 @@ fn trigger_of(word: &str) -> std::result::Result<Trigger, String> {
             "write `fast`, `available-now`, `once`, or an interval such as `500ms`, `10s` or `5min`".to_owned()
         }),
     }
+}
+
+/// Bytes from a number and its unit, as in `pipeline!`.
+fn size_of_word(word: &str) -> std::result::Result<u64, String> {
+    let units = [("kib", 10), ("mib", 20), ("gib", 30)];
+    let size = units.iter().find_map(|(unit, shift)| {
+        let count: u64 = word.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(1 << shift)
+    });
+    size.ok_or_else(|| "write a number of `kib`, `mib` or `gib`, such as `512mib`".to_owned())
 }

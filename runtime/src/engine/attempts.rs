@@ -82,14 +82,9 @@ async fn attempt(
 ) -> Result<Summary> {
     let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
     spans::begun(span, &options, &recovered);
-    let mut resume = std::mem::take(&mut recovered.found.resume);
-    resume.pipeline = options.name.clone();
-    let ended = match plan.source.open(resume).await {
-        Ok(feed) => Driver::run(plan, options, stop, feed, (&committer, recovered), told).await,
-        Err(error) => Err(error),
-    };
+    recovered.found.resume.pipeline.clone_from(&options.name);
     // What a failure left in the way of the next start is cleaned by that start.
-    match ended {
+    match Driver::run(plan, options, stop, (&committer, recovered), told).await {
         Ok(summary) => committer.close(None).await.map(|()| summary),
         Err(error) => Err(committer.close(Some(error)).await.err().unwrap_or_else(gone)),
     }

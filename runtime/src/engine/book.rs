@@ -1,6 +1,7 @@
 //! The commit log, as the engine uses it: positions, state files and output files of an epoch become one record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::commit::{EpochWork, Found};
 use super::ledger::{Slot, sink_id};
-use super::worker::StateBatch;
+use super::restore::Restore;
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
     PartitionState, SourcePositions, StateFile, StateKind, remove_tree,
@@ -94,7 +95,6 @@ impl Book {
             )
             .help("start it with the version that made it"));
         }
-        let state = self.keyed.iter().map(|name| self.read_state(name)).collect::<Result<Vec<_>>>()?;
         let mut undelivered = Vec::new();
         for (id, files) in &last.outbox {
             let number = (0..2).find(|number| sink_id(*number) == id).unwrap_or(2);
@@ -139,10 +139,15 @@ impl Book {
             watermark: last.watermark.map(Timestamp::from_micros),
             last_epoch: (last.epoch > 0).then_some(last.epoch),
             drained: last.drained,
-            state,
             striped: self.operators.values().any(|files| files.snapshots.len() > 1),
         };
         Ok((found, undelivered))
+    }
+
+    /// The state after the last commit, to be read.
+    pub(super) fn state(&self) -> Restore {
+        let of = |name: &String| self.operators.get(name).cloned().unwrap_or_default();
+        Restore { store: Arc::clone(self.checkpoint.store()), stages: self.keyed.iter().map(of).collect() }
     }
 
     pub(super) fn pipeline_id(&self) -> &str {
@@ -316,6 +321,9 @@ impl Book {
     /// Adds an epoch's changes and snapshots of a keyed stage to its files.
     fn write_state(&self, name: &str, stage: usize, work: &EpochWork, files: &mut OperatorFiles) -> Result<()> {
         let epoch = work.plan.epoch;
+        // Before the epoch's own are added: a snapshot that is taken now follows them, but the one before it needs them.
+        let oldest = snapshot_epochs(files).into_iter().min().unwrap_or(0);
+        files.changelogs.retain(|changes| changes.epoch > oldest);
         let of_stage = || work.finished.iter().filter_map(move |finished| finished.state.get(stage));
         let changes: Vec<RecordBatch> = of_stage().flat_map(|state| state.changes.iter().cloned()).collect();
         if !changes.is_empty() {
@@ -340,8 +348,6 @@ impl Book {
             files.snapshots.retain(|older| !older.overlaps(&snapshot));
             files.snapshots.push(snapshot);
         }
-        let oldest = snapshot_epochs(files).into_iter().min().unwrap_or(0);
-        files.changelogs.retain(|changes| changes.epoch > oldest);
         Ok(())
     }
 
@@ -360,28 +366,6 @@ impl Book {
 
     fn read(&self, of: &StateFile) -> Result<Vec<RecordBatch>> {
         file::read(self.checkpoint.store().as_ref(), of)
-    }
-
-    /// The state of a keyed stage: snapshots, then changes in the order of their epochs, each for the key groups whose
-    /// snapshot it follows.
-    fn read_state(&self, name: &str) -> Result<Vec<StateBatch>> {
-        let Some(files) = self.operators.get(name) else { return Ok(Vec::new()) };
-        let epochs = snapshot_epochs(files);
-        let mut batches = Vec::new();
-        for snapshot in &files.snapshots {
-            let groups = (0..KEY_GROUPS).map(|group| (snapshot.lo..=snapshot.hi).contains(&group)).collect();
-            batches.push((self.read(snapshot)?, std::sync::Arc::new(groups)));
-        }
-        let mut changes: Vec<&StateFile> = files.changelogs.iter().collect();
-        changes.sort_by_key(|changes| changes.epoch);
-        for changes in changes {
-            let groups = epochs.iter().map(|epoch| changes.epoch > *epoch).collect();
-            batches.push((self.read(changes)?, std::sync::Arc::new(groups)));
-        }
-        let with_groups = |(batches, groups): (Vec<RecordBatch>, std::sync::Arc<Vec<bool>>)| {
-            batches.into_iter().map(move |batch| StateBatch { batch, groups: groups.clone() })
-        };
-        Ok(batches.into_iter().flat_map(with_groups).collect())
     }
 
     fn write_outbox(&self, slot: &Slot, epoch: u64) -> Result<OutboxFile> {

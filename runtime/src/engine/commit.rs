@@ -15,7 +15,7 @@ use super::letters::LetterBox;
 use super::report::{Partition, Timings};
 use super::watchdog::{Watch, What};
 use super::watermark::Holder;
-use super::worker::{Finished, StateBatch};
+use super::worker::Finished;
 use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::operator::chain::EpochPlan;
@@ -95,8 +95,6 @@ pub(crate) struct Found {
     pub watermark: Option<Timestamp>,
     pub last_epoch: Option<u64>,
     pub drained: bool,
-    /// By keyed stage, in the order in which they are to be put back.
-    pub state: Vec<Vec<StateBatch>>,
     /// Whether snapshots are kept by stripe.
     pub striped: bool,
 }
@@ -104,6 +102,9 @@ pub(crate) struct Found {
 /// What was found, and what was made ready.
 pub(crate) struct Recovered {
     pub found: Found,
+    /// State to be read and put back.
+    #[cfg(feature = "parquet")]
+    pub state: Option<super::restore::Restore>,
     /// One for each worker; `None` when the sink delivers.
     pub writers: Vec<Option<Box<dyn StageWriter>>>,
     /// One for each sink of dead letters.
@@ -120,7 +121,17 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Without writers.
     pub(super) fn new(found: Found, log_changes: bool, id: String, run_id: String) -> Self {
-        Self { found, writers: Vec::new(), letters: Vec::new(), log_changes, staging: false, id, run_id }
+        Self {
+            found,
+            #[cfg(feature = "parquet")]
+            state: None,
+            writers: Vec::new(),
+            letters: Vec::new(),
+            log_changes,
+            staging: false,
+            id,
+            run_id,
+        }
     }
 }
 

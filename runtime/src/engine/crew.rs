@@ -7,8 +7,10 @@ use tracing::Span;
 
 use super::letters::LetterBox;
 use super::watchdog::Watch;
-use super::worker::{self, Command, Reply, StateBatch, Worker};
+use super::worker::{self, Command, Reply, Worker};
 use crate::Result;
+#[cfg(feature = "parquet")]
+use crate::checkpoint::restore::Rows;
 use crate::error::{Error, Kind};
 use crate::operator::chain::{EpochPlan, Part};
 use crate::pipeline::Plan;
@@ -48,24 +50,27 @@ impl Crew {
         self.workers.len()
     }
 
-    /// Puts back the state of every keyed stage. Gives how many keys there are, and an estimate of their bytes.
-    pub(super) async fn restore(
-        &mut self,
-        state: Vec<Vec<StateBatch>>,
-        watermark: Option<Timestamp>,
-    ) -> Result<(u64, u64)> {
+    /// Puts back rows of the state of a keyed stage. Gives how many keys it has then, and the bytes they take.
+    #[cfg(feature = "parquet")]
+    pub(super) async fn restore(&mut self, stage: usize, rows: Rows) -> Result<(u64, u64)> {
         let workers = self.len();
-        for (stage, batches) in state.into_iter().enumerate() {
-            self.all(|| Command::Restore { stage, batches: batches.clone(), workers })?;
-            self.answers(|reply| matches!(reply, Reply::Restored { .. }).then_some(())).await?;
-        }
+        self.all(|| Command::Restore { stage, rows: rows.clone(), workers })?;
+        self.restored().await
+    }
+
+    /// All state is back: what had ended by the watermark is forgotten. Gives how many keys there are, and their bytes.
+    pub(super) async fn all_restored(&mut self, watermark: Option<Timestamp>) -> Result<(u64, u64)> {
         self.all(|| Command::Restored { watermark })?;
-        let restored = self.answers(|reply| match reply {
+        self.restored().await
+    }
+
+    async fn restored(&mut self) -> Result<(u64, u64)> {
+        let answers = self.answers(|reply| match reply {
             Reply::Restored { keys, bytes } => Some((keys, bytes)),
             _ => None,
         });
-        let restored = restored.await?;
-        Ok(restored.into_iter().fold((0, 0), |(keys, bytes), (more, larger)| (keys + more, bytes + larger)))
+        let answers = answers.await?;
+        Ok(answers.into_iter().fold((0, 0), |(keys, bytes), (more, larger)| (keys + more, bytes + larger)))
     }
 
     /// Gives a chunk to the worker of its partition: a partition's chunks stay in order.

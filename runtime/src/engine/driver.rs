@@ -8,21 +8,26 @@ use arrow::array::RecordBatch;
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
+use super::budget::Budget;
 use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
 use super::crew::Crew;
 use super::fetch::{self, Fetch};
 use super::guard::Guard;
 use super::notes::Notes;
 use super::report::{self, Timings};
+#[cfg(feature = "parquet")]
+use super::restore::Restore;
 use super::snapshots::Snapshots;
 use super::spans;
 use super::summary::{Open, Summary};
 use super::tick::next_tick;
 use super::watchdog;
 use super::watermark::Partitions;
-use super::worker::{Command, Finished, Reply, Sealed, StateBatch};
+use super::worker::{Command, Finished, Reply, Sealed};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
+#[cfg(feature = "parquet")]
+use crate::observe::STATE;
 use crate::observe::line::Line;
 #[cfg(feature = "metrics")]
 use crate::observe::monitor::lock;
@@ -68,6 +73,7 @@ pub(super) struct Driver {
     run_id: String,
     /// `None` without a checkpoint.
     snapshots: Option<Snapshots>,
+    budget: Budget,
     /// When the next epoch of `Trigger::Every` ends.
     tick: Instant,
     /// What fetches counted that led to no commit.
@@ -95,11 +101,9 @@ impl Driver {
         plan: Plan,
         options: Options,
         stop: watch::Receiver<Stop>,
-        feed: Box<dyn Feed>,
         (committer, recovered): (&Committer, Recovered),
         told: &mut Summary,
     ) -> Result<Summary> {
-        committer.starts(feed.starts(), feed.identity()).await?;
         let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
         let found = recovered.found;
         let mut partitions = Partitions::default();
@@ -125,7 +129,8 @@ impl Driver {
             summary,
             line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots { striped: found.striped, bytes: 0 }),
+            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped)),
+            budget: Budget::of(&options),
             tick: clock::monotonic(),
             counted: Metrics::default(),
             fetched: None,
@@ -134,8 +139,14 @@ impl Driver {
             plan,
             options,
         };
+        #[cfg(feature = "parquet")]
+        if let Some(state) = recovered.state {
+            driver.put_back(state).await?;
+        }
+        driver.restored().await?;
+        let feed = driver.plan.source.open(found.resume).await?;
+        committer.starts(feed.starts(), feed.identity()).await?;
         driver.line.opened(feed.since());
-        driver.restore(found.state).await?;
         #[cfg(feature = "metrics")]
         driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
         let watched = driver.watchdog(committer);
@@ -161,9 +172,28 @@ impl Driver {
         watchdog::watch(watches, stages, self.options.max_record_time)
     }
 
-    /// Puts back the state of every keyed stage.
-    async fn restore(&mut self, state: Vec<Vec<StateBatch>>) -> Result<()> {
-        let (keys, bytes) = self.crew.restore(state, self.watermark).await?;
+    /// Puts back the state of every keyed stage, unless it is more than the budget.
+    #[cfg(feature = "parquet")]
+    async fn put_back(&mut self, state: Restore) -> Result<()> {
+        let mut restoring = state.begin();
+        let mut stages = vec![(0, 0); self.plan.keyed.len()];
+        while let Some((stage, rows)) = restoring.next().await {
+            let size = self.crew.restore(stage, rows).await?;
+            stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
+            self.budget.restored(&self.plan, &stages)?;
+        }
+        for (file, why) in restoring.end().await? {
+            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.again.push((file.lo, file.hi + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// All state is back.
+    async fn restored(&mut self) -> Result<()> {
+        let (keys, bytes) = self.crew.all_restored(self.watermark).await?;
         if self.plan.mode == Mode::Append {
             self.summary.open_keys = keys;
         }
@@ -208,13 +238,15 @@ impl Driver {
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
             let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
+                let within = self.budget.epoch(&self.plan, &work.finished, self.epoch);
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
-                if self.options.rehearsal.is_some() {
-                    // One after the other, so that calls have numbers.
+                // In a crash test one after the other, so that calls have numbers.
+                if self.options.rehearsal.is_some() || within.is_err() {
                     self.settle(pending).await?;
                 }
+                within?;
             } else {
                 self.line.quiet();
             }
@@ -242,7 +274,7 @@ impl Driver {
             _ => DELIVER_INTERVAL,
         };
         let limits = Limits {
-            bytes: self.options.max_bytes_per_epoch,
+            bytes: self.budget.payload(self.options.max_bytes_per_epoch),
             rows: self.options.max_rows_per_epoch,
             until: now + interval,
             eager: false,

@@ -365,7 +365,8 @@ fn open_book(place: Place, plan: &Plan, options: &Options, targets: &mut [Target
         }
     }
     let id = book.pipeline_id().to_owned();
-    let recovered = Recovered::new(found, true, id, new_id());
+    let mut recovered = Recovered::new(found, true, id, new_id());
+    recovered.state = Some(book.state());
     Ok((Log::Book(Box::new(book)), recovered))
 }
 

@@ -7,16 +7,22 @@
 pub(crate) mod attempts;
 #[cfg(feature = "parquet")]
 mod book;
+mod budget;
 pub(crate) mod commit;
 mod crew;
 pub(crate) mod driver;
 mod fetch;
 mod guard;
+#[cfg(all(feature = "cli", feature = "parquet"))]
+pub(crate) mod inspect;
 pub(crate) mod ledger;
 mod letters;
+mod memory;
 mod notes;
 pub mod query;
 mod report;
+#[cfg(feature = "parquet")]
+mod restore;
 mod run;
 pub(crate) mod shutdown;
 mod snapshots;

@@ -52,6 +52,16 @@ impl Pipeline {
         self
     }
 
+    /// The bytes of memory that the state of keyed stages may take; by default 70 % of what the process may have, which is the
+    /// memory of the machine or the limit of its control group, as Linux says it. On other systems there is no default.
+    ///
+    /// At four fifths of it a warning names the largest stage, and epochs become smaller. Over it the run ends after the commit of
+    /// the epoch at hand with [`Kind::StateBudget`](crate::error::Kind::StateBudget), and a start with more goes on from there.
+    pub fn state_budget(mut self, bytes: u64) -> Self {
+        self.options.state_budget = Some(bytes);
+        self
+    }
+
     /// Event times later than now by more than this do not move the watermark; five minutes by default.
     pub fn max_future_skew(mut self, skew: Duration) -> Self {
         self.options.max_future_skew = skew;

@@ -10,20 +10,27 @@ const SMALL: u64 = 4 << 20;
 
 /// Decides when which state is written whole: a small one at once every round; a large one stripe by stripe, each in its
 /// turn, so that no epoch has to write all of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Snapshots {
     /// Whether the state in the checkpoint is by stripe.
     pub striped: bool,
     /// The bytes of state after the last epoch.
     pub bytes: u64,
+    /// The ranges whose snapshots are corrupt, to be taken anew at once.
+    pub again: Vec<(u16, u16)>,
 }
 
 impl Snapshots {
+    pub(crate) fn new(striped: bool) -> Self {
+        Self { striped, bytes: 0, again: Vec::new() }
+    }
+
     /// The ranges of key groups that are due in an epoch, each from its first up to but without its last.
     pub(crate) fn due(&mut self, epoch: u64) -> Vec<(u16, u16)> {
         let stripe = |number: u64| (number as u16 * stripe_len(), (number as u16 + 1) * stripe_len());
         let turn = epoch % ROUND;
-        match (self.bytes < SMALL, self.striped) {
+        let again = std::mem::take(&mut self.again);
+        let mut due = match (self.bytes < SMALL, self.striped) {
             (true, _) if turn == 0 => {
                 self.striped = false;
                 vec![(0, KEY_GROUPS)]
@@ -35,6 +42,12 @@ impl Snapshots {
             }
             (false, true) if turn < STRIPES as u64 => vec![stripe(turn)],
             _ => Vec::new(),
+        };
+        for (low, high) in again {
+            if !due.iter().any(|(from, to)| low < *to && *from < high) {
+                due.push((low, high));
+            }
         }
+        due
     }
 }

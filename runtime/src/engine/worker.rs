@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,24 +13,19 @@ use tracing::Span;
 use super::ledger::Slot;
 use super::letters::{LetterBox, Post};
 use super::watchdog::{Watch, What};
+#[cfg(feature = "parquet")]
+use crate::checkpoint::restore::Rows;
 use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::operator::chain::{Chain, EpochPlan, Output, Part};
 use crate::operator::input::Counts;
+#[cfg(feature = "parquet")]
 use crate::operator::keyed::owner;
 use crate::schema::Fault;
 use crate::sink::{StageWriter, StagedFile};
 use crate::source::{Chunk, Place};
 use crate::time::Timestamp;
 use crate::{Result, clock};
-
-/// State as it was read, with the key groups for which it counts.
-#[derive(Clone)]
-pub(crate) struct StateBatch {
-    pub batch: RecordBatch,
-    /// By key group.
-    pub groups: Arc<Vec<bool>>,
-}
 
 /// What a worker is told to do.
 pub(crate) enum Command {
@@ -43,8 +38,9 @@ pub(crate) enum Command {
     Reduce { stage: usize, parts: Vec<Part>, plan: EpochPlan, watermark: Option<Timestamp>, workers: usize },
     /// End the epoch; take snapshots of these ranges of key groups, those that are this worker's.
     Finish { epoch: u64, snapshots: Vec<(u16, u16)> },
-    /// Put back the state of keyed stage `stage`.
-    Restore { stage: usize, batches: Vec<StateBatch>, workers: usize },
+    /// Put back rows of the state of keyed stage `stage`.
+    #[cfg(feature = "parquet")]
+    Restore { stage: usize, rows: Rows, workers: usize },
     /// All state is back.
     Restored { watermark: Option<Timestamp> },
 }
@@ -57,7 +53,7 @@ pub(crate) enum Reply {
         late: u64,
     },
     Finished(Box<Finished>),
-    /// State is back; once all is, with the number of its keys and an estimate of its bytes.
+    /// State is back: how many keys there are now, and the bytes they take; of the stage, or once all is back of all stages.
     Restored {
         keys: u64,
         bytes: u64,
@@ -279,14 +275,13 @@ impl State {
                 }
                 Ok(Some(Reply::Finished(Box::new(finished))))
             }
-            Command::Restore { stage, batches, workers } => {
+            #[cfg(feature = "parquet")]
+            Command::Restore { stage, rows, workers } => {
                 let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
+                let counts = |group: u16| rows.groups.get(usize::from(group)).copied().unwrap_or(false);
                 let number = self.number;
-                for StateBatch { batch, groups } in &batches {
-                    let counts = |group: u16| groups.get(usize::from(group)).copied().unwrap_or(false);
-                    keyed.restore(batch, &|group| counts(group) && owner(group, workers) == number)?;
-                }
-                Ok(Some(Reply::Restored { keys: 0, bytes: 0 }))
+                keyed.restore(&rows.batches, &|group| counts(group) && owner(group, workers) == number)?;
+                Ok(Some(Reply::Restored { keys: keyed.keys(), bytes: keyed.bytes() }))
             }
             Command::Restored { watermark } => {
                 let (mut keys, mut bytes) = (0, 0);

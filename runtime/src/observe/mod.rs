@@ -22,6 +22,8 @@ mod serve;
 pub(crate) const RUN: &str = "millstream::run";
 /// The target of the spans of epochs, and of the event that one is committed.
 pub(crate) const EPOCH: &str = "millstream::epoch";
+/// The target of what an operator has to know of state.
+pub(crate) const STATE: &str = "millstream::state";
 /// The target of what becomes of rows other than being used.
 pub(crate) const ROWS: &str = "millstream::rows";
 /// The target of what the engine says of a source.

@@ -125,8 +125,8 @@ pub trait KeyedSide: Send {
     /// ones.
     ///
     /// # Errors
-    /// The batch has other columns than this stage.
-    fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()>;
+    /// A batch has other columns than this stage.
+    fn restore(&mut self, batches: &[RecordBatch], owns: &dyn Fn(u16) -> bool) -> Result<()>;
 
     /// After the last [`Self::restore`]: forgets the groups that had ended by then.
     fn restored(&mut self, watermark: Option<Timestamp>);

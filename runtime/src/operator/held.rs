@@ -3,6 +3,9 @@
 //! Closing a window drops a table and nothing is scanned. Groups without a window lie in one table; when they end is known
 //! by a calendar of their keys, in which a key stands once, at the day of its last row or an earlier one: whoever comes
 //! up too early is put down again for later.
+//!
+//! A pane has a table for each stripe of key groups. So a snapshot of a stripe looks at no other one, and when tables grow,
+//! which takes the old one and one of twice its size at a time, that is a sixteenth of the state and not all of it.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -12,6 +15,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::key::Key;
+use super::keyed::{STRIPES, stripe_len};
 use super::window::{ALL_OF_TIME, Window, WindowSpec};
 use crate::schema::Stored;
 use crate::time::Timestamp;
@@ -28,20 +32,49 @@ pub(super) struct Held<K, A> {
     changed: bool,
 }
 
-/// The groups of one pane.
+/// The groups of one stripe in one pane.
 type Table<K, A> = HashTable<Held<K, A>>;
 
 /// A pane.
 struct Pane<K, A> {
-    table: Table<K, A>,
+    /// By stripe.
+    tables: Box<[Table<K, A>; STRIPES]>,
     /// The bytes that its keys and accumulators hold besides their own size: text and lists.
     heap: usize,
 }
 
 impl<K, A> Default for Pane<K, A> {
     fn default() -> Self {
-        Self { table: Table::new(), heap: 0 }
+        Self { tables: Box::new(std::array::from_fn(|_| Table::new())), heap: 0 }
     }
+}
+
+impl<K, A> Pane<K, A> {
+    /// The table in which a hash is.
+    #[inline]
+    fn table(&self, hash: u64) -> &Table<K, A> {
+        &self.tables[stripe_in(hash)]
+    }
+
+    fn len(&self) -> usize {
+        self.tables.iter().map(Table::len).sum()
+    }
+}
+
+/// Where in a hash its stripe is: bits that are neither among the first seven, which a table compares, nor among the last,
+/// by which it finds a place.
+const STRIPE_BIT: u32 = 48;
+
+/// The stripe of a hash.
+#[inline]
+fn stripe_in(hash: u64) -> usize {
+    (hash >> STRIPE_BIT) as usize % STRIPES
+}
+
+/// The stripe of a key group.
+#[inline]
+fn stripe_of(key_group: u16) -> usize {
+    usize::from(key_group / stripe_len()) % STRIPES
 }
 
 /// The groups of a keyed stage.
@@ -75,17 +108,24 @@ impl<K: Key, A: Stored> Groups<K, A> {
         }
     }
 
-    fn hash(&self, key: &K) -> u64 {
+    /// The hash of a key, with its stripe in it.
+    #[inline]
+    fn hash(&self, key: &K, key_group: u16) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         key.feed_key(&mut hasher);
-        hasher.finish()
+        let stripes = (STRIPES as u64 - 1) << STRIPE_BIT;
+        hasher.finish() & !stripes | (stripe_of(key_group) as u64) << STRIPE_BIT
     }
 
-    /// Makes room for so many keys more. Keys arrive in the order of another table's hashes; without room for all, they
-    /// would crowd together.
-    pub(super) fn reserve(&mut self, pane: i64, keys: usize) {
-        let table = &mut self.panes.entry(pane).or_default().table;
-        table.reserve(keys.saturating_sub(table.capacity() - table.len()), |held| held.hash);
+    /// Makes room for keys of these key groups. Keys arrive in the order of another table's hashes; without room for all,
+    /// they would crowd together.
+    pub(super) fn reserve(&mut self, pane: i64, key_groups: impl Iterator<Item = u16>) {
+        let mut keys = [0_usize; STRIPES];
+        key_groups.for_each(|key_group| keys[stripe_of(key_group)] += 1);
+        let tables = &mut self.panes.entry(pane).or_default().tables;
+        for (table, keys) in tables.iter_mut().zip(keys) {
+            table.reserve(keys.saturating_sub(table.capacity() - table.len()), |held| held.hash);
+        }
     }
 
     /// The group of a key, made with `new` if it is not there, after `add` was done to it; `last` is the event time of the
@@ -99,8 +139,9 @@ impl<K: Key, A: Stored> Groups<K, A> {
         new: impl FnOnce() -> A,
         add: impl FnOnce(&mut A),
     ) -> &Held<K, A> {
-        let hash = self.hash(&key);
-        let Pane { table, heap } = self.panes.entry(pane).or_default();
+        let hash = self.hash(&key, key_group);
+        let Pane { tables, heap } = self.panes.entry(pane).or_default();
+        let table = &mut tables[stripe_in(hash)];
         let held = match table.entry(hash, |held| held.hash == hash && held.key.equals(&key), |held| held.hash) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(place) => {
@@ -125,9 +166,12 @@ impl<K: Key, A: Stored> Groups<K, A> {
         held
     }
 
-    /// Every group, with its pane.
-    pub(super) fn all(&self) -> impl Iterator<Item = (i64, &Held<K, A>)> {
-        self.panes.iter().flat_map(|(&at, pane)| pane.table.iter().map(move |held| (at, held)))
+    /// The groups of some key groups, each with its pane.
+    pub(super) fn of(&self, key_groups: Range<u16>) -> impl Iterator<Item = (i64, &Held<K, A>)> {
+        let stripes = stripe_of(key_groups.start)..=stripe_of(key_groups.end.saturating_sub(1));
+        let tables = stripes.flat_map(|stripe| self.panes.iter().map(move |(&at, pane)| (at, &pane.tables[stripe])));
+        let all = tables.flat_map(|(at, table)| table.iter().map(move |held| (at, held)));
+        all.filter(move |(_, held)| key_groups.contains(&held.key_group))
     }
 
     /// The windows that cover a pane with groups and end in `(after, until]`, in the order of their ends.
@@ -180,7 +224,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
 
     /// The groups of some panes.
     pub(super) fn within(&self, panes: Range<i64>) -> impl Iterator<Item = &Held<K, A>> {
-        self.panes.range(panes).flat_map(|(_, pane)| pane.table.iter())
+        self.panes.range(panes).flat_map(|(_, pane)| pane.tables.iter().flatten())
     }
 
     /// How many of some panes have groups.
@@ -195,7 +239,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         hashes.dedup();
         let of = move |hash: u64| {
             let panes = self.panes.range(panes.clone());
-            panes.flat_map(move |(_, pane)| pane.table.iter_hash(hash).filter(move |held| held.hash == hash))
+            panes.flat_map(move |(_, pane)| pane.table(hash).iter_hash(hash).filter(move |held| held.hash == hash))
         };
         hashes.into_iter().flat_map(of)
     }
@@ -205,7 +249,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         for (pane, hashes) in std::mem::take(&mut self.changed) {
             let Some(pane) = self.panes.get_mut(&pane) else { continue };
             for hash in hashes {
-                pane.table.iter_hash_mut(hash).for_each(|held| held.changed = false);
+                pane.tables[stripe_in(hash)].iter_hash_mut(hash).for_each(|held| held.changed = false);
             }
         }
     }
@@ -215,7 +259,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         let (window, mut dropped) = (self.window, 0);
         self.panes.retain(|&at, pane| {
             let ended = window.has_ended(at, 0, Some(watermark));
-            dropped += if ended { pane.table.len() as u64 } else { 0 };
+            dropped += if ended { pane.len() as u64 } else { 0 };
             !ended
         });
         dropped
@@ -225,13 +269,14 @@ impl<K: Key, A: Stored> Groups<K, A> {
     /// told of it, as it is a change of the state.
     pub(super) fn take_ended(&mut self, watermark: Timestamp, mut dated: impl FnMut(&Held<K, A>)) -> Vec<Held<K, A>> {
         let mut ended: Vec<Held<K, A>> = Vec::new();
-        let Some(Pane { table, heap }) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
+        let Some(Pane { tables, heap }) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
         let mut later: Vec<(i64, u64)> = Vec::new();
         // The first instant of a day ends first.
         while let Some(days) = self.calendar.first_entry()
             && self.window.has_ended(ALL_OF_TIME, first_of(self.window, *days.key()), Some(watermark))
         {
             for hash in days.remove() {
+                let table = &mut tables[stripe_in(hash)];
                 // Of two keys of one hash either may be meant; both are looked at twice.
                 let over = |held: &Held<K, A>| {
                     held.hash == hash
@@ -263,13 +308,14 @@ impl<K: Key, A: Stored> Groups<K, A> {
         ended
     }
 
-    /// The number of groups, and an estimate of the bytes they need, with what text and lists hold.
+    /// The number of groups, and the bytes that they take, with what text and lists hold.
     pub(super) fn size(&self) -> (u64, u64) {
-        let held = size_of::<Held<K, A>>() as u64 + 1;
-        let keys = self.panes.values().map(|pane| pane.table.len() as u64).sum();
-        let tables: u64 = self.panes.values().map(|pane| pane.table.capacity() as u64 * held + pane.heap as u64).sum();
-        let days: u64 = self.calendar.values().map(|hashes| hashes.capacity() as u64 * 8).sum();
-        (keys, tables + days)
+        let keys = self.panes.values().map(|pane| pane.len() as u64).sum();
+        let tables = self.panes.values().flat_map(|pane| pane.tables.iter());
+        let tables: usize = tables.map(Table::allocation_size).sum();
+        let panes: usize = self.panes.values().map(|pane| size_of::<[Table<K, A>; STRIPES]>() + pane.heap).sum();
+        let days: usize = self.calendar.values().map(|hashes| hashes.capacity() * size_of::<u64>()).sum();
+        (keys, (tables + panes + days) as u64)
     }
 }
 

@@ -13,7 +13,7 @@ pub mod keyed;
 pub mod pulse;
 pub mod reduce;
 pub mod short;
-mod state_rows;
+pub(crate) mod state_rows;
 pub mod stateless;
 pub mod tuple;
 pub mod window;

@@ -220,7 +220,7 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         let windowed = self.spec.window.is_windowed();
         for (pane, entries) in part.panes {
             self.updated += entries.len() as u64;
-            self.groups.reserve(pane, entries.len());
+            self.groups.reserve(pane, entries.iter().map(|(key_group, ..)| *key_group));
             let closes = windowed && self.has_ended(pane, 0, closing);
             for (key_group, last, key, state) in entries {
                 let held = self.groups.add(pane, key_group, last, key, A::default, |own| own.merge(state));
@@ -256,17 +256,19 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
 
     fn snapshot(&self, low: u16, high: u16) -> Result<Vec<RecordBatch>> {
         let mut rows = StateRows::<K, A>::default();
-        for (pane, held) in self.groups.all().filter(|(_, held)| (low..high).contains(&held.key_group)) {
+        for (pane, held) in self.groups.of(low..high) {
             rows.push(held.key_group, self.place(pane, held), &held.key, &held.state);
         }
         rows.finish(&self.spec)
     }
 
-    fn restore(&mut self, batch: &RecordBatch, owns: &dyn Fn(u16) -> bool) -> Result<()> {
+    fn restore(&mut self, batches: &[RecordBatch], owns: &dyn Fn(u16) -> bool) -> Result<()> {
         let (windowed, groups) = (self.spec.window.is_windowed(), &mut self.groups);
-        read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
-            let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
-            groups.add(pane, key_group, last, key, A::default, |own| *own = state);
+        batches.iter().try_for_each(|batch| {
+            read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
+                let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
+                groups.add(pane, key_group, last, key, A::default, |own| *own = state);
+            })
         })
     }
 

@@ -13,7 +13,7 @@ use crate::schema::{Builder, Stored};
 
 /// The columns that every state file begins with: the key group, and the start of the pane or, where there are no windows,
 /// the event time of the last row. Those of the user follow, whatever they are called.
-const OURS: usize = 2;
+pub(crate) const OURS: usize = 2;
 const GROUP: &str = "key_group";
 const PANE: &str = "pane";
 const LAST: &str = "last_row";

@@ -109,6 +109,8 @@ pub(crate) struct Options {
     pub workers: usize,
     pub max_rows_per_epoch: Option<u64>,
     pub max_bytes_per_epoch: usize,
+    /// Bytes; `None` for a share of the memory.
+    pub state_budget: Option<u64>,
     /// Event times later than now by more than this do not move the watermark.
     pub max_future_skew: Duration,
     /// The rate of rows that cannot be decoded or computed that ends the run.
@@ -146,6 +148,7 @@ impl Default for Options {
             workers: 1,
             max_rows_per_epoch: None,
             max_bytes_per_epoch: 64 << 20,
+            state_budget: None,
             max_future_skew: Duration::from_secs(300),
             max_error_rate: None,
             max_record_time: Duration::from_secs(600),

@@ -12,6 +12,13 @@ use super::list;
 use super::projection::Projection;
 use super::{Fault, Reader};
 
+/// The bytes of memory that a block of so many takes: the allocators in use round up, and keep a word of their own.
+#[inline]
+#[must_use]
+pub(crate) fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { (bytes + 8).next_multiple_of(16).max(32) }
+}
+
 /// Collects the values of one column and turns them into an Arrow array.
 pub trait Builder: Default + Send + 'static {
     /// Appends a value nobody will see, under a null of an enclosing `Option`.
@@ -100,7 +107,8 @@ pub trait Stored: Sized + Send + Sync + 'static {
     fn push_owned(&self, builder: &mut Self::Builder) {
         Self::push(self.view(&Bump::new()), builder);
     }
-    /// The bytes it holds besides its own size, roughly: text, and the items of lists. Progress and snapshots go by it.
+    /// The bytes of memory it holds besides its own size: text, and the items of lists. Progress, snapshots and the budget of
+    /// state go by it.
     #[inline]
     fn heap(&self) -> usize {
         0

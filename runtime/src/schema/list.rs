@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use bumpalo::Bump;
 
 use super::cell::Cell;
-use super::column::{Builder, Column, Stored};
+use super::column::{Builder, Column, Stored, allocated};
 use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
@@ -109,7 +109,7 @@ impl<T: Stored> Stored for Vec<T> {
     }
     #[inline]
     fn heap(&self) -> usize {
-        self.capacity() * size_of::<T>() + self.iter().map(T::heap).sum::<usize>()
+        allocated(self.capacity() * size_of::<T>()) + self.iter().map(T::heap).sum::<usize>()
     }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         T::list_load(array, row)

@@ -155,7 +155,7 @@ macro_rules! map {
             }
             fn heap(&self) -> usize {
                 let entry = size_of::<(String, V)>();
-                self.iter().map(|(key, value)| entry + key.len() + value.heap()).sum()
+                self.iter().map(|(key, value)| entry + key.heap() + value.heap()).sum()
             }
             fn load(array: &dyn Array, row: usize) -> Option<Self> {
                 load(array, row)

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, UInt8Type};
 use bumpalo::Bump;
 
 use super::cell::Cell;
-use super::column::{Builder, Column, Stored, take};
+use super::column::{Builder, Column, Stored, allocated, take};
 use super::declared::Shape;
 use super::projection::Projection;
 use super::{Fault, Reader};
@@ -89,7 +89,7 @@ impl Stored for String {
     }
     #[inline]
     fn heap(&self) -> usize {
-        self.len()
+        allocated(self.len())
     }
     fn load(array: &dyn Array, row: usize) -> Option<Self> {
         text_at(array, row).map(str::to_owned)

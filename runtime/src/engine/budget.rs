@@ -1,0 +1,182 @@
+//! The budget of state: a warning at four fifths of it, an end after a commit when it is used up.
+//!
+//! State is counted where it changes, by group and not by row, and looked at once an epoch; an event pays nothing for it.
+
+use indicatif::{BinaryBytes, HumanCount};
+
+use super::memory;
+use super::worker::Finished;
+use crate::error::{Error, Kind};
+use crate::observe::STATE;
+use crate::pipeline::Plan;
+use crate::pipeline::options::{Checkpoint, Options};
+
+/// The share of the memory that state may have unless the pipeline says otherwise, in percent. The rest is for the epochs at
+/// hand, snapshots that are being written, and the system.
+const SHARE: u64 = 70;
+/// Of the budget that is left an epoch reads no more payload than one part in so many: it may all become state.
+const PART: u64 = 4;
+/// The least payload that an epoch may have all the same.
+const LEAST: usize = 1 << 20;
+
+/// What state may use, and does.
+pub(super) struct Budget {
+    /// `None` where the system does not say how much memory there is, and the pipeline neither.
+    bytes: Option<u64>,
+    /// Whether the pipeline said it.
+    given: bool,
+    /// Whether it has a checkpoint.
+    kept: bool,
+    used: u64,
+    warned: bool,
+}
+
+/// The state of one keyed stage.
+struct Use<'a> {
+    name: &'a str,
+    keys: u64,
+    bytes: u64,
+}
+
+impl Budget {
+    pub(super) fn of(options: &Options) -> Self {
+        let share = || memory::limit().map(|limit| limit / 100 * SHARE);
+        Self {
+            bytes: options.state_budget.or_else(share),
+            given: options.state_budget.is_some(),
+            kept: options.checkpoint.as_ref().is_some_and(|checkpoint| *checkpoint != Checkpoint::None),
+            used: 0,
+            warned: false,
+        }
+    }
+
+    /// The bytes of payload that the next epoch may have, of `most` that the pipeline allows. The nearer the end of the
+    /// budget, the smaller the epochs: so the last one does not go far beyond it, and the source is slowed down.
+    pub(super) fn payload(&self, most: usize) -> usize {
+        let Some(bytes) = self.bytes else { return most };
+        let left = usize::try_from(bytes.saturating_sub(self.used) / PART).unwrap_or(usize::MAX);
+        most.min(left.max(LEAST))
+    }
+
+    /// Takes in the state after an epoch, which is about to be committed. An error if it is over the budget: the run is to
+    /// end after that commit.
+    pub(super) fn epoch(&mut self, plan: &Plan, finished: &[Finished], epoch: u64) -> Result<(), Error> {
+        let state = plan.keyed.iter().enumerate().map(|(stage, keyed)| {
+            let of_stage = finished.iter().filter_map(|finished| finished.state.get(stage));
+            let (keys, bytes) = of_stage.fold((0, 0), |(keys, bytes), of| (keys + of.keys, bytes + of.bytes));
+            Use { name: &keyed.spec.name, keys, bytes }
+        });
+        let state: Vec<Use<'_>> = state.collect();
+        let then = if self.kept {
+            format!("epoch {epoch} is committed, and the next start goes on after it")
+        } else {
+            "without a checkpoint nothing is kept, and the next start begins anew".to_owned()
+        };
+        self.take(&state, &then)
+    }
+
+    /// Takes in state that is being read back from the checkpoint, before there is more of it than fits.
+    #[cfg(feature = "parquet")]
+    pub(super) fn restored(&mut self, plan: &Plan, stages: &[(u64, u64)]) -> Result<(), Error> {
+        let named = plan.keyed.iter().zip(stages);
+        let state = named.map(|(keyed, &(keys, bytes))| Use { name: &keyed.spec.name, keys, bytes });
+        self.take(
+            &state.collect::<Vec<_>>(),
+            "that is the state in the checkpoint, as far as it was read; nothing was changed",
+        )
+    }
+
+    fn take(&mut self, state: &[Use<'_>], then: &str) -> Result<(), Error> {
+        self.used = state.iter().map(|of| of.bytes).sum();
+        let (Some(budget), Some(largest)) = (self.bytes, state.iter().max_by_key(|of| of.bytes)) else { return Ok(()) };
+        let Use { name, keys, bytes } = *largest;
+        if self.used > budget {
+            return Err(self.over(budget, largest, then));
+        }
+        if self.used > budget / 5 * 4 && !self.warned {
+            let message =
+                "state has used four fifths of its budget; when it is used up the pipeline ends after a commit";
+            tracing::warn!(target: STATE, operator = name, keys, bytes, used = self.used, budget, message);
+        }
+        // Once, until there is much less again.
+        self.warned = self.used > budget / 5 * if self.warned { 3 } else { 4 };
+        Ok(())
+    }
+
+    fn over(&self, budget: u64, largest: &Use<'_>, then: &str) -> Error {
+        let Use { name, keys, bytes } = *largest;
+        let others = match self.used - bytes {
+            0 => String::new(),
+            others => format!(" and {} of other stages", BinaryBytes(others)),
+        };
+        let whose = if self.given { "" } else { ", 70 % of the memory that this process may have" };
+        let message = format!(
+            "the state of `{name}`, {} keys in {}{others}, is over the budget of {}{whose}; {then}",
+            HumanCount(keys),
+            BinaryBytes(bytes),
+            BinaryBytes(budget),
+        );
+        Error::new(Kind::StateBudget, message).help(
+            "start it on a machine with more memory, or with a larger `.state_budget(..)` (`run --state-budget 8gib`), or with a \
+             smaller delay of the watermark, so that windows close earlier; fewer keys, a shorter window or a `ttl` are another \
+             pipeline, which begins with a fresh checkpoint",
+        )
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn take(budget: &mut Budget, bytes: u64) -> Result<(), Error> {
+        budget.take(&[Use { name: "a", keys: 1, bytes }], "so it is")
+    }
+
+    fn budget(bytes: u64) -> Budget {
+        Budget::of(&Options { state_budget: Some(bytes), ..Options::default() })
+    }
+
+    #[test]
+    fn epochs_are_smaller_the_less_is_left() {
+        let mut of = budget(400 << 20);
+        assert_eq!(of.payload(64 << 20), 64 << 20);
+        take(&mut of, 200 << 20).unwrap();
+        assert_eq!(of.payload(64 << 20), 50 << 20);
+        take(&mut of, 400 << 20).unwrap();
+        assert_eq!(of.payload(64 << 20), 1 << 20);
+        assert_eq!(of.payload(1_000), 1_000);
+    }
+
+    #[test]
+    fn it_warns_once_until_there_is_much_less() {
+        let mut of = budget(100);
+        let mut after = |bytes| {
+            take(&mut of, bytes).unwrap();
+            of.warned
+        };
+        assert_eq!(
+            [70, 80, 81, 90, 70, 61, 60, 81].map(&mut after),
+            [false, false, true, true, true, true, false, true]
+        );
+    }
+
+    #[test]
+    fn the_largest_stage_is_named() {
+        let state = [("small", 5, 1 << 20), ("large", 1_234_567, 8 << 20)];
+        let state = state.map(|(name, keys, bytes)| Use { name, keys, bytes });
+        let error = budget(3 << 20).take(&state, "so it is").unwrap_err();
+        assert_eq!(error.kind(), Kind::StateBudget);
+        assert_eq!(
+            error.message(),
+            "the state of `large`, 1,234,567 keys in 8.00 MiB and 1.00 MiB of other stages, is over the budget of 3.00 MiB; \
+             so it is"
+        );
+    }
+
+    #[test]
+    fn without_an_option_it_is_a_share_of_the_memory() {
+        let of = Budget::of(&Options::default());
+        assert_eq!(of.bytes, memory::limit().map(|limit| limit / 100 * 70));
+    }
+}

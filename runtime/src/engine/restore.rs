@@ -1,0 +1,55 @@
+//! The state of a checkpoint on its way to the workers: one file is read while the rows of the one before are put back.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::crew::gone;
+use crate::Result;
+use crate::checkpoint::restore::{Reading, Rows};
+use crate::checkpoint::{KEY_GROUPS, OperatorFiles, StateFile};
+use crate::error::{Error, Kind};
+use crate::store::Store;
+use std::sync::Arc;
+
+/// What is to be put back.
+pub(crate) struct Restore {
+    pub store: Arc<dyn Store>,
+    /// By keyed stage.
+    pub stages: Vec<OperatorFiles>,
+}
+
+/// State that is being read.
+pub(super) struct Restoring {
+    files: mpsc::Receiver<(usize, Rows)>,
+    task: JoinHandle<Result<Vec<(StateFile, String)>>>,
+}
+
+impl Restore {
+    /// Begins to read, on a thread of its own.
+    pub(super) fn begin(self) -> Restoring {
+        // Two files wait at most: the state is not to be in memory twice.
+        let (sender, files) = mpsc::channel(1);
+        let task = tokio::task::spawn_blocking(move || {
+            let mut reading = Reading::new(self.store.as_ref(), KEY_GROUPS);
+            for (stage, files) in self.stages.iter().enumerate() {
+                reading.operator(files, |rows| sender.blocking_send((stage, rows)).map_err(|_| gone()))?;
+            }
+            reading.finish()
+        });
+        Restoring { files, task }
+    }
+}
+
+impl Restoring {
+    /// The rows of the next file and the number of their stage; `None` after the last.
+    pub(super) async fn next(&mut self) -> Option<(usize, Rows)> {
+        self.files.recv().await
+    }
+
+    /// Waits for the end. Gives the snapshots for which older ones stood in, and why.
+    pub(super) async fn end(self) -> Result<Vec<(StateFile, String)>> {
+        self.task.await.map_err(|error| {
+            Error::new(Kind::Internal, "reading the state panicked").caused_by(error).help("please report it")
+        })?
+    }
+}
