@@ -11,8 +11,10 @@ pub mod input;
 pub mod key;
 pub mod keyed;
 pub mod reduce;
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
+pub(crate) mod regroup;
 pub mod short;
-mod state_rows;
+pub(crate) mod state_rows;
 pub mod stateless;
 pub mod tuple;
 pub mod window;
