@@ -288,14 +288,14 @@ fn a_change_of_what_is_in_state_is_refused_and_one_from_append_to_update_goes_on
         | drop { w }
         | sink rows.clone()
     };
-    refused(window, "the window was none, is tumbling(60s)");
-    refused(by_ttl(mins(1_200)), "the ttl was ttl 36000s, is ttl 72000s");
+    refused(window, "the window of `per key` was none, is tumbling(60s)");
+    refused(by_ttl(mins(1_200)), "the ttl of `per key` was ttl 36000s, is ttl 72000s");
     let least = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
         | group_by { key } ttl 600min name "per key" | agg { n = count(), total = min(value) }
         | sink rows.clone()
     };
-    refused(least, "the aggregate `total` was max in");
+    refused(least, "the aggregate `total` of `per key` was max in");
     let complete = pipeline! {
         from memory(input()) | decode json as Tick | watermark 1min
         | group_by { key } ttl never name "per key" | agg { n = count(), total = max(value) }

@@ -51,6 +51,7 @@ mod extreme;
 mod extreme_by;
 mod first_last;
 mod number;
+pub mod saved;
 pub mod scalar;
 pub mod state;
 mod stddev;

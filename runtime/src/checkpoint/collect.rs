@@ -74,6 +74,7 @@ impl Checkpoint {
             let time = match self.log.read(end)?.record {
                 Record::Open(open) => Some(open.started),
                 Record::Commit(commit) => Some(commit.wall_time),
+                Record::Change(change) => Some(change.wall_time),
                 Record::Start(_) | Record::Close(_) => None,
             };
             if time.is_some_and(|time| newest.saturating_sub(time) < kept.micros) {

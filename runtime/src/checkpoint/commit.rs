@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::record::{Close, Commit, Record, Start, StateFile};
+use super::record::{Change, Close, Commit, Record, Start, StateFile};
 use super::{Checkpoint, Head, Published, fence, lock, publish, retain, stage};
 use crate::error::{Error, Kind, Result};
 use crate::mutant::{self, Mutant};
@@ -83,6 +83,26 @@ impl Checkpoint {
             head.last = Some(Arc::clone(&commit));
             lock(&self.progress).pending.push_back(commit);
         }
+        Ok(())
+    }
+
+    /// Makes a change of state true that no epoch has made, before the next one. The files it names are written and synced;
+    /// their folders are synced here. The writer is filled in.
+    ///
+    /// # Errors
+    ///
+    /// There is no epoch whose state could be changed, a newer instance has taken over, or the log cannot be written.
+    pub fn change(&self, mut change: Change) -> Result<()> {
+        let mut head = self.head()?;
+        let Some(last) = head.last.clone() else {
+            return Err(Error::new(Kind::Internal, "there is no state to change: no epoch is committed"));
+        };
+        change.writer = self.writer.clone();
+        let next = Commit { operators: change.operators.clone(), ..last.as_ref().clone() };
+        let state = Commit { sinks: std::collections::BTreeMap::new(), outbox: std::collections::BTreeMap::new(), ..next.clone() };
+        self.sync_named(Some(&last), &state).inspect_err(|error| head.end(error))?;
+        self.append(&mut head, &Record::Change(Box::new(change)))?;
+        head.last = Some(Arc::new(next));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::frame::Fault;
 use super::log::{Listing, Log, Slot, Tail, parse};
-use super::record::{Commit, Open, Record};
+use super::record::{Change, Commit, Open, Record};
 use crate::error::Result;
 
 /// The last commit and where it is.
@@ -29,6 +29,8 @@ pub(super) struct History {
     pub(super) published: Option<u64>,
     /// The newest start positions since the last commit, and their slot.
     pub(super) starts: Option<(u64, Value)>,
+    /// The newest change of state since the last commit, and the fingerprint of the pipeline that made it.
+    pub(super) changed: Option<(String, Change)>,
     /// Starts since the last commit or the last end in good order, the newest first.
     pub(super) opens: Vec<Open>,
     /// Why the last of them ended, if it could still say so.
@@ -76,7 +78,10 @@ impl Log {
                 Record::Start(start) if history.last.is_none() && history.starts.is_none() => {
                     history.starts = Some((number, start.starts.clone()));
                 }
-                Record::Open(_) | Record::Start(_) => {}
+                Record::Change(change) if history.last.is_none() && history.changed.is_none() => {
+                    history.changed = Some((slot.header.fingerprint.clone(), change.as_ref().clone()));
+                }
+                Record::Open(_) | Record::Start(_) | Record::Change(_) => {}
                 Record::Commit(commit) => {
                     if !history.take(number, &slot, commit) {
                         return Err(fault(Fault::Corrupt(format!("epoch {} is out of order", commit.epoch))));
@@ -115,6 +120,15 @@ impl Log {
 }
 
 impl History {
+    /// The last commit, with the state as it was changed since.
+    pub(super) fn settled(&self) -> Option<Commit> {
+        let mut commit = self.last.as_ref()?.commit.clone();
+        if let Some((_, change)) = &self.changed {
+            commit.operators.clone_from(&change.operators);
+        }
+        Some(commit)
+    }
+
     /// Notes a commit; `false` if it is not the one before the last noted.
     fn take(&mut self, number: u64, slot: &Slot, commit: &Commit) -> bool {
         let first = self.last.is_none();

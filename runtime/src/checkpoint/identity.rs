@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::savepoint::Origin;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Created, Store, join, safe_part};
 
@@ -26,6 +27,9 @@ pub struct Identity {
     pub key_groups: u16,
     /// When it was made, in microseconds since 1970.
     pub created: i64,
+    /// The savepoint that it began from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// The process that opens a checkpoint.
@@ -80,7 +84,12 @@ impl Identity {
     }
 
     /// Reads it, or makes it if the checkpoint is new.
-    pub(super) fn read_or_create(store: &dyn Store, instance: &Instance, key_groups: u16) -> Result<Self> {
+    pub(super) fn read_or_create(
+        store: &dyn Store,
+        instance: &Instance,
+        key_groups: u16,
+        origin: Option<Origin>,
+    ) -> Result<Self> {
         if let Some(identity) = Self::read(store)? {
             return Ok(identity);
         }
@@ -89,6 +98,7 @@ impl Identity {
             format_version: FORMAT_VERSION,
             key_groups,
             created: instance.started,
+            origin,
         };
         match store.create_only(PIPELINE, &pretty(&new)?)? {
             Created::Created => Ok(new),

@@ -37,6 +37,7 @@ pub mod record;
 #[cfg(feature = "parquet")]
 pub mod restore;
 mod retain;
+pub mod savepoint;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -50,11 +51,11 @@ use serde_json::Value;
 pub use collect::Collected;
 pub use identity::{Identity, Instance, KEY_GROUPS};
 pub use log::Log;
-pub use open::last_descriptor;
+pub use open::{Looked, Previous, look};
 pub use options::{OpenOptions, Retention, check_filesystem, check_places};
 pub use publish::Published;
 pub use record::{
-    Close, Commit, Open, OperatorFiles, OutboxFile, OutputFile, PartitionPosition, PartitionState, Record,
+    Change, Close, Commit, Open, OperatorFiles, OutboxFile, OutputFile, PartitionPosition, PartitionState, Record,
     SourcePositions, StateFile, Writer,
 };
 pub use stage::StageDir;
@@ -75,8 +76,8 @@ pub struct Opened {
     pub checkpoint: Checkpoint,
     /// The last commit; its files are published.
     pub last: Option<Commit>,
-    /// The description of the pipeline that made the last commit.
-    pub previous: Option<Value>,
+    /// The pipeline that made the last commit.
+    pub previous: Option<Previous>,
     /// The newest start positions that no commit has followed yet. If there are none and a source has no position in
     /// the last commit, resolve its start and pass it to [`Checkpoint::record_starts`] before the first fetch.
     pub starts: Option<Value>,

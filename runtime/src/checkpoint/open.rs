@@ -10,10 +10,11 @@ use super::history::History;
 use super::identity::{Identity, PLAN, read_plan, write_plan};
 use super::log::{Author, Claimed, FLOOR, LOG, Log, Tail};
 use super::options::{check_filesystem, check_places};
-use super::record::{Close, Open, Record, Writer};
+use super::savepoint::Seed;
+use super::record::{Change, Close, Commit, Open, Record, Writer};
 use super::{Checkpoint, Head, OpenOptions, Opened, Progress, Published, STATE, fence, publish, stage};
 use crate::error::{Error, Kind, Result};
-use crate::store::{Place, SinkRoot, Store};
+use crate::store::{Place, SinkRoot, Store, join};
 
 /// So many starts in a row may end without a commit.
 const STARTS: usize = 5;
@@ -21,8 +22,8 @@ const STARTS: usize = 5;
 impl Checkpoint {
     /// Opens a checkpoint, and makes it if it is not there.
     ///
-    /// `compare(old, new)` gets the description of the pipeline that made the last commit and the one of this pipeline,
-    /// unless they have one fingerprint. If it refuses, nothing was written.
+    /// `compare(old, new)` gets the description of the pipeline that made the last commit and the one of this pipeline. If
+    /// it refuses, nothing was written.
     ///
     /// When this returns, all that was ever committed is visible, and any older instance is fenced.
     ///
@@ -32,7 +33,7 @@ impl Checkpoint {
     /// * [`Kind::Config`]: the folders, the pipeline or `compare` do not fit.
     /// * [`Kind::CrashLoop`]: the last starts of this build ended without a commit.
     /// * [`Kind::Io`]: a slot is corrupt, a committed file is gone, or a call failed.
-    pub fn open(options: OpenOptions, compare: impl Fn(&Value, &Value) -> Result<()>) -> Result<Opened> {
+    pub fn open(options: OpenOptions, compare: impl Fn(&Previous, &Value) -> Result<()>) -> Result<Opened> {
         check_places(Some(&options.root), &options.sinks)?;
         if !options.allow_network_filesystem {
             check_filesystem(&options.root)?;
@@ -47,16 +48,29 @@ impl Checkpoint {
         store.sync_dir("")?;
         let log = Log::new(Arc::clone(&store));
         for _ in 0..100 {
-            let history = log.history()?;
-            let plan = Plan::of(&options, &store, &history, &compare)?;
-            let identity = Identity::read_or_create(store.as_ref(), &options.instance, options.key_groups)?;
+            let mut history = log.history()?;
+            let seed = Seed::due(&options, &history, store.as_ref())?;
+            let previous = match &seed {
+                Some(seed) => Some(seed.begin(&mut history)),
+                None => Previous::of(store.as_ref(), &history)?,
+            };
+            let plan = Plan::of(&options, &store, &history, previous, &compare)?;
+            check_outputs(&options, &history, seed.is_some())?;
+            let (groups, origin) = match &seed {
+                Some(seed) => (seed.key_groups, Some(seed.origin.clone())),
+                None => (options.key_groups, None),
+            };
+            let identity = Identity::read_or_create(store.as_ref(), &options.instance, groups, origin)?;
             let sinks = prepare_sinks(&options, &identity)?;
             write_plan(store.as_ref(), &options.fingerprint, &options.descriptor)?;
             let generation = history.tail.generation + 1;
             let (author, writer) = authors(&options, generation);
             let open = Record::Open(Open { writer: writer.clone(), started: options.instance.started });
             let tail = match log.claim(&history.tail, &author, &open)? {
-                Claimed::Won(tail) => tail,
+                Claimed::Won(tail) => match &seed {
+                    Some(seed) => seed.plant(store.as_ref(), &log, &tail, &author, &mut history)?,
+                    None => tail,
+                },
                 // Another instance starts at this moment; the one that claims last stays.
                 Claimed::Lost(_) => continue,
             };
@@ -69,23 +83,64 @@ impl Checkpoint {
     }
 }
 
-/// The description of the pipeline that made the last commit in a checkpoint; `None` when there is none. Writes nothing.
+/// What a checkpoint holds, to those who only look.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// The last commit, with the state as it was changed since.
+    pub last: Commit,
+    /// The pipeline that made it.
+    pub previous: Previous,
+    /// The changes of state in the last slots of the log, the oldest first.
+    pub changes: Vec<Change>,
+}
+
+/// Looks at a checkpoint, and at the last `slots` of its log for changes; `None` when nothing is committed. Writes nothing.
 ///
 /// # Errors
 ///
 /// If the log or the description cannot be read.
-pub fn last_descriptor(root: &Place) -> Result<Option<Value>> {
+pub fn look(root: &Place, slots: u64) -> Result<Option<Looked>> {
     if matches!(root, Place::Local(root) if !root.is_dir()) {
         return Ok(None);
     }
     let store = root.open(crate::store::Durability::ProcessCrash)?;
-    let history = Log::new(Arc::clone(&store)).history()?;
-    history.last.map(|last| read_plan(store.as_ref(), &last.fingerprint)).transpose()
+    let log = Log::new(Arc::clone(&store));
+    let history = log.history()?;
+    let Some(last) = history.settled() else { return Ok(None) };
+    let Some(previous) = Previous::of(store.as_ref(), &history)? else { return Ok(None) };
+    let mut changes = Vec::new();
+    let end = history.listing.slots.end;
+    for slot in end.saturating_sub(slots).max(history.listing.slots.start)..end {
+        // Slots may be collected meanwhile.
+        if let Some(bytes) = store.read(&super::log::slot_path(slot))?
+            && let Ok(super::log::Slot { record: Record::Change(change), .. }) = super::log::parse(slot, &bytes)
+        {
+            changes.push(*change);
+        }
+    }
+    Ok(Some(Looked { last, previous, changes }))
+}
+
+/// The pipelines before this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Previous {
+    /// The description of the one that made the last commit.
+    pub plan: Value,
+    /// That of the one whose the state is, if state was changed since that commit.
+    pub state: Option<Value>,
+}
+
+impl Previous {
+    pub(super) fn of(store: &dyn Store, history: &History) -> Result<Option<Self>> {
+        let Some(last) = &history.last else { return Ok(None) };
+        let state = history.changed.as_ref().map(|(fingerprint, _)| read_plan(store, fingerprint)).transpose()?;
+        Ok(Some(Self { plan: read_plan(store, &last.fingerprint)?, state }))
+    }
 }
 
 /// What this start and the last commit have to do with each other.
 struct Plan {
-    previous: Option<Value>,
+    previous: Option<Previous>,
 }
 
 impl Plan {
@@ -94,15 +149,11 @@ impl Plan {
         options: &OpenOptions,
         store: &Arc<dyn Store>,
         history: &History,
-        compare: &impl Fn(&Value, &Value) -> Result<()>,
+        previous: Option<Previous>,
+        compare: &impl Fn(&Previous, &Value) -> Result<()>,
     ) -> Result<Self> {
-        let mut previous = None;
-        if let Some(last) = &history.last {
-            let plan = read_plan(store.as_ref(), &last.fingerprint)?;
-            if last.fingerprint != options.fingerprint {
-                compare(&plan, &options.descriptor)?;
-            }
-            previous = Some(plan);
+        if let Some(previous) = &previous {
+            compare(previous, &options.descriptor)?;
         }
         let roots = options.sinks.iter().map(|(id, place)| Ok((id.clone(), place.name()?)));
         let roots = roots.collect::<Result<BTreeMap<String, String>>>()?;
@@ -112,6 +163,53 @@ impl Plan {
         }
         Ok(Self { previous })
     }
+}
+
+/// Refuses outputs that have gone on past the checkpoint: it was copied before, or restored from a backup that is older than
+/// they are, and its epochs would be written a second time. In an object store, where to list everything takes long, only when
+/// the checkpoint begins from a savepoint.
+fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Result<()> {
+    let Some(last) = history.last.as_ref().map(|last| last.commit.epoch) else { return Ok(()) };
+    for (id, place) in &options.sinks {
+        if matches!(place, Place::Object(_)) && !seeded || matches!(place, Place::Local(path) if !path.is_dir()) {
+            continue;
+        }
+        let sink = place.open_sink(options.durability)?;
+        let (mut later, mut folders) = (Vec::new(), vec![sink.out_path("")]);
+        while let Some(folder) = folders.pop() {
+            for entry in sink.store().list(&folder)? {
+                let path = join(&folder, &entry.name);
+                if entry.is_dir {
+                    folders.push(path);
+                } else if epoch_of(&entry.name).is_some_and(|epoch| epoch > last) {
+                    later.push(sink.store().describe(&path));
+                }
+            }
+        }
+        if !later.is_empty() {
+            later.sort_unstable();
+            let shown = later.iter().take(3).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+            return Err(Error::new(
+                Kind::Config,
+                format!(
+                    "the checkpoint ends with epoch {last}, and the output `{}` of sink `{id}` has {} files of later epochs: {shown}",
+                    sink.name(),
+                    later.len()
+                ),
+            )
+            .help(
+                "give the sink a fresh folder; or, if these rows are to be written again, move these files away first; or \
+                 restore the checkpoint that belongs to them",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The epoch in the name of a file of ours: `e0000000042-w..`.
+fn epoch_of(name: &str) -> Option<u64> {
+    let (epoch, rest) = name.strip_prefix('e')?.split_once('-')?;
+    (epoch.len() == 10 && rest.starts_with('w')).then(|| epoch.parse().ok()).flatten()
 }
 
 fn check_crash_loop(options: &OpenOptions, history: &History, root: &str) -> Result<()> {
@@ -183,7 +281,7 @@ fn finish(
     if let (Some(last), true) = (&history.last, recent.is_empty()) {
         recent.push_back((last.commit.epoch, last.slot));
     }
-    let last = history.last.map(|last| Arc::new(last.commit));
+    let last = history.settled().map(Arc::new);
     let through = last.as_ref().map(|last| last.epoch);
     let checkpoint = Checkpoint {
         store,

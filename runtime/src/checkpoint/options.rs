@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::identity::{Instance, KEY_GROUPS};
+use super::savepoint::Seed;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Durability, Place, Store, network_filesystem};
 
@@ -33,6 +34,8 @@ pub struct OpenOptions {
     pub allow_network_filesystem: bool,
     /// How much of the log is kept.
     pub retention: Retention,
+    /// The savepoint that a fresh checkpoint begins from.
+    pub seed: Option<Seed>,
 }
 
 impl OpenOptions {
@@ -54,6 +57,7 @@ impl OpenOptions {
             ignore_crash_loop: false,
             allow_network_filesystem: false,
             retention: Retention::default(),
+            seed: None,
         }
     }
 

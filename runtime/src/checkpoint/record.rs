@@ -3,6 +3,7 @@
 //! ```text
 //! Open   a generation begins            Start  where sources without a position begin
 //! Commit an epoch is done for good      Close  a generation ended by itself
+//! Change state was dropped, begun empty, renamed or migrated between two epochs
 //! ```
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub enum Record {
     Commit(Box<Commit>),
     /// The generation ended by itself.
     Close(Close),
+    /// State was changed between two epochs.
+    Change(Box<Change>),
 }
 
 impl Record {
@@ -53,6 +56,7 @@ impl Record {
             Self::Start(_) => 2,
             Self::Commit(_) => 3,
             Self::Close(_) => 4,
+            Self::Change(_) => 5,
         }
     }
 }
@@ -82,6 +86,23 @@ pub struct Close {
     /// Why it ended, if not because it was done or asked to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// A change of state that no epoch has made: the pipeline was changed, or somebody asked for it. The state of its operators
+/// is that of this record until the next commit, and the fingerprint of the record that of the pipeline whose state it is.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// The process that made it.
+    pub writer: Writer,
+    /// When it was made, in microseconds since 1970.
+    pub wall_time: i64,
+    /// The epoch from which it holds.
+    pub epoch: u64,
+    /// What was changed, for people.
+    pub changes: Vec<String>,
+    /// The state after it, by stateful operator.
+    #[serde(default)]
+    pub operators: BTreeMap<String, OperatorFiles>,
 }
 
 /// One epoch: how far the sources were read, the state after it, and the output of it.

@@ -14,11 +14,16 @@
 //! | `run` (the default) | runs the pipeline; options override what the program says |
 //! | `explain` | shows stages, columns, state, policies and guarantee; `--json`, `--mermaid` |
 //! | `preview` | reads the first records and prints the rows they make; writes nothing |
-//! | `check` | says whether the sink can store the rows and whether the checkpoint fits |
+//! | `check` | says whether the sink can store the rows, and how the pipeline differs from the one of the checkpoint; `--json` |
 //! | `state show`, `state dump` | shows the state of keyed stages in the checkpoint, or gives its groups as rows; the pipeline may run |
+//! | `history` | shows the changes of state that the checkpoint's log has; `--json` |
+//! | `savepoint` | copies the last commit to a place of its own, for `run --from-savepoint` |
+//! | `reset` | drops the state of a keyed stage |
 //!
 //! It ends with one of the exit codes that stand in [`operations`](crate::guide::operations#exit-codes).
 
+mod check;
+mod savepoint;
 #[cfg(feature = "parquet")]
 mod state;
 #[cfg(test)]
@@ -37,6 +42,7 @@ use crate::engine::{Checkpoint, Trigger};
 use crate::error::{Error, Kind};
 use crate::observe::printer::Printer;
 use crate::sink;
+use crate::store::Place;
 use crate::{Pipeline, Result};
 
 #[derive(Parser)]
@@ -53,6 +59,8 @@ enum Command {
         /// The folder or URL in which progress is kept
         #[arg(long)]
         checkpoint: Option<String>,
+        #[command(flatten)]
+        accepted: Accepted,
         /// `fast`, `available-now`, `once`, or an interval such as `10s`
         #[arg(long, value_parser = trigger_of)]
         trigger: Option<Trigger>,
@@ -103,11 +111,71 @@ enum Command {
         /// The folder or URL in which progress is kept
         #[arg(long)]
         checkpoint: Option<String>,
+        #[command(flatten)]
+        accepted: Accepted,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Looks at the state of keyed stages in a checkpoint, and writes nothing there
     #[cfg(feature = "parquet")]
     #[command(subcommand)]
     State(state::Look),
+    /// Shows the changes of state that the checkpoint's log has
+    History {
+        /// The folder or URL in which progress is kept
+        #[arg(long)]
+        checkpoint: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copies the last commit to a place of its own; the pipeline may run meanwhile
+    Savepoint {
+        /// The folder or URL in which progress is kept
+        #[arg(long)]
+        checkpoint: Option<String>,
+        /// The folder or URL to copy to
+        #[arg(long)]
+        to: String,
+    },
+    /// Drops the state of a keyed stage: it begins anew with the next epoch
+    Reset {
+        /// The folder or URL in which progress is kept
+        #[arg(long)]
+        checkpoint: Option<String>,
+        /// The keyed stage; may be repeated
+        #[arg(long, required = true)]
+        operator: Vec<String>,
+    },
+}
+
+/// What is accepted of changes since the checkpoint was written.
+#[derive(clap::Args, Default)]
+struct Accepted {
+    /// Begins from this savepoint, with a fresh checkpoint
+    #[arg(long)]
+    from_savepoint: Option<String>,
+    /// Lets the state of a keyed stage go if it does not fit any more; may be repeated
+    #[arg(long)]
+    drop_state: Vec<String>,
+    /// Lets a new keyed stage start without the rows read so far; may be repeated
+    #[arg(long)]
+    start_empty: Vec<String>,
+    /// Says that the expressions of a keyed stage mean what they meant; may be repeated
+    #[arg(long)]
+    same_expressions: Vec<String>,
+}
+
+impl Accepted {
+    fn tell(self, mut pipeline: Pipeline) -> Pipeline {
+        if let Some(savepoint) = self.from_savepoint {
+            pipeline = pipeline.from_savepoint(savepoint);
+        }
+        pipeline = self.drop_state.into_iter().fold(pipeline, Pipeline::drop_state);
+        pipeline = self.start_empty.into_iter().fold(pipeline, Pipeline::start_empty);
+        self.same_expressions.into_iter().fold(pipeline, Pipeline::same_expressions)
+    }
 }
 
 /// Does what the command line says; see the [module](self) for the commands, and [`operations`](crate::guide::operations#exit-codes) for the exit codes.
@@ -138,6 +206,7 @@ pub async fn cli(pipeline: Pipeline) -> ExitCode {
 async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>) -> Result<()> {
     let command = arguments.command.unwrap_or(Command::Run {
         checkpoint: None,
+        accepted: Accepted::default(),
         trigger: None,
         workers: None,
         state_budget: None,
@@ -151,6 +220,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
     match command {
         Command::Run {
             checkpoint,
+            accepted,
             trigger,
             workers,
             state_budget,
@@ -161,6 +231,7 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             #[cfg(feature = "otlp")]
             otlp,
         } => {
+            pipeline = accepted.tell(pipeline);
             if ignore_crash_loop {
                 pipeline = pipeline.ignore_crash_loop();
             }
@@ -217,13 +288,25 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
         }
         #[cfg(feature = "parquet")]
         Command::State(look) => state::look(pipeline, look).await,
-        Command::Check { checkpoint } => {
-            let checkpoint = checkpoint.map(Checkpoint::from).or(pipeline.options.checkpoint.take());
-            let looked_at = if checkpoint.is_some() { ", and the checkpoint fits the pipeline" } else { "" };
-            crate::engine::check(pipeline, checkpoint).await?;
-            say(format_args!("the sink can store the rows{looked_at}"))
-        }
+        Command::Check { checkpoint, accepted, json } => check::check(accepted.tell(pipeline), checkpoint, json).await,
+        Command::History { checkpoint, json } => check::history(pipeline, checkpoint, json).await,
+        Command::Savepoint { checkpoint, to } => savepoint::write(pipeline, checkpoint, to).await,
+        Command::Reset { checkpoint, operator } => savepoint::reset(pipeline, checkpoint, operator).await,
     }
+}
+
+/// The place of a checkpoint: the one given, or the program's.
+fn place(pipeline: &mut Pipeline, given: Option<String>) -> Result<Place> {
+    let checkpoint = given.map(Checkpoint::from).or(pipeline.options.checkpoint.clone());
+    checkpoint.and_then(|checkpoint| checkpoint.place()).ok_or_else(|| {
+        Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`")
+    })
+}
+
+/// Does work on disks and stores, which may be far away.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::new(Kind::Internal, "a command panicked").caused_by(error).help("please report it"))?
 }
 
 /// A line on standard output. Unlike `println!` it does not panic when nobody reads it.

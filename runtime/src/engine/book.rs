@@ -7,18 +7,21 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use serde_json::Value;
 
+use super::change;
 use super::commit::{EpochWork, Found};
 use super::ledger::{Slot, sink_id};
 use super::restore::Restore;
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
-    PartitionState, SourcePositions, StateFile, StateKind, remove_tree,
+    PartitionState, Previous, SourcePositions, StateFile, StateKind, remove_tree,
 };
+use crate::checkpoint::savepoint::Seed;
 use crate::error::{Error, Kind};
 use crate::mutant::{self, Mutant};
 use crate::operator::key::KEY_GROUPS;
 use crate::pipeline::Plan;
-use crate::pipeline::descriptor::{Descriptor, compare};
+use crate::pipeline::compare::Comparison;
+use crate::pipeline::descriptor::Descriptor;
 use crate::pipeline::options::Options;
 use crate::source::{self, Resume};
 use crate::state::file::{self, Extent};
@@ -35,10 +38,10 @@ const COLLECT: u64 = 50;
 
 /// An open commit log and what its last commit says.
 pub(super) struct Book {
-    checkpoint: Checkpoint,
+    pub(super) checkpoint: Checkpoint,
     keyed: Vec<String>,
     sources: SourcePositions,
-    operators: BTreeMap<String, OperatorFiles>,
+    pub(super) operators: BTreeMap<String, OperatorFiles>,
     counters: BTreeMap<String, u64>,
     /// The files of the last commit with rows to be delivered, by sink.
     outbox: BTreeMap<String, Vec<String>>,
@@ -56,16 +59,23 @@ impl Book {
         sinks: Vec<(usize, Place)>,
     ) -> Result<(Self, Found, Undelivered)> {
         let keyed: Vec<String> = plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
-        let (descriptor, fingerprint) = Descriptor::of(plan).to_json();
+        let described = Descriptor::of(plan);
+        let (descriptor, fingerprint) = described.to_json();
         let mut open = OpenOptions::new("", fingerprint, descriptor, Instance::here(build()));
         open.root = root;
         open.durability = options.durability;
         open.ignore_crash_loop = options.ignore_crash_loop;
         open.allow_network_filesystem = options.allow_network_filesystem;
+        if let Some(place) = options.changes.savepoint.as_ref().and_then(crate::pipeline::options::Checkpoint::place) {
+            open.seed = Some(Seed::read(&super::ledger::rehearsed(place, options)?)?);
+        }
         open.sinks.extend(sinks.into_iter().map(|(number, place)| (sink_id(number).to_owned(), place)));
-        let opened = Checkpoint::open(open, compare)?;
+        options.changes.check(plan)?;
+        let against = |previous: &Previous| Comparison::against(previous, &described, &options.changes);
+        let opened = Checkpoint::open(open, |previous, _| against(previous)?.check())?;
+        let comparison = opened.previous.as_ref().map(against).transpose()?;
         let last = opened.last.unwrap_or_default();
-        let book = Self {
+        let mut book = Self {
             checkpoint: opened.checkpoint,
             keyed,
             sources: last.sources.get(SOURCE).cloned().unwrap_or_default(),
@@ -73,7 +83,10 @@ impl Book {
             counters: last.counters.clone(),
             outbox: paths(&last.outbox),
         };
-        match book.clean_outbox().and_then(|()| book.find(&last, opened.starts, plan)) {
+        let changed = comparison.as_ref().map_or(Ok(()), |of| book.change(of, &last, plan, &options.changes));
+        let found = changed.and_then(|()| book.clean_outbox()).and_then(|()| book.find(&last, opened.starts, plan));
+        let moved = comparison.map(|comparison| comparison.moved).unwrap_or_default();
+        match found.and_then(|(found, rows)| change::check_undelivered(&rows, &moved).map(|()| (found, rows))) {
             Ok((found, undelivered)) => Ok((book, found, undelivered)),
             // So that a later start can say what went wrong.
             Err(error) => {
@@ -351,7 +364,7 @@ impl Book {
         Ok(())
     }
 
-    fn write(
+    pub(super) fn write(
         &self,
         name: &str,
         kind: StateKind,

@@ -278,7 +278,7 @@ impl Ledger {
 }
 
 /// The place of a checkpoint: outside, or on the machine of a crash test.
-fn rehearsed(place: Place, options: &Options) -> Result<Place> {
+pub(super) fn rehearsed(place: Place, options: &Options) -> Result<Place> {
     match &options.rehearsal {
         Some(rehearsal) => rehearsal.place(&place, false),
         None => Ok(place),
@@ -303,18 +303,42 @@ pub(crate) fn outcome(plan: &Plan, options: &Options) -> Result<Outcome> {
     Ok((log.transpose()?, outputs))
 }
 
+/// What is in a checkpoint, and how a pipeline differs from the one that made its last commit.
+#[cfg(feature = "cli")]
+pub(crate) type Checked = (crate::checkpoint::Looked, crate::pipeline::compare::Comparison);
+
 /// See [`crate::engine::check`].
 #[cfg(feature = "cli")]
-pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<()> {
+pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoint>) -> Result<Option<Checked>> {
     plan.check()?;
     check_start(plan, options, checkpoint, &Target::all(plan, options)?)?;
-    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(()) };
+    let Some(place) = checkpoint.and_then(Checkpoint::place) else { return Ok(None) };
     if !options.allow_network_filesystem {
         crate::checkpoint::check_filesystem(&place)?;
     }
-    let Some(old) = crate::checkpoint::last_descriptor(&place)? else { return Ok(()) };
-    let (new, _) = crate::pipeline::descriptor::Descriptor::of(plan).to_json();
-    crate::pipeline::descriptor::compare(&old, &new)
+    let described = crate::pipeline::descriptor::Descriptor::of(plan);
+    options.changes.check(plan)?;
+    let savepoint = options.changes.savepoint.as_ref().and_then(Checkpoint::place);
+    let looked = match (crate::checkpoint::look(&place, 100)?, savepoint) {
+        (Some(looked), _) => looked,
+        (None, Some(savepoint)) => crate::checkpoint::savepoint::Seed::read(&savepoint)?.looked(),
+        (None, None) => return Ok(None),
+    };
+    let comparison = crate::pipeline::compare::Comparison::against(&looked.previous, &described, &options.changes)?;
+    Ok(Some((looked, comparison)))
+}
+
+/// See [`crate::engine::reset`].
+#[cfg(feature = "cli")]
+pub(crate) fn reset(plan: &Plan, options: &Options) -> Result<u64> {
+    plan.check()?;
+    let (ledger, recovered) = Ledger::open(plan, options)?;
+    let last = recovered.found.last_epoch;
+    ledger.close(None)?;
+    last.map(|last| last + 1).ok_or_else(|| {
+        Error::new(Kind::Config, "the checkpoint has no state to drop: nothing is committed")
+            .help("give the checkpoint of the pipeline: `--checkpoint DIR`")
+    })
 }
 
 fn anew(options: &Options, targets: &[Target]) -> Result<(Log, Recovered)> {

@@ -8,6 +8,8 @@ pub(crate) mod attempts;
 #[cfg(feature = "parquet")]
 mod book;
 mod budget;
+#[cfg(feature = "parquet")]
+mod change;
 pub(crate) mod commit;
 mod crew;
 pub(crate) mod driver;
@@ -36,17 +38,32 @@ pub(crate) mod worker;
 pub use crate::pipeline::options::{Checkpoint, Trigger};
 pub use query::Query;
 
-/// Whether the sinks can store what a pipeline makes, and whether a checkpoint fits it. Writes nothing.
+/// Whether the sinks can store what a pipeline makes, and how it differs from the one that made the last commit of a checkpoint;
+/// `None` without a commit. Writes nothing.
 ///
 /// # Errors
-/// What does not fit.
+/// The sinks cannot, or the checkpoint cannot be read.
 #[cfg(feature = "cli")]
-pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<()> {
+pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<Option<ledger::Checked>> {
     // A checkpoint may be far away.
     let checked =
         tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));
-    checked.await.map_err(|error| {
-        crate::Error::new(crate::error::Kind::Internal, "the check panicked").caused_by(error).help("please report it")
-    })?
+    checked.await.map_err(panicked)?
 }
+
+/// Opens a checkpoint and ends it again, for the changes of state that were asked for. Gives the epoch from which they hold.
+///
+/// # Errors
+/// As a run's; or there is nothing to change.
+#[cfg(feature = "cli")]
+pub(crate) async fn reset(pipeline: crate::Pipeline) -> crate::Result<u64> {
+    let reset = tokio::task::spawn_blocking(move || ledger::reset(&pipeline.plan, &pipeline.options));
+    reset.await.map_err(panicked)?
+}
+
+#[cfg(feature = "cli")]
+fn panicked(error: tokio::task::JoinError) -> crate::Error {
+    crate::Error::new(crate::error::Kind::Internal, "the command panicked").caused_by(error).help("please report it")
+}
+
 pub use summary::Summary;

@@ -12,6 +12,8 @@ pub mod key;
 pub mod keyed;
 pub mod pulse;
 pub mod reduce;
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
+pub(crate) mod regroup;
 pub mod short;
 pub(crate) mod state_rows;
 pub mod stateless;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt16Array};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::reduce::KeyedSpec;
 use crate::Result;
@@ -124,8 +125,11 @@ pub(super) fn read<K: Stored, A: Stored>(
             schema.fields().iter().zip(batch.columns()).skip(OURS).filter(|(field, _)| field.name() == name);
         named.next().map(|(_, column)| Arc::clone(column)).ok_or_else(|| unreadable(spec, name))
     };
-    let gather = |names: &[&str]| names.iter().map(|name| users(name)).collect::<Result<Vec<_>>>();
-    let (keys, states) = (gather(spec.keys)?, gather(spec.values)?);
+    let gather = |names: &[&str], types: Vec<DataType>| {
+        let columns = names.iter().zip(types).map(|(name, of)| widened(users(name)?, &of).ok_or_else(|| unreadable(spec, name)));
+        columns.collect::<Result<Vec<_>>>()
+    };
+    let (keys, states) = (gather(spec.keys, types::<K>())?, gather(spec.values, types::<A>())?);
     for row in 0..batch.num_rows() {
         let group = u16::load(groups, row).ok_or_else(|| unreadable(spec, GROUP))?;
         if !wanted(group) {
@@ -140,13 +144,29 @@ pub(super) fn read<K: Stored, A: Stored>(
     Ok(())
 }
 
+/// The types of the columns that values become.
+pub(crate) fn types<T: Stored>() -> Vec<DataType> {
+    let mut columns = Vec::new();
+    T::Builder::default().columns(&mut columns);
+    columns.iter().map(|column| column.data_type().clone()).collect()
+}
+
+/// A column of an earlier pipeline, whose numbers may have been narrower; which ones may, the comparison of the two has said.
+pub(super) fn widened(column: ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    if column.data_type() == to {
+        return Some(column);
+    }
+    let exactly = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(&column, to, &exactly).ok()
+}
+
 /// What a bug of ours is.
 pub(super) fn broken(spec: &KeyedSpec) -> Error {
     Error::new(Kind::Internal, format!("the state of `{}` does not have the columns it should have", spec.name))
         .help("this is a bug in millstream, please report it")
 }
 
-fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
+pub(super) fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
     Error::new(
         Kind::Config,
         format!(

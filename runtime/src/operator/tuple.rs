@@ -97,6 +97,9 @@ macro_rules! tuple {
             fn load_columns(_columns: &mut std::slice::Iter<'_, ArrayRef>, _row: usize) -> Option<Self> {
                 Some(($($name::load_columns(_columns, _row)?,)*))
             }
+            fn nullables(_out: &mut Vec<bool>) {
+                $($name::nullables(_out);)*
+            }
         }
 
         impl<$($name: KeyRef),*> KeyRef for ($($name,)*) {

@@ -4,7 +4,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::DataType;
 use bumpalo::Bump;
 
 use super::{AnySource, KeyedPlan, Pipeline, Plan};
@@ -15,9 +14,11 @@ use crate::operator::input::{Input, Policy};
 use crate::operator::key::Key;
 use crate::operator::keyed::{Group, Keyed};
 use crate::operator::reduce::{KeyedSpec, Reduce};
+use crate::operator::regroup::regroup;
+use crate::operator::state_rows::types;
 use crate::operator::stateless::{After, Context, Gather, Map};
 use crate::schema::projection::uses;
-use crate::schema::{Builder, Projection, RowBuilder, Rows, Stored, StreamSchema};
+use crate::schema::{Projection, RowBuilder, Rows, StreamSchema};
 use crate::sink::{Accepts, Append, OutputMode, Sink};
 use crate::source::Source;
 
@@ -103,14 +104,9 @@ struct Head {
 fn keyed_plan<K: Key, A: Finish>(spec: KeyedSpec) -> KeyedPlan {
     let mut functions = Vec::new();
     A::names(&mut functions);
-    KeyedPlan { spec, keys: types::<K>(), values: types::<A>(), functions }
-}
-
-/// The types of the columns that values become.
-fn types<T: Stored>() -> Vec<DataType> {
-    let mut columns = Vec::new();
-    T::Builder::default().columns(&mut columns);
-    columns.iter().map(|column| column.data_type().clone()).collect()
+    let mut nullable = Vec::new();
+    K::nullables(&mut nullable);
+    KeyedPlan { spec, keys: types::<K>(), nullable, values: types::<A>(), functions, regroup: regroup::<K, A> }
 }
 
 type MakeMap = Arc<dyn Fn(Settings) -> Box<dyn MapSide> + Send + Sync>;

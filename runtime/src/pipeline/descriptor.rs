@@ -1,7 +1,5 @@
-//! What a checkpoint remembers of the pipeline that wrote it, and whether another may go on from there.
-//!
-//! Old and new are compared part by part, never by a hash alone: a hash could only say that something has changed. Stages
-//! without state may change freely; what is in state, in positions, or in the columns of files must fit.
+//! What a checkpoint remembers of the pipeline that wrote it; [`compare`](super::compare) says whether another may go on from
+//! there.
 
 use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
@@ -19,6 +17,9 @@ pub(crate) struct Descriptor {
     pub source: String,
     /// What it reads.
     pub target: String,
+    /// How records are decoded, in words.
+    #[serde(default)]
+    pub decode: String,
     /// Keyed stages, in their order.
     pub keyed: Vec<KeyedDescriptor>,
     /// The delay of the watermark in microseconds.
@@ -44,6 +45,9 @@ pub(crate) struct KeyedDescriptor {
     pub keys: Vec<(String, String)>,
     /// Names and types of its accumulators.
     pub values: Vec<(String, String)>,
+    /// The expressions of keys and aggregates, where they are known.
+    #[serde(default)]
+    pub expressions: Vec<(String, String)>,
 }
 
 /// A sink.
@@ -55,14 +59,14 @@ pub(crate) struct SinkDescriptor {
     pub kind: String,
     /// Where it writes to.
     pub target: String,
+    /// Whether it writes files, which stay there for readers, rather than to hand rows over.
+    #[serde(default)]
+    pub files: bool,
     /// Names and types of its columns.
     pub columns: Vec<(String, String)>,
     /// Options that decide where rows go, such as `partition_by`.
     pub options: Vec<(String, String)>,
 }
-
-/// The mode in which groups do not end.
-const COMPLETE: &str = "complete";
 
 impl Descriptor {
     /// Describes a pipeline.
@@ -73,6 +77,7 @@ impl Descriptor {
             SinkDescriptor {
                 role: role.to_owned(),
                 kind: description.kind.to_owned(),
+                files: description.exactly_once,
                 target: description.target,
                 columns: schema
                     .fields()
@@ -92,9 +97,11 @@ impl Descriptor {
         for (role, of) in [("dead letters", &plan.dead_letters), ("late rows", &plan.late_letters)] {
             sinks.extend(of.as_ref().map(|of| sink(role, of.as_ref(), &letters)));
         }
+        let mut expressions = expressions(&plan.stages).into_iter();
         Self {
             source: source.kind.to_owned(),
             target: source.target,
+            decode: plan.decode.clone(),
             keyed: plan
                 .keyed
                 .iter()
@@ -102,8 +109,9 @@ impl Descriptor {
                     name: keyed.spec.name.clone(),
                     window: if windowed(keyed) { keyed.spec.window.to_string() } else { String::new() },
                     ttl: (!windowed(keyed)).then(|| keyed.spec.window.to_string()),
-                    keys: named(keyed.spec.keys, &keyed.keys, &[]),
-                    values: named(keyed.spec.values, &keyed.values, &keyed.functions),
+                    keys: keys(keyed),
+                    values: values(keyed),
+                    expressions: expressions.next().unwrap_or_default(),
                 })
                 .collect(),
             watermark: plan.watermark.map(crate::time::micros),
@@ -111,6 +119,18 @@ impl Descriptor {
             sinks,
             stages: plan.stages.clone(),
         }
+    }
+
+    /// What a checkpoint has kept.
+    ///
+    /// # Errors
+    /// Another version of millstream has written it, in a form that this one does not know.
+    pub(crate) fn read(value: &Value) -> Result<Self> {
+        Self::deserialize(value).map_err(|error| {
+            Error::new(Kind::Config, "the description of the old pipeline in the checkpoint cannot be read")
+                .caused_by(error)
+                .help("it was written by another version of millstream; start with a fresh checkpoint and output")
+        })
     }
 
     /// The descriptor as a checkpoint keeps it, and its fingerprint.
@@ -125,126 +145,74 @@ fn windowed(keyed: &KeyedPlan) -> bool {
     keyed.spec.window.is_windowed()
 }
 
-/// Whether a pipeline may go on from the checkpoint of another. Changes that fit and mean something else from now on are
-/// logged.
-///
-/// # Errors
-/// All that does not fit, with what it was, what it is, and the way out.
-pub(crate) fn compare(old: &Value, new: &Value) -> Result<()> {
-    let read = |value: &Value, whose: &str| {
-        serde_json::from_value::<Descriptor>(value.clone()).map_err(|error| {
-            Error::new(
-                Kind::Config,
-                format!("the description of the {whose} pipeline in the checkpoint cannot be read"),
-            )
-            .caused_by(error)
-            .help("it was written by another version of millstream; start with a fresh checkpoint and output")
-        })
-    };
-    let (old, new) = (read(old, "old")?, read(new, "new")?);
-    let mut changes = Vec::new();
-    changed(
-        &mut changes,
-        "the source",
-        &format!("{} `{}`", old.source, old.target),
-        &format!("{} `{}`", new.source, new.target),
-    );
-    for before in &old.keyed {
-        let Some(after) = new.keyed.iter().find(|after| after.name == before.name) else {
-            changes.push(format!("the keyed stage `{}` is gone, and its state with it", before.name));
-            continue;
-        };
-        let stage = format!("in the keyed stage `{}` ", before.name);
-        let window = |of: &KeyedDescriptor| if of.window.is_empty() { "none".to_owned() } else { of.window.clone() };
-        changed(&mut changes, &format!("{stage}the window"), &window(before), &window(after));
-        // What has ended is left out of the state by the ttl it had: with another one it would come back.
-        if let (Some(before), Some(after)) = (&before.ttl, &after.ttl) {
-            changed(&mut changes, &format!("{stage}the ttl"), before, after);
-        }
-        columns(&mut changes, &format!("{stage}the key"), &before.keys, &after.keys);
-        columns(&mut changes, &format!("{stage}the aggregate"), &before.values, &after.values);
-    }
-    for after in &new.keyed {
-        if !old.keyed.iter().any(|before| before.name == after.name) {
-            changes.push(format!("the keyed stage `{}` is new and would miss the rows read so far", after.name));
+/// The expressions of each keyed stage, by the names of its columns, as they stand in the words of its stages: a `group_by`,
+/// which may be missing, and an `agg`.
+fn expressions(stages: &[String]) -> Vec<Vec<(String, String)>> {
+    let (mut all, mut own) = (Vec::new(), Vec::new());
+    for stage in stages {
+        match word_of(stage) {
+            "group_by" => own = columns_in(stage),
+            "agg" => {
+                own.extend(columns_in(stage));
+                all.push(std::mem::take(&mut own));
+            }
+            _ => {}
         }
     }
-    // In mode complete no group ends, in the others some have that are still in the state's files.
-    if !old.keyed.is_empty() && (old.mode == COMPLETE) != (new.mode == COMPLETE) {
-        changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
-    }
-    for before in &old.sinks {
-        let Some(after) = new.sinks.iter().find(|after| after.role == before.role) else { continue };
-        let place = |sink: &SinkDescriptor| format!("{} `{}`", sink.kind, sink.target);
-        changed(&mut changes, "the sink", &place(before), &place(after));
-        if before.target == after.target {
-            columns(
-                &mut changes,
-                &format!("in the sink `{}` the column", before.target),
-                &before.columns,
-                &after.columns,
-            );
-            changed(
-                &mut changes,
-                "the layout of the sink",
-                &format!("{:?}", before.options),
-                &format!("{:?}", after.options),
-            );
-        }
-    }
-    if changes.is_empty() {
-        for change in new_meanings(&old, &new) {
-            tracing::warn!(target: "millstream", "from the next epoch on: {change}");
-        }
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::Config,
-        format!("the pipeline was changed since this checkpoint was written: {}", changes.join("; ")),
-    )
-    .help("undo the change, or start with a fresh checkpoint and a fresh output folder"))
+    all
 }
 
-/// Changes after which a pipeline goes on with its state, but does something else with it.
-fn new_meanings(old: &Descriptor, new: &Descriptor) -> Vec<String> {
-    let mut changes = Vec::new();
-    changed(&mut changes, "the mode of the sink", &old.mode, &new.mode);
-    changes
-}
-
-fn changed(changes: &mut Vec<String>, what: &str, before: &str, after: &str) {
-    if before != after {
-        changes.push(format!("{what} was {before}, is {after}"));
-    }
-}
-
-fn columns(changes: &mut Vec<String>, what: &str, before: &[(String, String)], after: &[(String, String)]) {
-    for (name, of) in before {
-        match after.iter().find(|(other, _)| other == name) {
-            None => changes.push(format!("{what} `{name}` is gone")),
-            Some((_, is)) if is != of => changes.push(format!("{what} `{name}` was {of}, is {is}")),
-            Some(_) => {}
+/// The columns `a, b = EXPR` in the first pair of braces; the expression of `a` is its name.
+fn columns_in(stage: &str) -> Vec<(String, String)> {
+    let (mut depth, mut columns, mut item) = (0_u32, Vec::new(), String::new());
+    for letter in stage.chars().skip_while(|letter| *letter != '{') {
+        match letter {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && letter == ',') {
+            columns.push(std::mem::take(&mut item));
+            if depth == 0 {
+                break;
+            }
+        } else if !(depth == 1 && letter == '{' && item.is_empty()) {
+            item.push(letter);
         }
     }
-    for (name, _) in after.iter().filter(|(name, _)| !before.iter().any(|(other, _)| other == name)) {
-        changes.push(format!("{what} `{name}` is new"));
-    }
+    let columns = columns.iter().map(|item| item.split_once('=').unwrap_or((item, item)));
+    let named = columns.map(|(name, expression)| (name.trim().to_owned(), expression.trim().to_owned()));
+    named.filter(|(name, _)| !name.is_empty()).collect()
 }
 
-/// Names with their types, and the functions that made them if they have names.
-fn named(names: &[&str], types: &[DataType], functions: &[&str]) -> Vec<(String, String)> {
+/// The word that a stage begins with.
+pub(super) fn word_of(stage: &str) -> &str {
+    stage.split(|letter: char| letter != '_' && !letter.is_alphanumeric()).next().unwrap_or_default()
+}
+
+/// The keys of a stage with their types.
+fn keys(KeyedPlan { spec, keys, nullable, .. }: &KeyedPlan) -> Vec<(String, String)> {
+    let described = spec.keys.iter().zip(keys).zip(nullable);
+    described.map(|((name, of), nullable)| ((*name).to_owned(), words_of(of, *nullable))).collect()
+}
+
+/// The aggregates of a stage with the types of their accumulators, and the functions that made them if they have names.
+fn values(KeyedPlan { spec, values, functions, .. }: &KeyedPlan) -> Vec<(String, String)> {
     let functions = functions.iter().copied().chain(std::iter::repeat(""));
-    let described = names.iter().zip(types).zip(functions);
+    let described = spec.values.iter().zip(values).zip(functions);
     described
         .map(|((name, of), function)| {
             let of = words_of(of, false);
-            ((*name).to_owned(), if function.is_empty() { of } else { format!("{function} in {of}") })
+            ((*name).to_owned(), if function.is_empty() { of } else { format!("{function}{IN}{of}") })
         })
         .collect()
 }
 
+/// What stands between the name of an aggregate and the type of its accumulator.
+pub(super) const IN: &str = " in ";
+
 /// The name of a column's type.
-fn words_of(of: &DataType, nullable: bool) -> String {
+pub(super) fn words_of(of: &DataType, nullable: bool) -> String {
     let name = match of {
         DataType::Timestamp(..) => "Timestamp".to_owned(),
         DataType::Utf8 => "String".to_owned(),

@@ -5,6 +5,9 @@
 
 mod build;
 mod capture;
+pub(crate) mod changes;
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
+pub(crate) mod compare;
 #[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(crate) mod descriptor;
 pub mod explain;
@@ -24,6 +27,7 @@ use crate::Result;
 use crate::operator::chain::Chain;
 use crate::operator::input::Policy;
 use crate::operator::reduce::KeyedSpec;
+use crate::operator::regroup::Regroup;
 use crate::sink::{Mode, Sink};
 use crate::source::{BoxFuture, Chunk, Description, Feed, Resume, Source};
 
@@ -54,9 +58,13 @@ pub(crate) struct KeyedPlan {
     pub spec: KeyedSpec,
     /// The types of the key's columns.
     pub keys: Vec<DataType>,
+    /// Whether each of them may be null.
+    pub nullable: Vec<bool>,
     /// The types of the accumulators' columns, and the names of the aggregates.
     pub values: Vec<DataType>,
     pub functions: Vec<&'static str>,
+    /// Makes state of this stage of what another pipeline has kept.
+    pub regroup: Regroup,
 }
 
 /// What a pipeline consists of, apart from how it is run.

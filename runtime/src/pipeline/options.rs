@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::changes::Changes;
 use super::rehearsal::Rehearsal;
 use crate::observe::progress::Progress;
 use crate::store::{Durability, Location, Place};
@@ -126,6 +127,8 @@ pub(crate) struct Options {
     pub allow_network_filesystem: bool,
     /// Take a checkpoint for a source that cannot be read again.
     pub allow_loss_on_restart: bool,
+    /// What is said of how the pipeline differs from the one before.
+    pub changes: Changes,
     pub listener: Option<Listener>,
     /// Whether a line of progress is shown, if standard error is a terminal.
     pub progress: bool,
@@ -157,6 +160,7 @@ impl Default for Options {
             ignore_crash_loop: false,
             allow_network_filesystem: false,
             allow_loss_on_restart: false,
+            changes: Changes::default(),
             listener: None,
             progress: true,
             #[cfg(feature = "metrics")]

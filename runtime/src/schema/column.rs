@@ -120,6 +120,11 @@ pub trait Stored: Sized + Send + Sync + 'static {
     fn load_columns(columns: &mut std::slice::Iter<'_, ArrayRef>, row: usize) -> Option<Self> {
         Self::load(columns.next()?.as_ref(), row)
     }
+    /// Whether each of its columns may be null, one after the other.
+    #[doc(hidden)]
+    fn nullables(out: &mut Vec<bool>) {
+        out.push(Self::NULLABLE);
+    }
 
     // How lists of this type are kept: as Arrow lists of its columns, unless the type has a better way. Only `u8` has:
     // a list of bytes is a byte string. The numbers copy their slices at once.

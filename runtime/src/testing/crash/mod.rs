@@ -61,6 +61,7 @@ use crate::{Error, Pipeline, Result, error::Kind};
 #[derive(Clone)]
 pub struct CrashTest {
     pub(super) pipeline: Pipeline,
+    pub(super) before: Option<Pipeline>,
     pub(super) deaths: u32,
     pub(super) power_cuts: u64,
     pub(super) storms: u64,
@@ -105,7 +106,7 @@ impl Pipeline {
     /// A test whether this pipeline loses or doubles a row, wherever its process dies; see
     /// [`testing::crash`](crate::testing::crash).
     pub fn crash_test(&self) -> CrashTest {
-        CrashTest { pipeline: self.clone(), deaths: 1, power_cuts: 0, storms: 0, share: 1, seed: 0 }
+        CrashTest { pipeline: self.clone(), before: None, deaths: 1, power_cuts: 0, storms: 0, share: 1, seed: 0 }
     }
 }
 
@@ -114,6 +115,13 @@ impl CrashTest {
     /// of them is tried, so the number of runs is taken to this power: use [`share`](Self::share) with more than one.
     pub fn deaths(mut self, in_a_row: u32) -> Self {
         self.deaths = in_a_row.max(1);
+        self
+    }
+
+    /// Runs `pipeline` first, to the end that its trigger says, such as `Once`: an earlier version of the tested one, with the
+    /// same checkpoint. What is tested is then how the new one takes over its state, from the first call on.
+    pub fn after(mut self, pipeline: &Pipeline) -> Self {
+        self.before = Some(pipeline.clone());
         self
     }
 

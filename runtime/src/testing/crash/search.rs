@@ -34,8 +34,13 @@ impl Machine {
 pub(super) fn run(test: &CrashTest) -> Result<Report> {
     let search = || {
         let mut search = Search { test, report: Report::default(), rows: Rows::default(), tried: test.seed };
-        search.explore(&Machine::default(), &mut Vec::new(), test.deaths)?;
-        (0..test.storms).try_for_each(|storm| search.storm(storm))?;
+        let machine = Machine::default();
+        if let Some(before) = &test.before {
+            let before = CrashTest { pipeline: before.clone(), ..test.clone() };
+            Search::begin(&before, &machine, &machine.world.process(None, None))?;
+        }
+        search.explore(&machine, &mut Vec::new(), test.deaths)?;
+        (0..test.storms).try_for_each(|storm| search.storm(&machine, storm))?;
         Ok(search.report)
     };
     std::thread::scope(|scope| {
@@ -121,9 +126,9 @@ impl Search<'_> {
     }
 
     /// While requests fail, a process dies, and another one recovers.
-    fn storm(&mut self, number: u64) -> Result<()> {
+    fn storm(&mut self, machine: &Machine, number: u64) -> Result<()> {
         let seed = self.test.seed.wrapping_mul(1_000_000).wrapping_add(number);
-        let machine = Machine::default();
+        let machine = machine.fork();
         // It makes more calls than it would in good weather.
         let at = Random(seed).below(2 * self.report.calls.max(1)) as usize;
         let (how, story) = (How::After, &mut vec![format!("requests failed at random (storm {number}, seed {seed})")]);
