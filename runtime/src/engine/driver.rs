@@ -1,6 +1,5 @@
 //! The one loop: plans epochs, has them fetched, computed and committed.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,25 +8,20 @@ use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
 use super::budget::Budget;
-use super::commit::{Committed, Committer, EpochWork, Pending, Recovered};
+use super::commit::{Committed, Committer, EpochWork, Pending};
 use super::crew::Crew;
 use super::fetch::{self, Fetch};
 use super::guard::Guard;
 use super::notes::Notes;
 use super::report::{self, Timings};
-#[cfg(feature = "parquet")]
-use super::restore::Restore;
 use super::snapshots::Snapshots;
 use super::spans;
-use super::summary::{Open, Summary};
+use super::summary::Summary;
 use super::tick::next_tick;
-use super::watchdog;
 use super::watermark::Partitions;
 use super::worker::{Command, Finished, Reply, Sealed};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
-#[cfg(feature = "parquet")]
-use crate::observe::STATE;
 use crate::observe::line::Line;
 #[cfg(feature = "metrics")]
 use crate::observe::monitor::lock;
@@ -39,6 +33,8 @@ use crate::sink::Mode;
 use crate::source::{Feed, Fetched, Limits, Metrics};
 use crate::time::Timestamp;
 use crate::{Result, clock};
+
+mod start;
 
 /// How a run is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,117 +91,6 @@ struct Mapped {
 }
 
 impl Driver {
-    /// Runs until the input ends, something asks for the end, or something fails; `told` is what earlier attempts came to,
-    /// and takes what this one does.
-    pub(super) async fn run(
-        plan: Plan,
-        options: Options,
-        stop: watch::Receiver<Stop>,
-        (committer, recovered): (&Committer, Recovered),
-        told: &mut Summary,
-    ) -> Result<Summary> {
-        let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
-        let found = recovered.found;
-        let mut partitions = Partitions::default();
-        for (id, max_event_time, drained) in &found.partitions {
-            partitions.restore(id, *max_event_time, *drained);
-        }
-        let summary = Summary {
-            last_epoch: found.last_epoch,
-            watermark: found.watermark,
-            drained: found.drained,
-            open: Open::of(&plan.keyed),
-            open_keys: 0,
-            ..told.clone()
-        };
-        let mut driver = Self {
-            stop,
-            crew,
-            partitions,
-            watermark: found.watermark,
-            epoch: found.last_epoch.map_or(1, |epoch| epoch + 1),
-            was_drained: found.drained,
-            staging: recovered.staging,
-            summary,
-            line: Line::new(options.progress && !prints(&plan)),
-            run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped)),
-            budget: Budget::of(&options),
-            tick: clock::monotonic(),
-            counted: Metrics::default(),
-            fetched: None,
-            notes: Notes::default(),
-            guard: Guard::new(options.max_error_rate),
-            plan,
-            options,
-        };
-        #[cfg(feature = "parquet")]
-        if let Some(state) = recovered.state {
-            driver.put_back(state).await?;
-        }
-        driver.restored().await?;
-        let feed = driver.plan.source.open(found.resume).await?;
-        committer.starts(feed.starts(), feed.identity()).await?;
-        driver.line.opened(feed.since());
-        #[cfg(feature = "metrics")]
-        driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
-        let watched = driver.watchdog(committer);
-        let ended = tokio::select! {
-            ended = driver.turn(feed, committer) => {
-                driver.crew.end();
-                ended
-            }
-            // A thread that does not come back is left behind.
-            stuck = watched => Err(stuck),
-        };
-        driver.line.end();
-        driver.notes.tell(driver.watermark);
-        told.clone_from(&driver.summary);
-        ended.map(|()| driver.summary)
-    }
-
-    /// The error of a thread that does not come back.
-    fn watchdog(&self, committer: &Committer) -> impl Future<Output = Error> + use<> {
-        let mut watches = self.crew.watches();
-        watches.push(Arc::clone(&committer.watch));
-        let stages = self.plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
-        watchdog::watch(watches, stages, self.options.max_record_time)
-    }
-
-    /// Puts back the state of every keyed stage, unless it is more than the budget.
-    #[cfg(feature = "parquet")]
-    async fn put_back(&mut self, state: Restore) -> Result<()> {
-        let mut restoring = state.begin();
-        let mut stages = vec![(0, 0); self.plan.keyed.len()];
-        while let Some((stage, rows)) = restoring.next().await {
-            let size = self.crew.restore(stage, rows).await?;
-            stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
-            self.budget.restored(&self.plan, &stages)?;
-        }
-        for (file, why) in restoring.end().await? {
-            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
-            if let Some(snapshots) = &mut self.snapshots {
-                snapshots.again.push((file.lo, file.hi + 1));
-            }
-        }
-        Ok(())
-    }
-
-    /// All state is back.
-    async fn restored(&mut self) -> Result<()> {
-        let (keys, bytes) = self.crew.all_restored(self.watermark).await?;
-        if self.plan.mode == Mode::Append {
-            self.summary.open_keys = keys;
-        }
-        if let Some(snapshots) = &mut self.snapshots {
-            snapshots.bytes = bytes;
-        }
-        if let Some(epoch) = self.summary.last_epoch {
-            spans::recovered(epoch, self.watermark, keys, bytes);
-        }
-        Ok(())
-    }
-
     /// Turns the crank until there is nothing more to do.
     async fn turn(&mut self, feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
         let mut pending = None;
@@ -505,11 +390,6 @@ impl Driver {
         )
         .help("start with a fresh checkpoint and output, or read the source in a way that does not end")
     }
-}
-
-/// Whether the sink prints where the line of progress would be: they would stand in each other's way.
-fn prints(plan: &Plan) -> bool {
-    plan.sink.describe().kind == "console" && std::io::stdout().is_terminal()
 }
 
 /// The epoch that is on its way, once it is committed; never if there is none.

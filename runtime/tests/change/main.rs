@@ -27,10 +27,12 @@ struct Tick {
 }
 
 fn input() -> Vec<String> {
-    (0..ALL).map(|n| {
-        let (key, other, at) = (key(n), n % 3, at(n));
-        format!(r#"{{"key":"{key}","other":"o{other}","at":{at},"value":{n}}}"#)
-    }).collect()
+    (0..ALL)
+        .map(|n| {
+            let (key, other, at) = (key(n), n % 3, at(n));
+            format!(r#"{{"key":"{key}","other":"o{other}","at":{at},"value":{n}}}"#)
+        })
+        .collect()
 }
 
 fn key(n: usize) -> String {

@@ -28,9 +28,10 @@ async fn main() -> ExitCode {
         | sink parquet({out})
     };
     let mut pipeline = pipeline.on_progress(|progress| {
-        let (keys, bytes) = progress.state_operators.iter().fold((0, 0), |(keys, bytes), of| {
-            (keys + of.num_rows_total, bytes + of.memory_used_bytes)
-        });
+        let (keys, bytes) = progress
+            .state_operators
+            .iter()
+            .fold((0, 0), |(keys, bytes), of| (keys + of.num_rows_total, bytes + of.memory_used_bytes));
         println!("{} {keys} {bytes} {}", progress.batch_id, memory::of_this_process().0);
     });
     if let Some(rows) = given("STATEFUL_EPOCH") {

@@ -1,0 +1,147 @@
+//! The start of a run: the state of the last commit is put back, the source is opened where that commit had read up to, and the
+//! loop turns until its end.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::super::budget::Budget;
+use super::super::commit::{Committer, Recovered};
+use super::super::crew::Crew;
+use super::super::guard::Guard;
+use super::super::notes::Notes;
+#[cfg(feature = "parquet")]
+use super::super::restore::Restore;
+use super::super::snapshots::Snapshots;
+use super::super::summary::{Open, Summary};
+use super::super::watermark::Partitions;
+use super::super::{spans, watchdog};
+use super::{Driver, Stop};
+use crate::error::Error;
+#[cfg(feature = "parquet")]
+use crate::observe::STATE;
+use crate::observe::line::Line;
+use crate::pipeline::Plan;
+use crate::pipeline::options::Options;
+use crate::sink::Mode;
+use crate::source::Metrics;
+use crate::{Result, clock};
+
+impl Driver {
+    /// Runs until the input ends, something asks for the end, or something fails; `told` is what earlier attempts came to,
+    /// and takes what this one does.
+    pub(in crate::engine) async fn run(
+        plan: Plan,
+        options: Options,
+        stop: watch::Receiver<Stop>,
+        (committer, recovered): (&Committer, Recovered),
+        told: &mut Summary,
+    ) -> Result<Summary> {
+        let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
+        let found = recovered.found;
+        let mut partitions = Partitions::default();
+        for (id, max_event_time, drained) in &found.partitions {
+            partitions.restore(id, *max_event_time, *drained);
+        }
+        let summary = Summary {
+            last_epoch: found.last_epoch,
+            watermark: found.watermark,
+            drained: found.drained,
+            open: Open::of(&plan.keyed),
+            open_keys: 0,
+            ..told.clone()
+        };
+        let mut driver = Self {
+            stop,
+            crew,
+            partitions,
+            watermark: found.watermark,
+            epoch: found.last_epoch.map_or(1, |epoch| epoch + 1),
+            was_drained: found.drained,
+            staging: recovered.staging,
+            summary,
+            line: Line::new(options.progress && !prints(&plan)),
+            run_id: recovered.run_id,
+            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped)),
+            budget: Budget::of(&options),
+            tick: clock::monotonic(),
+            counted: Metrics::default(),
+            fetched: None,
+            notes: Notes::default(),
+            guard: Guard::new(options.max_error_rate),
+            plan,
+            options,
+        };
+        #[cfg(feature = "parquet")]
+        if let Some(state) = recovered.state {
+            driver.put_back(state).await?;
+        }
+        driver.restored().await?;
+        let feed = driver.plan.source.open(found.resume).await?;
+        committer.starts(feed.starts(), feed.identity()).await?;
+        driver.line.opened(feed.since());
+        #[cfg(feature = "metrics")]
+        driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
+        let watched = driver.watchdog(committer);
+        let ended = tokio::select! {
+            ended = driver.turn(feed, committer) => {
+                driver.crew.end();
+                ended
+            }
+            // A thread that does not come back is left behind.
+            stuck = watched => Err(stuck),
+        };
+        driver.line.end();
+        driver.notes.tell(driver.watermark);
+        told.clone_from(&driver.summary);
+        ended.map(|()| driver.summary)
+    }
+
+    /// The error of a thread that does not come back.
+    fn watchdog(&self, committer: &Committer) -> impl Future<Output = Error> + use<> {
+        let mut watches = self.crew.watches();
+        watches.push(Arc::clone(&committer.watch));
+        let stages = self.plan.keyed.iter().map(|keyed| keyed.spec.name.clone()).collect();
+        watchdog::watch(watches, stages, self.options.max_record_time)
+    }
+
+    /// Puts back the state of every keyed stage, unless it is more than the budget.
+    #[cfg(feature = "parquet")]
+    async fn put_back(&mut self, state: Restore) -> Result<()> {
+        let mut restoring = state.begin();
+        let mut stages = vec![(0, 0); self.plan.keyed.len()];
+        while let Some((stage, rows)) = restoring.next().await {
+            let size = self.crew.restore(stage, rows).await?;
+            stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
+            self.budget.restored(&self.plan, &stages)?;
+        }
+        for (file, why) in restoring.end().await? {
+            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.again.push((file.lo, file.hi + 1));
+            }
+        }
+        Ok(())
+    }
+
+    /// All state is back.
+    async fn restored(&mut self) -> Result<()> {
+        let (keys, bytes) = self.crew.all_restored(self.watermark).await?;
+        if self.plan.mode == Mode::Append {
+            self.summary.open_keys = keys;
+        }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.bytes = bytes;
+        }
+        if let Some(epoch) = self.summary.last_epoch {
+            spans::recovered(epoch, self.watermark, keys, bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the sink prints where the line of progress would be: they would stand in each other's way.
+fn prints(plan: &Plan) -> bool {
+    plan.sink.describe().kind == "console" && std::io::stdout().is_terminal()
+}
