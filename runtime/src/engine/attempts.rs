@@ -64,7 +64,7 @@ async fn attempt(
     told: &mut Summary,
 ) -> Result<Summary> {
     let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
-    spans::begun(span, &options, &recovered);
+    spans::begun(span, &options, plan.policy, &recovered);
     let mut resume = std::mem::take(&mut recovered.found.resume);
     resume.pipeline = options.name.clone();
     let ended = match plan.source.open(resume).await {
