@@ -1,6 +1,7 @@
 //! The rules of the house, as a test: who may import whom, how long a file may be, what must not be there.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -330,6 +331,42 @@ fn tests_in_tables(document: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// Whoever gives a pipeline the permissions that the documentation lists has given all that it needs and no more.
+#[test]
+fn permissions_are_those_of_the_calls() {
+    let docs = fs::read_to_string(root().join("runtime/docs/kinesis.md")).unwrap();
+    let listed = docs.split("kinesis:").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next().unwrap());
+    // `kinesis::tests` and `kinesis:REGION` are no actions.
+    let is_action = |word: &&str| word.starts_with(char::is_uppercase) && word.contains(char::is_lowercase);
+    let listed: BTreeSet<&str> = listed.filter(is_action).collect();
+    let mut called = BTreeSet::new();
+    for (name, text) in ["source", "sink"].iter().flat_map(|room| sources(&format!("runtime/src/{room}/kinesis"))) {
+        for (_, line) in code(&text).filter(|_| !is_test(&name)) {
+            // The names before `()`, as in `self.sdk.get_records().shard_iterator(..)`.
+            let mut parts: Vec<&str> = line.split("()").collect();
+            parts.pop();
+            let calls =
+                parts.iter().filter_map(|part| part.rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next());
+            for call in calls.filter(|call| is_operation(call)) {
+                called.insert(call.split('_').map(capitalised).collect::<String>());
+            }
+        }
+    }
+    let called: BTreeSet<&str> = called.iter().map(String::as_str).collect();
+    assert_eq!(listed, called, "what kinesis.md allows, and what is called");
+}
+
+fn capitalised(word: &str) -> String {
+    word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect()
+}
+
+/// Whether a method is an operation of the service, by the words that begin and end one.
+fn is_operation(call: &str) -> bool {
+    let begins = ["get_", "list_", "describe_", "put_", "subscribe_", "register_", "deregister_"];
+    let ends = ["_records", "_shards", "_iterator", "_shard", "_summary", "_consumer"];
+    begins.iter().any(|begin| call.starts_with(begin)) && ends.iter().any(|end| call.ends_with(end))
 }
 
 /// The numbers in the name of a test: 75 and 76 of `f_075_076_trouble_passes`.

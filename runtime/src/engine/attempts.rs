@@ -81,7 +81,7 @@ async fn attempt(
     told: &mut Summary,
 ) -> Result<Summary> {
     let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
-    spans::begun(span, &options, &recovered);
+    spans::begun(span, &options, plan.policy, &recovered);
     recovered.found.resume.pipeline.clone_from(&options.name);
     // What a failure left in the way of the next start is cleaned by that start.
     match Driver::run(plan, options, stop, (&committer, recovered), told).await {

@@ -8,6 +8,7 @@ use super::report::millis;
 use super::summary::Summary;
 use crate::Result;
 use crate::observe::{EPOCH, RUN};
+use crate::operator::input::Policy;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::time::Timestamp;
@@ -27,10 +28,14 @@ pub(super) fn run(plan: &Plan, options: &Options) -> Span {
 }
 
 /// The checkpoint and the sinks are open.
-pub(super) fn begun(run: &Span, options: &Options, recovered: &Recovered) {
+pub(super) fn begun(run: &Span, options: &Options, policy: Policy, recovered: &Recovered) {
     run.record("id", &recovered.id).record("run_id", &recovered.run_id);
     let (workers, checkpoint) = (options.workers, options.checkpoint.as_ref().map(debug));
     tracing::info!(target: RUN, workers, checkpoint, "the run begins");
+    if cfg!(panic = "abort") && policy != Policy::Fail {
+        let message = "the program is built with `panic = \"abort\"`: an expression that panics ends it, whatever the policy for its record";
+        tracing::warn!(target: RUN, message);
+    }
 }
 
 /// The state of the last commit is in memory.

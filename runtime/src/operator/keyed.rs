@@ -100,6 +100,21 @@ pub(super) struct Partial<K, A> {
 /// Keys with their key groups, the latest event times of their rows, and accumulators.
 type Grouped<K, A> = Vec<(u16, i64, K, A)>;
 
+// Without bounds: of a key or an aggregate that is none, rustc says so once, at `group`.
+impl<K, A> Keyed<K, A> {
+    /// The row is in the accumulator that [`Self::group`] gave. After a panic before that the accumulator is half changed, and
+    /// the run ends.
+    #[inline]
+    pub fn applied(&mut self) {
+        self.busy = false;
+    }
+
+    /// Whether a panic has left an accumulator half changed.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.busy
+    }
+}
+
 impl<K: Key, A: Finish> Keyed<K, A> {
     pub(crate) fn new(window: WindowSpec, settings: Settings) -> Self {
         let hasher = RandomState::default();
@@ -142,18 +157,6 @@ impl<K: Key, A: Finish> Keyed<K, A> {
             updates.apply(state, at);
             self.applied();
         }
-    }
-
-    /// The row is in the accumulator that [`Self::group`] gave. After a panic before that the accumulator is half changed, and
-    /// the run ends.
-    #[inline]
-    pub fn applied(&mut self) {
-        self.busy = false;
-    }
-
-    /// Whether a panic has left an accumulator half changed.
-    pub(super) fn is_broken_off(&self) -> bool {
-        self.busy
     }
 
     /// An accumulator for a row: that of its group, or one that will be merged into it. `None` when the row is late, see

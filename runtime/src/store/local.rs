@@ -101,6 +101,7 @@ impl LocalStore {
         let refused = match error.kind() {
             ErrorKind::NotFound => "the folder is gone: nothing else may move or remove it while the pipeline runs",
             ErrorKind::PermissionDenied => "let this user write there",
+            ErrorKind::AlreadyExists => "it is there already: nothing else may write there",
             _ => return Error::io(doing, error),
         };
         if ["opening", "reading", "listing", "looking at"].iter().any(|reading| doing.starts_with(reading)) {

@@ -28,7 +28,7 @@ struct Inner {
     y: Option<Vec<String>>,
 }
 
-#[derive(StreamSchema, Debug, Clone, Copy, PartialEq)]
+#[derive(StreamSchema, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     One,
     Two,
