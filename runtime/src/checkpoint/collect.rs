@@ -76,7 +76,8 @@ impl Checkpoint {
                 Record::Commit(commit) => Some(commit.wall_time),
                 Record::Start(_) | Record::Close(_) => None,
             };
-            if time.is_some_and(|time| newest.saturating_sub(time) < kept.micros) {
+            let young = time.is_some_and(|time| newest.saturating_sub(time) < kept.micros);
+            if young && tail - end < kept.most {
                 break;
             }
             end += 1;

@@ -125,7 +125,8 @@ fn sum(files: &[StateFile]) -> String {
         (Some(epoch), _) => format!(" of epoch {epoch}"),
         _ => String::new(),
     };
-    format!("{} files, {} rows, {}{epochs}", files.len(), HumanCount(rows), BinaryBytes(bytes))
+    let word = if files.len() == 1 { "file" } else { "files" };
+    format!("{} {word}, {} rows, {}{epochs}", files.len(), HumanCount(rows), BinaryBytes(bytes))
 }
 
 fn described(operator: &Operator) -> Result<Value> {
