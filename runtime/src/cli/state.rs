@@ -219,7 +219,7 @@ fn wanted(batch: &RecordBatch, keys: &[(String, String)]) -> Result<Vec<usize>> 
         let Ok(Value::Object(of)) = serde_json::from_slice(payloads.get(*row)) else { return false };
         keys.iter().all(|(column, value)| match of.get(column) {
             Some(Value::String(text)) => text == value,
-            Some(other) => other.to_string() == *value,
+            Some(other) => serde_json::to_string(other).is_ok_and(|text| text == *value),
             None => false,
         })
     };
