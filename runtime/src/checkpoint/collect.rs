@@ -77,7 +77,8 @@ impl Checkpoint {
                 Record::Change(change) => Some(change.wall_time),
                 Record::Start(_) | Record::Close(_) => None,
             };
-            if time.is_some_and(|time| newest.saturating_sub(time) < kept.micros) {
+            let young = time.is_some_and(|time| newest.saturating_sub(time) < kept.micros);
+            if young && tail - end < kept.most {
                 break;
             }
             end += 1;

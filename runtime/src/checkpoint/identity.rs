@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::savepoint::Origin;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Created, Store, join, safe_part};
+use crate::store::{Created, RESTORE, Store, join, safe_part};
 
 const PIPELINE: &str = "PIPELINE.json";
 /// The folder of the descriptions.
@@ -92,6 +92,15 @@ impl Identity {
     ) -> Result<Self> {
         if let Some(identity) = Self::read(store)? {
             return Ok(identity);
+        }
+        // It is made before the first slot, so where there are slots it was taken away, unless another process has made both
+        // since we looked.
+        if store.list(super::log::LOG)?.iter().any(|entry| entry.name.ends_with(".rec")) {
+            let gone = || {
+                let path = store.describe(PIPELINE);
+                Error::new(Kind::Io, format!("`{path}` is missing, and the log beside it has slots")).help(RESTORE)
+            };
+            return Self::read(store)?.ok_or_else(gone);
         }
         let new = Self {
             pipeline_id: uuid_v7(instance.started, random()),

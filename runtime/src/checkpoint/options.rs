@@ -138,12 +138,14 @@ pub struct Retention {
     pub slots: u64,
     /// All slots that are not older, in microseconds.
     pub micros: i64,
+    /// At most so many slots, however young they are, and those that are waiting to be deleted.
+    pub most: u64,
     /// Slots are deleted when so many can be, since every collection makes a marker.
     pub batch: u64,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { slots: 1000, micros: 7 * 86_400 * 1_000_000, batch: 100 }
+        Self { slots: 1000, micros: 7 * 86_400 * 1_000_000, most: 5000, batch: 100 }
     }
 }

@@ -125,7 +125,8 @@ fn sum(files: &[StateFile]) -> String {
         (Some(epoch), _) => format!(" of epoch {epoch}"),
         _ => String::new(),
     };
-    format!("{} files, {} rows, {}{epochs}", files.len(), HumanCount(rows), BinaryBytes(bytes))
+    let word = if files.len() == 1 { "file" } else { "files" };
+    format!("{} {word}, {} rows, {}{epochs}", files.len(), HumanCount(rows), BinaryBytes(bytes))
 }
 
 fn described(operator: &Operator) -> Result<Value> {
@@ -218,7 +219,7 @@ fn wanted(batch: &RecordBatch, keys: &[(String, String)]) -> Result<Vec<usize>> 
         let Ok(Value::Object(of)) = serde_json::from_slice(payloads.get(*row)) else { return false };
         keys.iter().all(|(column, value)| match of.get(column) {
             Some(Value::String(text)) => text == value,
-            Some(other) => other.to_string() == *value,
+            Some(other) => serde_json::to_string(other).is_ok_and(|text| text == *value),
             None => false,
         })
     };

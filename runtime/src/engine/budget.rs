@@ -4,8 +4,8 @@
 
 use indicatif::{BinaryBytes, HumanCount};
 
+use super::commit::EpochWork;
 use super::memory;
-use super::worker::Finished;
 use crate::error::{Error, Kind};
 use crate::observe::STATE;
 use crate::pipeline::Plan;
@@ -14,8 +14,11 @@ use crate::pipeline::options::{Checkpoint, Options};
 /// The share of the memory that state may have unless the pipeline says otherwise, in percent. The rest is for the epochs at
 /// hand, snapshots that are being written, and the system.
 const SHARE: u64 = 70;
-/// Of the budget that is left an epoch reads no more payload than one part in so many: it may all become state.
-const PART: u64 = 4;
+/// The bytes of state that a byte of payload is taken to make before an epoch has shown it: short records of many keys make that
+/// much.
+const UNSEEN: u64 = 64;
+/// The same at least, whatever epochs show.
+const MADE: u64 = 8;
 /// The least payload that an epoch may have all the same.
 const LEAST: usize = 1 << 20;
 
@@ -28,6 +31,8 @@ pub(super) struct Budget {
     /// Whether it has a checkpoint.
     kept: bool,
     used: u64,
+    /// The bytes of state that a byte of payload made in the epoch in which it made most, once there was one.
+    made: Option<u64>,
     warned: bool,
 }
 
@@ -46,21 +51,24 @@ impl Budget {
             given: options.state_budget.is_some(),
             kept: options.checkpoint.as_ref().is_some_and(|checkpoint| *checkpoint != Checkpoint::None),
             used: 0,
+            made: None,
             warned: false,
         }
     }
 
-    /// The bytes of payload that the next epoch may have, of `most` that the pipeline allows. The nearer the end of the
-    /// budget, the smaller the epochs: so the last one does not go far beyond it, and the source is slowed down.
+    /// The bytes of payload that the next epoch may have, of `most` that the pipeline allows: as much as makes half of the state
+    /// that there is room for. So the last epoch does not go far beyond the budget, and the source is slowed down.
     pub(super) fn payload(&self, most: usize) -> usize {
         let Some(bytes) = self.bytes else { return most };
-        let left = usize::try_from(bytes.saturating_sub(self.used) / PART).unwrap_or(usize::MAX);
+        let made = self.made.unwrap_or(UNSEEN);
+        let left = usize::try_from(bytes.saturating_sub(self.used) / 2 / made).unwrap_or(usize::MAX);
         most.min(left.max(LEAST))
     }
 
     /// Takes in the state after an epoch, which is about to be committed. An error if it is over the budget: the run is to
     /// end after that commit.
-    pub(super) fn epoch(&mut self, plan: &Plan, finished: &[Finished], epoch: u64) -> Result<(), Error> {
+    pub(super) fn epoch(&mut self, plan: &Plan, work: &EpochWork) -> Result<(), Error> {
+        let (finished, epoch, before) = (&work.finished, work.plan.epoch, self.used);
         let state = plan.keyed.iter().enumerate().map(|(stage, keyed)| {
             let of_stage = finished.iter().filter_map(|finished| finished.state.get(stage));
             let (keys, bytes) = of_stage.fold((0, 0), |(keys, bytes), of| (keys + of.keys, bytes + of.bytes));
@@ -72,7 +80,13 @@ impl Budget {
         } else {
             "without a checkpoint nothing is kept, and the next start begins anew".to_owned()
         };
-        self.take(&state, &then)
+        let within = self.take(&state, &then);
+        // Where so little was read that it says nothing, nothing is concluded.
+        if work.bytes >= LEAST as u64 / 16 {
+            let made = self.used.saturating_sub(before).div_ceil(work.bytes);
+            self.made = Some(made.max(MADE).max(self.made.unwrap_or(0)));
+        }
+        within
     }
 
     /// Takes in state that is being read back from the checkpoint, before there is more of it than fits.
@@ -139,11 +153,14 @@ mod tests {
 
     #[test]
     fn epochs_are_smaller_the_less_is_left() {
-        let mut of = budget(400 << 20);
+        assert_eq!(budget(16 << 30).payload(64 << 20), 64 << 20);
+        let mut of = budget(1 << 30);
+        assert_eq!(of.payload(64 << 20), 8 << 20);
+        of.made = Some(8);
         assert_eq!(of.payload(64 << 20), 64 << 20);
-        take(&mut of, 200 << 20).unwrap();
-        assert_eq!(of.payload(64 << 20), 50 << 20);
-        take(&mut of, 400 << 20).unwrap();
+        take(&mut of, 1 << 29).unwrap();
+        assert_eq!(of.payload(64 << 20), 32 << 20);
+        take(&mut of, 1 << 30).unwrap();
         assert_eq!(of.payload(64 << 20), 1 << 20);
         assert_eq!(of.payload(1_000), 1_000);
     }

@@ -123,7 +123,7 @@ impl Driver {
             let next = if last { Err(feed) } else { Ok(self.fetch(feed)) };
             let work = self.reduce(&plan, mapped, drain).await?;
             if let Some(work) = work {
-                let within = self.budget.epoch(&self.plan, &work.finished, self.epoch);
+                let within = self.budget.epoch(&self.plan, &work);
                 self.settle(pending).await?;
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;

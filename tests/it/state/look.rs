@@ -18,17 +18,18 @@ fn state_is_shown_and_its_groups_are_given_as_rows() {
     let (epoch, keys): (u64, u64) = (epoch.parse().unwrap(), keys.split_once(' ').unwrap().0.parse().unwrap());
 
     let (text, _) = world.run("state show --checkpoint KEPT", 0);
-    assert!(text.starts_with(&format!("epoch {epoch}, watermark 2026-01-01T")), "{text}");
+    assert!(text.starts_with(&format!("epoch {epoch}, watermark 2025-12-31T")), "{text}");
     assert!(text.contains("\nper key\n") && text.contains("oldest window 2026-01-01T00:00:00Z"), "{text}");
-    let (shown, _) = world.run("state show --checkpoint KEPT --operator per\u{a0}key --json", 78);
-    assert!(shown.is_empty());
+    let unknown = world.run("state show --checkpoint KEPT --operator nothing", 78).1;
+    assert!(unknown.contains("there is no state of `nothing`") && unknown.contains("are `per key`"), "{unknown}");
     let (shown, _) = world.run("state show --checkpoint KEPT --json", 0);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((&shown["epoch"], &shown["operators"][0]["groups"]), (&json!(epoch), &json!(keys)), "{shown}");
     assert!(!shown["operators"][0]["snapshots"].as_array().unwrap().is_empty(), "{shown}");
 
     let dump = |more: &[&str], code| {
-        let ran = world.program("state dump --checkpoint KEPT").args(["--operator", "per key"]).args(more).output().unwrap();
+        let ran =
+            world.program("state dump --checkpoint KEPT").args(["--operator", "per key"]).args(more).output().unwrap();
         assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8(ran.stdout).unwrap() + &String::from_utf8(ran.stderr).unwrap()
     };
@@ -37,7 +38,10 @@ fn state_is_shown_and_its_groups_are_given_as_rows() {
     let one = rows(&dump(&["--key", "key=the key 000000007"], 0));
     assert_eq!(one.len(), 1);
     let window = json!({"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"});
-    assert_eq!((&one[0]["key"], &one[0]["window"], &one[0]["n"]), (&json!("the key 000000007"), &window, &json!({"count": 1})));
+    assert_eq!(
+        (&one[0]["key"], &one[0]["window"], &one[0]["n"]),
+        (&json!("the key 000000007"), &window, &json!({"count": 1}))
+    );
     assert_eq!(one[0]["total"]["total"]["low"], 7, "{one:?}");
     assert!(dump(&["--key", "kee=1"], 78).contains("its keys are `key`"));
     assert!(dump(&["--format", "parquet"], 78).contains("add `--output FILE.parquet`"));
@@ -56,7 +60,10 @@ fn state_is_shown_and_its_groups_are_given_as_rows() {
 fn a_pipeline_that_runs_is_not_disturbed() {
     let world = World::new(2_000, Some(6_000), 10);
     let mut running = Running::start(&mut world.program("run --checkpoint KEPT"), world.folder.path());
-    assert!(running.wait_for(std::time::Duration::from_secs(60), || world.path("kept/log/00000000000000000010.rec").exists()));
+    assert!(
+        running
+            .wait_for(std::time::Duration::from_secs(60), || world.path("kept/log/00000000000000000010.rec").exists())
+    );
     let mut last = 0;
     while running.ended().is_none() {
         let (shown, _) = world.run("state show --checkpoint KEPT --json", 0);

@@ -21,8 +21,8 @@ async fn main() -> ExitCode {
     let start = Timestamp::from_micros(1_767_225_600_000_000);
     let pipeline = pipeline! {
         from rate(1_000_000, count = {count}, start = {start}, pace = unpaced)
-        | select { timestamp, value, key = format!("the key {:09}", value % keys) }
-        | watermark 10s
+        | select { timestamp, value, key = format!("the key {:09}", value % {keys}) }
+        | watermark timestamp 10s
         | group_by { key, window = tumbling(1h) } name "per key"
         | agg { n = count(), total = sum(value) }
         | sink parquet({out})

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{DataType, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
@@ -42,7 +42,8 @@ impl World {
     /// Runs it to its end, which is to have this exit code; gives what it said on both outputs.
     pub(super) fn run(&self, line: &str, code: i32) -> (String, String) {
         let Output { status, stdout, stderr } = self.program(line).output().unwrap();
-        let (said, errors) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
+        let (said, errors) =
+            (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
         assert_eq!(status.code(), Some(code), "{errors}");
         (said, errors)
     }
@@ -68,8 +69,12 @@ pub(super) fn read(out: &Path) -> BTreeMap<String, (i64, i64)> {
         let file = File::open(entry.unwrap().path()).unwrap();
         for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
             let batch = batch.unwrap();
-            let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
-            let (keys, n, total) = (batch.column_by_name("key").unwrap().as_string::<i32>(), number("n"), number("total"));
+            let number = |name: &str| {
+                let numbers = arrow::compute::cast(batch.column_by_name(name).unwrap(), &DataType::Int64).unwrap();
+                numbers.as_primitive::<Int64Type>().clone()
+            };
+            let (keys, n, total) =
+                (batch.column_by_name("key").unwrap().as_string::<i32>(), number("n"), number("total"));
             for row in 0..batch.num_rows() {
                 let before = found.insert(keys.value(row).to_owned(), (n.value(row), total.value(row)));
                 assert_eq!(before, None, "{} is there twice", keys.value(row));

@@ -97,7 +97,7 @@ fn files_in_use_and_files_of_the_last_starts_stay() {
 fn old_slots_go_in_batches_and_young_ones_stay() {
     let world = World::new();
     let mut options = world.options();
-    options.retention = Retention { slots: 10, micros: 60, batch: 20 };
+    options.retention = Retention { slots: 10, micros: 60, most: 1_000, batch: 20 };
     let checkpoint = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
     let slots = || std::fs::read_dir(world.root().join("log")).unwrap().count();
     for epoch in 1..=200 {
@@ -111,6 +111,24 @@ fn old_slots_go_in_batches_and_young_ones_stay() {
     assert_eq!(std::fs::read_dir(world.root().join("floor")).unwrap().count(), 1);
     drop(checkpoint);
     assert_eq!(world.open().unwrap().last.unwrap().epoch, 200);
+}
+
+#[test]
+fn young_slots_go_when_they_are_too_many() {
+    let world = World::new();
+    let mut options = world.options();
+    options.retention = Retention { slots: 10, micros: i64::MAX, most: 50, batch: 20 };
+    let checkpoint = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
+    let slots = || std::fs::read_dir(world.root().join("log")).unwrap().count();
+    let mut most = 0;
+    for epoch in 1..=300 {
+        run(&checkpoint, epoch).unwrap();
+        checkpoint.collect_garbage(&BTreeSet::new()).unwrap();
+        most = most.max(slots());
+    }
+    assert!((50..=80).contains(&most), "{most}");
+    drop(checkpoint);
+    assert_eq!(world.open().unwrap().last.unwrap().epoch, 300);
 }
 
 #[test]

@@ -12,7 +12,7 @@ impl World {
         let beside = store.beside(self.dir.path());
         options.sinks.insert("files".to_owned(), Place::Store(Arc::new(beside), "out".to_owned()));
         options.ignore_crash_loop = true;
-        options.retention = Retention { slots: 2, micros: 0, batch: 1 };
+        options.retention = Retention { slots: 2, micros: 0, most: 1_000, batch: 1 };
         Checkpoint::open(options, |_, _| Ok(()))
     }
 

@@ -77,7 +77,7 @@ fn a_slot_made_again_after_its_collection_fences_its_writer() {
     let zombie = world.open_unlocked("a").unwrap().checkpoint;
     let mut options = world.options();
     options.root = Place::Store(Arc::new(Faulty::new(&world.root(), Death::Never).without_locks()), String::new());
-    options.retention = Retention { slots: 4, micros: 0, batch: 1 };
+    options.retention = Retention { slots: 4, micros: 0, most: 1_000, batch: 1 };
     let newer = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
     for epoch in 1..=30 {
         run(&newer, epoch).unwrap();

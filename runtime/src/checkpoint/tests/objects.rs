@@ -21,7 +21,7 @@ impl Bucket {
         options.sinks.insert("files".to_owned(), Place::Store(store.store("data"), "out".to_owned()));
         options.instance.host = host.to_owned();
         options.ignore_crash_loop = true;
-        options.retention = Retention { slots: 2, micros: 0, batch: 1 };
+        options.retention = Retention { slots: 2, micros: 0, most: 1_000, batch: 1 };
         options
     }
 
