@@ -63,7 +63,7 @@
 //! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files and payloads |
 //! | `socket` | the source `socket`: lines over TCP |
-//! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
+//! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview`, `check`, `history`, `savepoint` and `reset` |
 
 // Only checkpoints need some of what there is.
 #![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]

@@ -99,7 +99,11 @@ impl Checkpoint {
         };
         change.writer = self.writer.clone();
         let next = Commit { operators: change.operators.clone(), ..last.as_ref().clone() };
-        let state = Commit { sinks: std::collections::BTreeMap::new(), outbox: std::collections::BTreeMap::new(), ..next.clone() };
+        let state = Commit {
+            sinks: std::collections::BTreeMap::new(),
+            outbox: std::collections::BTreeMap::new(),
+            ..next.clone()
+        };
         self.sync_named(Some(&last), &state).inspect_err(|error| head.end(error))?;
         self.append(&mut head, &Record::Change(Box::new(change)))?;
         head.last = Some(Arc::new(next));

@@ -225,7 +225,11 @@ impl Seed {
         match (&options.seed, origin) {
             (None, Some(origin)) if !begun => Err(Error::new(
                 Kind::Config,
-                format!("the checkpoint `{}` was to begin from the savepoint `{}` and did not come to it", root(), origin.savepoint),
+                format!(
+                    "the checkpoint `{}` was to begin from the savepoint `{}` and did not come to it",
+                    root(),
+                    origin.savepoint
+                ),
             )
             .help("start it with that savepoint again: `run --from-savepoint`, or `.from_savepoint(..)`")),
             (None, _) => Ok(None),
@@ -234,7 +238,11 @@ impl Seed {
             (Some(seed), None) if identity.is_none() && history.tail.slot == 0 => Ok(Some(seed.clone())),
             (Some(seed), _) => Err(Error::new(
                 Kind::Config,
-                format!("the checkpoint `{}` has a log already, and did not begin from the savepoint `{}`", root(), seed.origin.savepoint),
+                format!(
+                    "the checkpoint `{}` has a log already, and did not begin from the savepoint `{}`",
+                    root(),
+                    seed.origin.savepoint
+                ),
             )
             .help("give a fresh folder to `--checkpoint`, or leave the savepoint away to go on with this one")),
         }
@@ -274,7 +282,8 @@ impl Seed {
         }
         let Some(state) = &self.previous.state else { return Ok(committed) };
         let Commit { epoch, operators, .. } = self.commit.clone();
-        let change = Change { epoch: epoch + 1, wall_time: crate::clock::now().micros(), operators, ..Change::default() };
+        let change =
+            Change { epoch: epoch + 1, wall_time: crate::clock::now().micros(), operators, ..Change::default() };
         append(&committed, state, &Record::Change(Box::new(change)))
     }
 }

@@ -28,7 +28,10 @@ pub(super) async fn check(mut pipeline: Pipeline, checkpoint: Option<String>, js
         say(format_args!("{document:#}"))?;
         return ends;
     }
-    say(format_args!("the last epoch of the checkpoint is {}; against the pipeline that committed it:", looked.last.epoch))?;
+    say(format_args!(
+        "the last epoch of the checkpoint is {}; against the pipeline that committed it:",
+        looked.last.epoch
+    ))?;
     say(format_args!("{comparison}"))?;
     for change in &looked.changes {
         say(format_args!("{}", told(change)))?;
@@ -55,7 +58,10 @@ pub(super) async fn history(mut pipeline: Pipeline, checkpoint: Option<String>, 
 
 fn told(change: &crate::checkpoint::Change) -> String {
     let (at, writer) = (Timestamp::from_micros(change.wall_time), &change.writer);
-    let mut told = format!("changed at {at}, before epoch {}, by {} (pid {} on {}):", change.epoch, writer.build, writer.pid, writer.host);
+    let mut told = format!(
+        "changed at {at}, before epoch {}, by {} (pid {} on {}):",
+        change.epoch, writer.build, writer.pid, writer.host
+    );
     for line in &change.changes {
         told += &format!("\n  {line}");
     }

@@ -245,9 +245,9 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments) -> Result<()> {
 /// The place of a checkpoint: the one given, or the program's.
 fn place(pipeline: &mut Pipeline, given: Option<String>) -> Result<Place> {
     let checkpoint = given.map(Checkpoint::from).or(pipeline.options.checkpoint.clone());
-    checkpoint.and_then(|checkpoint| checkpoint.place()).ok_or_else(|| {
-        Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`")
-    })
+    checkpoint
+        .and_then(|checkpoint| checkpoint.place())
+        .ok_or_else(|| Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`"))
 }
 
 /// Does work on disks and stores, which may be far away.

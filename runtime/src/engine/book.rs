@@ -10,11 +10,11 @@ use super::change;
 use super::commit::{EpochWork, Found};
 use super::ledger::{Slot, sink_id};
 use super::worker::StateBatch;
+use crate::checkpoint::savepoint::Seed;
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
     PartitionState, Previous, SourcePositions, StateFile, StateKind,
 };
-use crate::checkpoint::savepoint::Seed;
 use crate::error::{Error, Kind};
 use crate::mutant::{self, Mutant};
 use crate::operator::key::KEY_GROUPS;

@@ -35,7 +35,10 @@ pub use query::Query;
 /// # Errors
 /// The sinks cannot, or the checkpoint cannot be read.
 #[cfg(feature = "cli")]
-pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<Option<ledger::Checked>> {
+pub(crate) async fn check(
+    pipeline: crate::Pipeline,
+    checkpoint: Option<Checkpoint>,
+) -> crate::Result<Option<ledger::Checked>> {
     // A checkpoint may be far away.
     let checked =
         tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));

@@ -41,7 +41,8 @@ pub(crate) fn pick(spec: &KeyedSpec, batch: &RecordBatch, wanted: &[Wanted]) -> 
         let shown = names.first().map_or("", String::as_str);
         let named = |name: &String| schema.fields().iter().skip(OURS).position(|field| field.name() == name);
         let column = names.iter().find_map(named).and_then(|at| batch.columns().get(OURS + at));
-        let column = column.and_then(|column| widened(Arc::clone(column), of)).ok_or_else(|| unreadable(spec, shown))?;
+        let column =
+            column.and_then(|column| widened(Arc::clone(column), of)).ok_or_else(|| unreadable(spec, shown))?;
         fields.push(Field::new(shown, of.clone(), true));
         columns.push(column);
     }

@@ -126,7 +126,8 @@ pub(super) fn read<K: Stored, A: Stored>(
         named.next().map(|(_, column)| Arc::clone(column)).ok_or_else(|| unreadable(spec, name))
     };
     let gather = |names: &[&str], types: Vec<DataType>| {
-        let columns = names.iter().zip(types).map(|(name, of)| widened(users(name)?, &of).ok_or_else(|| unreadable(spec, name)));
+        let columns =
+            names.iter().zip(types).map(|(name, of)| widened(users(name)?, &of).ok_or_else(|| unreadable(spec, name)));
         columns.collect::<Result<Vec<_>>>()
     };
     let (keys, states) = (gather(spec.keys, types::<K>())?, gather(spec.values, types::<A>())?);

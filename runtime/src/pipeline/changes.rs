@@ -60,7 +60,8 @@ impl Changes {
             has.sort_unstable();
             gives.sort_unstable();
             if has != gives {
-                let list = |of: &[(String, String)]| of.iter().map(|(name, of)| format!("{name} {of}")).collect::<Vec<_>>();
+                let list =
+                    |of: &[(String, String)]| of.iter().map(|(name, of)| format!("{name} {of}")).collect::<Vec<_>>();
                 return wrong(
                     format!(
                         "the migration of the keyed stage `{}` gives {}, and its columns are {}",
@@ -123,7 +124,9 @@ impl Migration {
                 Kind::Config,
                 format!("the migration of the keyed stage `{stage}` cannot take a group that is in the checkpoint"),
             )
-            .help("a column that may be null is an `Option` in what it takes, and an enum has all variants it ever had")),
+            .help(
+                "a column that may be null is an `Option` in what it takes, and an enum has all variants it ever had",
+            )),
             Err(_) => Err(Error::new(Kind::Internal, format!("the migration of the keyed stage `{stage}` panicked"))
                 .help("nothing was changed; mend it and start again")),
         }
@@ -149,12 +152,7 @@ impl Pipeline {
     /// Says that in the keyed stage `stage` the key or aggregate `new` was called `old` before.
     ///
     /// May stay in the program: where there is no column `old` in the checkpoint, it means nothing.
-    pub fn renamed_column(
-        mut self,
-        stage: impl Into<String>,
-        old: impl Into<String>,
-        new: impl Into<String>,
-    ) -> Self {
+    pub fn renamed_column(mut self, stage: impl Into<String>, old: impl Into<String>, new: impl Into<String>) -> Self {
         self.options.changes.columns.push((stage.into(), old.into(), new.into()));
         self
     }

@@ -132,7 +132,8 @@ impl Comparison {
 
     /// Whether files of the checkpoint have to be written anew, or named otherwise, before the first epoch.
     pub(crate) fn changes_state(&self) -> bool {
-        self.dropped || self.carried.iter().any(|carry| carry.how != How::AsItIs || carry.from.as_ref() != Some(&carry.name))
+        self.dropped
+            || self.carried.iter().any(|carry| carry.how != How::AsItIs || carry.from.as_ref() != Some(&carry.name))
     }
 
     /// # Errors
@@ -175,7 +176,13 @@ impl fmt::Display for Comparison {
         for (at, line) in self.lines.iter().enumerate() {
             let shown = line.to_string();
             let newline = if at > 0 { "\n" } else { "" };
-            write!(f, "{newline}{:<15}  {:<3}  {}", line.class, line.code, shown.get(line.code.len() + 1..).unwrap_or_default())?;
+            write!(
+                f,
+                "{newline}{:<15}  {:<3}  {}",
+                line.class,
+                line.code,
+                shown.get(line.code.len() + 1..).unwrap_or_default()
+            )?;
             if !line.then.is_empty() {
                 write!(f, "\n                      -> {}", line.then)?;
             }

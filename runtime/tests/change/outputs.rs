@@ -50,7 +50,9 @@ impl World {
                     let text = |column: usize, row: usize| {
                         arrow::util::display::array_value_to_string(batch.column(column), row).unwrap()
                     };
-                    lines.extend((0..batch.num_rows()).map(|row| format!("{} {} {}", text(0, row), text(1, row), text(2, row))));
+                    lines.extend(
+                        (0..batch.num_rows()).map(|row| format!("{} {} {}", text(0, row), text(1, row), text(2, row))),
+                    );
                 }
             }
         }

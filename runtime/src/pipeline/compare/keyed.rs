@@ -57,12 +57,20 @@ impl Comparison {
             taken.push(before.name.clone());
             places.push(place);
             if before.name != after.name {
-                self.line("C12", Class::Compatible, "the keyed stage", &quoted(&before.name), &quoted(&after.name), "its state goes with it");
+                self.line(
+                    "C12",
+                    Class::Compatible,
+                    "the keyed stage",
+                    &quoted(&before.name),
+                    &quoted(&after.name),
+                    "its state goes with it",
+                );
             }
             self.stage((before, &old.mode), (after, &new.mode), changes);
         }
         if !places.is_sorted() {
-            let names = |of: &Descriptor| of.keyed.iter().map(|stage| quoted(&stage.name)).collect::<Vec<_>>().join(", ");
+            let names =
+                |of: &Descriptor| of.keyed.iter().map(|stage| quoted(&stage.name)).collect::<Vec<_>>().join(", ");
             let then = "each keeps its own state, and is given other rows from the next epoch on";
             self.line("C24", Class::Meaning, "the order of the keyed stages", &names(old), &names(new), then);
         }
@@ -72,7 +80,13 @@ impl Comparison {
                 self.dropped = true;
                 (Class::Meaning, "its state is dropped, as was asked for".to_owned())
             } else {
-                (Class::Incompatible, format!("let its state go: `run --drop-state \"{0}\"` or `.drop_state(\"{0}\")`; or, if it has another name now, say so: `.renamed_stage(\"{0}\", ..)`", before.name))
+                (
+                    Class::Incompatible,
+                    format!(
+                        "let its state go: `run --drop-state \"{0}\"` or `.drop_state(\"{0}\")`; or, if it has another name now, say so: `.renamed_stage(\"{0}\", ..)`",
+                        before.name
+                    ),
+                )
             };
             self.line("C11", class, what, "with state", "", &then);
         }
@@ -81,18 +95,29 @@ impl Comparison {
     fn new_stage(&mut self, after: &KeyedDescriptor, changes: &Changes) {
         let name = &after.name;
         let (class, then) = if changes.empty.contains(name) {
-            (Class::Meaning, "it starts empty, as was asked for: groups that are open at this time lack the rows before".to_owned())
+            (
+                Class::Meaning,
+                "it starts empty, as was asked for: groups that are open at this time lack the rows before".to_owned(),
+            )
         } else {
             (
                 Class::Incompatible,
-                format!("it has missed the rows read so far, so its first groups would lack some; take that: `run --start-empty \"{name}\"` or `.start_empty(\"{name}\")`; or start with a fresh checkpoint and output"),
+                format!(
+                    "it has missed the rows read so far, so its first groups would lack some; take that: `run --start-empty \"{name}\"` or `.start_empty(\"{name}\")`; or start with a fresh checkpoint and output"
+                ),
             )
         };
         self.line("C10", class, format!("the keyed stage `{name}`"), "", "without state", &then);
         self.carry(after, None, How::Empty, Vec::new());
     }
 
-    fn carry(&mut self, after: &KeyedDescriptor, from: Option<&KeyedDescriptor>, how: How, renamed: Vec<(String, String)>) {
+    fn carry(
+        &mut self,
+        after: &KeyedDescriptor,
+        from: Option<&KeyedDescriptor>,
+        how: How,
+        renamed: Vec<(String, String)>,
+    ) {
         self.carried.push(Carry {
             name: after.name.clone(),
             from: from.filter(|_| how != How::Empty).map(|from| from.name.clone()),
@@ -110,25 +135,41 @@ impl Comparison {
     ) {
         let name = &after.name;
         if changes.reset.contains(name) {
-            self.line("C23", Class::Meaning, format!("the state of `{name}`"), "kept", "dropped, as was asked for", "it starts empty");
+            self.line(
+                "C23",
+                Class::Meaning,
+                format!("the state of `{name}`"),
+                "kept",
+                "dropped, as was asked for",
+                "it starts empty",
+            );
             self.dropped = true;
             return self.carry(after, Some(before), How::Empty, Vec::new());
         }
         let mut found = Found::new(name, before, after, (old_mode, new_mode), changes);
         let refused = found.lines.iter().any(|line| line.class == Class::Incompatible);
         let how = match changes.migrations.iter().position(|migration| migration.stage == *name) {
-            Some(at) if found.can_be_migrated && found.is_changed => match changes.migrations.get(at).map(|of| takes(of, before)) {
-                Some(Ok(())) => {
-                    let then = "its groups are made by the program's migration, once";
-                    found.lines = vec![Line::new("C22", Class::Compatible, format!("the columns of `{name}`"), &listed(before), &listed(after), then)];
-                    How::Migrate(at)
+            Some(at) if found.can_be_migrated && found.is_changed => {
+                match changes.migrations.get(at).map(|of| takes(of, before)) {
+                    Some(Ok(())) => {
+                        let then = "its groups are made by the program's migration, once";
+                        found.lines = vec![Line::new(
+                            "C22",
+                            Class::Compatible,
+                            format!("the columns of `{name}`"),
+                            &listed(before),
+                            &listed(after),
+                            then,
+                        )];
+                        How::Migrate(at)
+                    }
+                    Some(Err(line)) if refused => {
+                        found.lines = vec![*line];
+                        How::AsItIs
+                    }
+                    _ => found.how(),
                 }
-                Some(Err(line)) if refused => {
-                    found.lines = vec![*line];
-                    How::AsItIs
-                }
-                _ => found.how(),
-            },
+            }
             _ => found.how(),
         };
         let refused = found.lines.iter().any(|line| line.class == Class::Incompatible);
@@ -170,7 +211,8 @@ impl Found {
         (old_mode, new_mode): (&str, &str),
         changes: &Changes,
     ) -> Self {
-        let mut found = Self { lines: Vec::new(), renamed: Vec::new(), anew: false, is_changed: false, can_be_migrated: true };
+        let mut found =
+            Self { lines: Vec::new(), renamed: Vec::new(), anew: false, is_changed: false, can_be_migrated: true };
         let empty = format!("let its state go: `run --drop-state \"{name}\"` or `.drop_state(\"{name}\")`");
         let window = |of: &KeyedDescriptor| if of.window.is_empty() { "none".to_owned() } else { of.window.clone() };
         if before.window != after.window {
@@ -188,7 +230,8 @@ impl Found {
         }
         found.can_be_migrated = found.lines.is_empty();
         let way = format!("{empty}; or make its groups: `.migrate(\"{name}\", |old: Old| New {{ .. }})`");
-        let renames: Vec<&(String, String, String)> = changes.columns.iter().filter(|(stage, ..)| stage == name).collect();
+        let renames: Vec<&(String, String, String)> =
+            changes.columns.iter().filter(|(stage, ..)| stage == name).collect();
         found.columns(name, (&before.keys, &after.keys), &renames, Part::Key, &way);
         found.columns(name, (&before.values, &after.values), &renames, Part::Aggregate, &way);
         let order = |keys: &[(String, String)], renamed: &[(String, String)]| -> Vec<String> {
@@ -203,7 +246,9 @@ impl Found {
         for (column, is) in after.expressions.iter().filter(|(column, _)| kept(column)) {
             let was = before.expressions.iter().find(|(other, _)| found.was(column) == *other).map(|(_, was)| was);
             // What is the column's own name follows it.
-            let Some(was) = was.filter(|was| *was != is && (**was != found.was(column) || is != column)) else { continue };
+            let Some(was) = was.filter(|was| *was != is && (**was != found.was(column) || is != column)) else {
+                continue;
+            };
             found.is_changed = true;
             let what = format!("the expression of `{column}` in `{name}`");
             if changes.same.iter().any(|stage| stage == name) {
@@ -243,12 +288,21 @@ impl Found {
         let has = |columns: &[(String, String)], name: &str| columns.iter().any(|(other, _)| other == name);
         let what = |name: &str| format!("the {} `{name}` of `{stage}`", part.word());
         for (name, was) in before {
-            let rename = renames.iter().find(|(_, old, new)| old == name && !has(after, old) && !has(before, new) && has(after, new));
+            let rename = renames
+                .iter()
+                .find(|(_, old, new)| old == name && !has(after, old) && !has(before, new) && has(after, new));
             let now = rename.map_or(name, |(_, _, new)| new);
             if rename.is_some() {
                 self.renamed.push((name.clone(), now.clone()));
                 let then = "its state goes with it";
-                self.lines.push(Line::new("C17", Class::Compatible, format!("a column of `{stage}`"), &quoted(name), &quoted(now), then));
+                self.lines.push(Line::new(
+                    "C17",
+                    Class::Compatible,
+                    format!("a column of `{stage}`"),
+                    &quoted(name),
+                    &quoted(now),
+                    then,
+                ));
             }
             let Some((_, is)) = after.iter().find(|(other, _)| other == now) else {
                 self.is_changed = true;
@@ -328,7 +382,9 @@ fn takes(migration: &Migration, before: &KeyedDescriptor) -> Result<(), Box<Line
     if has == takes {
         return Ok(());
     }
-    let list = |columns: &[(String, String)]| columns.iter().map(|(name, of)| format!("{name} {of}")).collect::<Vec<_>>().join(", ");
+    let list = |columns: &[(String, String)]| {
+        columns.iter().map(|(name, of)| format!("{name} {of}")).collect::<Vec<_>>().join(", ")
+    };
     Err(Box::new(Line::new(
         "C22",
         Class::Incompatible,
