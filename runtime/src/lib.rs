@@ -65,7 +65,7 @@
 //! | `socket` | the source `socket`: lines over TCP |
 //! | `metrics` | a port with figures for Prometheus, and health: [`Pipeline::metrics`] |
 //! | `otlp` | the same figures sent to a collector of OpenTelemetry: [`Pipeline::otlp`] |
-//! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview` and `check` |
+//! | `cli` | `cli(pipeline)`: a binary with `run`, `explain`, `preview`, `check`, `state`, `history`, `savepoint` and `reset` |
 
 // Only checkpoints need some of what there is.
 #![cfg_attr(not(feature = "parquet"), allow(dead_code, unused_variables))]

@@ -100,11 +100,51 @@ fn check_looks_at_the_sink_and_the_checkpoint() {
     assert_eq!(world.run("check --checkpoint KEPT", 0).0.trim_end(), OK);
     assert_eq!(fs::read_dir(world.folder.path()).unwrap().count(), 1, "something was written");
     world.run("run --checkpoint KEPT --trigger once", 0);
-    assert_eq!(world.run("check --checkpoint KEPT", 0).0.trim_end(), OK);
-    let changed = |line: &str| said(&world.program(line).env("PROGRAM_WINDOW", "120").output().unwrap(), 78).1;
-    let errors = changed("check --checkpoint KEPT");
+    let (table, _) = world.run("check --checkpoint KEPT", 0);
+    assert!(table.contains("same ") && table.trim_end().ends_with(OK), "{table}");
+    let changed = |line: &str, code| said(&world.program(line).env("PROGRAM_WINDOW", "120").output().unwrap(), code);
+    let (table, errors) = changed("check --checkpoint KEPT", 78);
+    assert!(
+        table.contains("incompatible     C13  the window of `per device` was tumbling(60s), is tumbling(120s)"),
+        "{table}"
+    );
     assert!(errors.starts_with("error: the pipeline was changed") && errors.contains("\nhelp: "), "{errors}");
-    assert_eq!(changed("run --checkpoint KEPT"), errors);
+    assert_eq!(changed("run --checkpoint KEPT", 78).1, errors);
+    let (json, _) = changed("check --checkpoint KEPT --json", 78);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let codes: Vec<_> = json["changes"].as_array().unwrap().iter().map(|line| line["code"].as_str().unwrap()).collect();
+    assert!(json["fits"] == false && codes.contains(&"C13"), "{json}");
+    let (table, _) = changed("check --checkpoint KEPT --drop-state", 64);
+    assert!(table.is_empty());
+    let mut told = world.program("check --checkpoint KEPT --drop-state");
+    told.arg("per device").env("PROGRAM_WINDOW", "120");
+    assert!(said(&told.output().unwrap(), 0).0.contains("changed meaning  C13"));
+}
+
+#[test]
+fn a_reset_leaves_a_record_and_a_savepoint_begins_another_pipeline() {
+    let world = World::new(GOOD);
+    assert!(world.run("reset --checkpoint KEPT --operator x", 78).1.contains("there is no keyed stage `x`"));
+    assert!(world.run("savepoint --checkpoint KEPT --to KEPT/../saved", 78).1.contains("nothing to save"));
+    let child = world.program("run --checkpoint KEPT --trigger 100ms").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
+    wait_for(|| world.outputs() > 0);
+    // While it runs.
+    let (saved, _) = world.run("savepoint --checkpoint KEPT --to KEPT/../saved", 0);
+    assert!(saved.contains("holds epoch "), "{saved}");
+    signal(&child, Signal::TERM);
+    said(&child.wait_with_output().unwrap(), 0);
+    let mut reset = world.program("reset --checkpoint KEPT --operator");
+    let (dropped, _) = said(&reset.arg("per device").output().unwrap(), 0);
+    assert!(dropped.contains("the state of `per device` is dropped: from epoch "), "{dropped}");
+    for line in ["check --checkpoint KEPT", "history --checkpoint KEPT"] {
+        let (text, _) = world.run(line, 0);
+        assert!(text.contains("changed at ") && text.contains("C23 the state of `per device`"), "{line}: {text}");
+    }
+    // The window that was open is gone; the savepoint has it, and reads no row again.
+    let (_, told) = world.run("run --checkpoint KEPT", 0);
+    assert!(told.contains("0 rows in"), "{told}");
+    let line = "run --checkpoint KEPT/../fresh --from-savepoint KEPT/../saved";
+    assert!(world.run(line, 78).1.contains("belongs to the pipeline"));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) async fn check(mut pipeline: Pipeline, checkpoint: Option<String>, js
 /// Prints the changes of state that the log has.
 pub(super) async fn history(mut pipeline: Pipeline, checkpoint: Option<String>, json: bool) -> Result<()> {
     let place = super::place(&mut pipeline, checkpoint)?;
-    let looked = super::blocking(move || crate::checkpoint::look(&place, u64::MAX)).await?;
+    let looked = engine::blocking(move || crate::checkpoint::look(&place, u64::MAX)).await?;
     let Some(looked) = looked else {
         return Err(Error::new(Kind::Config, "the checkpoint has no history: nothing is committed"));
     };

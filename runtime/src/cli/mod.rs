@@ -303,12 +303,6 @@ fn place(pipeline: &mut Pipeline, given: Option<String>) -> Result<Place> {
         .ok_or_else(|| Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`"))
 }
 
-/// Does work on disks and stores, which may be far away.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::new(Kind::Internal, "a command panicked").caused_by(error).help("please report it"))?
-}
-
 /// A line on standard output. Unlike `println!` it does not panic when nobody reads it.
 fn say(line: fmt::Arguments<'_>) -> Result<()> {
     writeln!(io::stdout(), "{line}").map_err(|error| Error::printing("printing to standard output", error))

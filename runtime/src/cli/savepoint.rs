@@ -9,7 +9,7 @@ use crate::{Pipeline, Result};
 pub(super) async fn write(mut pipeline: Pipeline, checkpoint: Option<String>, to: String) -> Result<()> {
     let from = super::place(&mut pipeline, checkpoint)?;
     let target = super::place(&mut pipeline, Some(to.clone()))?;
-    let saved = super::blocking(move || savepoint::write(&from, &target)).await?;
+    let saved = engine::blocking(move || savepoint::write(&from, &target)).await?;
     say(format_args!(
         "`{to}` holds epoch {} of the pipeline {}: {} state files, {} bytes",
         saved.epoch, saved.pipeline_id, saved.files, saved.bytes

@@ -66,20 +66,14 @@ pub(super) enum Format {
 /// Does it.
 pub(super) async fn look(mut pipeline: Pipeline, look: Look) -> Result<()> {
     let (Look::Show { checkpoint, .. } | Look::Dump { checkpoint, .. }) = &look;
-    let given = checkpoint.clone().map(Checkpoint::from).or(pipeline.options.checkpoint.take());
-    let place = given.as_ref().and_then(Checkpoint::place).ok_or_else(|| {
-        Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`")
-    })?;
-    // A checkpoint may be far away, and calls block.
-    let looked = tokio::task::spawn_blocking(move || match look {
+    let place = super::place(&mut pipeline, checkpoint.clone())?;
+    engine::blocking(move || match look {
         Look::Show { operator, json, .. } => show(&pipeline, &place, operator.as_deref(), json),
         Look::Dump { operator, key, format, output, .. } => {
             dump(&pipeline, &place, &operator, &key, format, output.as_deref())
         }
-    });
-    looked.await.map_err(|error| {
-        Error::new(Kind::Internal, "looking at the state panicked").caused_by(error).help("please report it")
-    })?
+    })
+    .await
 }
 
 fn show(pipeline: &Pipeline, place: &Place, only: Option<&str>, as_json: bool) -> Result<()> {

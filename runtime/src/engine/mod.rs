@@ -48,10 +48,7 @@ pub(crate) async fn check(
     pipeline: crate::Pipeline,
     checkpoint: Option<Checkpoint>,
 ) -> crate::Result<Option<ledger::Checked>> {
-    // A checkpoint may be far away.
-    let checked =
-        tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));
-    checked.await.map_err(panicked)?
+    blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref())).await
 }
 
 /// Opens a checkpoint and ends it again, for the changes of state that were asked for. Gives the epoch from which they hold.
@@ -60,13 +57,21 @@ pub(crate) async fn check(
 /// As a run's; or there is nothing to change.
 #[cfg(feature = "cli")]
 pub(crate) async fn reset(pipeline: crate::Pipeline) -> crate::Result<u64> {
-    let reset = tokio::task::spawn_blocking(move || ledger::reset(&pipeline.plan, &pipeline.options));
-    reset.await.map_err(panicked)?
+    blocking(move || ledger::reset(&pipeline.plan, &pipeline.options)).await
 }
 
+/// Does work on disks and stores, which may be far away.
+///
+/// # Errors
+/// As the work's.
 #[cfg(feature = "cli")]
-fn panicked(error: tokio::task::JoinError) -> crate::Error {
-    crate::Error::new(crate::error::Kind::Internal, "the command panicked").caused_by(error).help("please report it")
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> crate::Result<T> + Send + 'static,
+) -> crate::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| {
+        crate::Error::new(crate::error::Kind::Internal, "a command panicked").caused_by(error).help("please report it")
+    })?
 }
 
 pub use summary::Summary;

@@ -85,8 +85,11 @@ pub(crate) struct Migration {
     pub takes: Vec<(String, DataType)>,
     /// The columns that it gives.
     pub gives: Vec<(String, DataType)>,
-    run: Arc<dyn Fn(&RecordBatch) -> Option<RecordBatch> + Send + Sync>,
+    run: Arc<Run>,
 }
+
+/// The function on rows of state; `None` where a row cannot be taken.
+type Run = dyn Fn(&RecordBatch) -> Option<RecordBatch> + Send + Sync;
 
 impl Migration {
     fn new<Old: StreamSchema, New: StreamSchema>(

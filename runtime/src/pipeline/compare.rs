@@ -15,6 +15,7 @@ use super::descriptor::Descriptor;
 use crate::Result;
 use crate::checkpoint::Previous;
 use crate::error::{Error, Kind};
+use crate::observe::RUN;
 
 pub(crate) use keyed::{Carry, How, described};
 
@@ -162,9 +163,9 @@ impl Comparison {
         for line in self.lines.iter().filter(|line| line.class > Class::Same) {
             let (code, then) = (line.code, line.then.as_str());
             if line.class == Class::Compatible {
-                tracing::info!(target: "millstream::run", epoch, code, "from epoch {epoch} on: {line}; {then}");
+                tracing::info!(target: RUN, epoch, code, "from epoch {epoch} on: {line}; {then}");
             } else {
-                tracing::warn!(target: "millstream::run", epoch, code, "from epoch {epoch} on: {line}; {then}");
+                tracing::warn!(target: RUN, epoch, code, "from epoch {epoch} on: {line}; {then}");
             }
         }
     }

@@ -4,6 +4,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "parquet")]
 
+#[cfg(feature = "kinesis")]
+mod golden;
 mod outputs;
 mod state;
 
@@ -55,7 +57,9 @@ struct Out {
 fn windows(rows: impl Iterator<Item = usize>, key: impl Fn(usize) -> String) -> Vec<String> {
     let mut counts = BTreeMap::<(String, i64), i64>::new();
     rows.for_each(|n| *counts.entry((key(n), at(n) / 600 * 600)).or_default() += 1);
-    counts.into_iter().map(|((key, start), n)| format!("{key} {start} {n}")).collect()
+    let mut lines: Vec<String> = counts.into_iter().map(|((key, start), n)| format!("{key} {start} {n}")).collect();
+    lines.sort();
+    lines
 }
 
 fn found(rows: &Collect) -> Vec<String> {
@@ -225,7 +229,7 @@ fn a_keyed_stage_that_is_gone_takes_its_state_with_it_only_when_told() {
         }
     };
     world.refused(one, "C11", "`first` is gone", "run --drop-state \"first\"");
-    world.refused(|rows| one(rows).drop_state("first"), "C25", "was `sum (n)`, is `sum (1i64)`", "--same-expressions");
+    world.refused(|rows| one(rows).drop_state("first"), "C25", "was `sum(n)`, is `sum(1i64)`", "--same-expressions");
     let told = |rows: &Collect| one(rows).drop_state("first").same_expressions("per key");
     let found = world.on(told);
     // What the first stage held at the end of the first epoch is gone: windows that had not ended by its watermark.
@@ -255,8 +259,8 @@ fn stages_keep_their_state_when_others_come_and_when_they_get_a_name() {
             | sink rows.clone()
         }
     };
-    world.refused(wrapped, "C11", "`key, tumbling (10min)` is gone", ".renamed_stage(");
-    let renamed = |rows: &Collect| wrapped(rows).renamed_stage("key, tumbling (10min)", "per key");
+    world.refused(wrapped, "C11", "`key, tumbling(10min)` is gone", ".renamed_stage(");
+    let renamed = |rows: &Collect| wrapped(rows).renamed_stage("key, tumbling(10min)", "per key");
     assert_eq!(world.on(renamed), all());
 }
 

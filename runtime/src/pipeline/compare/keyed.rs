@@ -190,6 +190,9 @@ impl Comparison {
     }
 }
 
+/// Names and types.
+type Columns = [(String, String)];
+
 /// What is different in a stage.
 struct Found {
     lines: Vec<Line>,
@@ -280,7 +283,7 @@ impl Found {
     fn columns(
         &mut self,
         stage: &str,
-        (before, after): (&[(String, String)], &[(String, String)]),
+        (before, after): (&Columns, &Columns),
         renames: &[&(String, String, String)],
         part: Part,
         way: &str,
