@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::say;
 use crate::checkpoint::StateFile;
 use crate::encode::{self, Encode, Payloads};
-use crate::engine::Checkpoint;
+use crate::engine;
 use crate::engine::inspect::{self, Groups, Operator, State};
 use crate::error::{Error, Kind};
 use crate::store::Place;
