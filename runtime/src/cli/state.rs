@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::say;
 use crate::checkpoint::StateFile;
 use crate::encode::{self, Encode, Payloads};
-use crate::engine::Checkpoint;
 use crate::engine::inspect::{self, Groups, Operator, State};
+use crate::engine::{self, Checkpoint};
 use crate::error::{Error, Kind};
 use crate::store::Place;
 use crate::{Pipeline, Result};
@@ -70,16 +70,13 @@ pub(super) async fn look(mut pipeline: Pipeline, look: Look) -> Result<()> {
     let place = given.as_ref().and_then(Checkpoint::place).ok_or_else(|| {
         Error::new(Kind::Config, "no checkpoint is given").help("add `--checkpoint DIR`, as for `run`")
     })?;
-    // A checkpoint may be far away, and calls block.
-    let looked = tokio::task::spawn_blocking(move || match look {
+    let looked = engine::aside("looking at the state", move || match look {
         Look::Show { operator, json, .. } => show(&pipeline, &place, operator.as_deref(), json),
         Look::Dump { operator, key, format, output, .. } => {
             dump(&pipeline, &place, &operator, &key, format, output.as_deref())
         }
     });
-    looked.await.map_err(|error| {
-        Error::new(Kind::Internal, "looking at the state panicked").caused_by(error).help("please report it")
-    })?
+    looked.await
 }
 
 fn show(pipeline: &Pipeline, place: &Place, only: Option<&str>, as_json: bool) -> Result<()> {

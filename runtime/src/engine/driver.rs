@@ -24,8 +24,6 @@ use super::watermark::Partitions;
 use super::worker::{Command, Finished, Reply, Sealed};
 use crate::error::{Error, Kind};
 use crate::observe::EPOCH;
-#[cfg(feature = "parquet")]
-use crate::observe::STATE;
 use crate::observe::line::Line;
 use crate::observe::progress::Progress;
 use crate::operator::chain::{EpochPlan, Part};
@@ -181,12 +179,8 @@ impl Driver {
             stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
             self.budget.restored(&self.plan, &stages)?;
         }
-        for (file, why) in restoring.end().await? {
-            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
-            if let Some(snapshots) = &mut self.snapshots {
-                snapshots.again.push((file.lo, file.hi + 1));
-            }
-        }
+        let corrupt = restoring.end().await?;
+        self.snapshots.iter_mut().for_each(|snapshots| snapshots.again.clone_from(&corrupt));
         Ok(())
     }
 

@@ -39,11 +39,20 @@ pub use query::Query;
 /// What does not fit.
 #[cfg(feature = "cli")]
 pub(crate) async fn check(pipeline: crate::Pipeline, checkpoint: Option<Checkpoint>) -> crate::Result<()> {
-    // A checkpoint may be far away.
-    let checked =
-        tokio::task::spawn_blocking(move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref()));
-    checked.await.map_err(|error| {
-        crate::Error::new(crate::error::Kind::Internal, "the check panicked").caused_by(error).help("please report it")
+    aside("the check", move || ledger::check(&pipeline.plan, &pipeline.options, checkpoint.as_ref())).await
+}
+
+/// Does what blocks, such as looking at a checkpoint that may be far away, beside the reactor.
+///
+/// # Errors
+/// That of the work, or it has panicked.
+#[cfg(feature = "cli")]
+pub(crate) async fn aside(what: &str, work: impl FnOnce() -> crate::Result<()> + Send + 'static) -> crate::Result<()> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        crate::Error::new(crate::error::Kind::Internal, format!("{what} panicked"))
+            .caused_by(error)
+            .help("please report it")
     })?
 }
+
 pub use summary::Summary;
