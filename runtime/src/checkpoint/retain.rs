@@ -86,7 +86,7 @@ mod tests {
                         (0..GROUPS / 2).map(|stripe| (stripe * 2, stripe * 2 + 1)).collect()
                     }
                 }
-                (0 | 1 | 2, false) => {
+                (0..=2, false) => {
                     let stripe = below(u64::from(GROUPS) / 2) as u16;
                     vec![(stripe * 2, stripe * 2 + 1)]
                 }

@@ -1,5 +1,7 @@
 //! The state of a checkpoint on its way to the workers: one file is read while the rows of the one before are put back.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -8,8 +10,8 @@ use crate::Result;
 use crate::checkpoint::restore::{Reading, Rows};
 use crate::checkpoint::{KEY_GROUPS, OperatorFiles, StateFile};
 use crate::error::{Error, Kind};
+use crate::observe::STATE;
 use crate::store::Store;
-use std::sync::Arc;
 
 /// What is to be put back.
 pub(crate) struct Restore {
@@ -46,10 +48,15 @@ impl Restoring {
         self.files.recv().await
     }
 
-    /// Waits for the end. Gives the snapshots for which older ones stood in, and why.
-    pub(super) async fn end(self) -> Result<Vec<(StateFile, String)>> {
-        self.task.await.map_err(|error| {
+    /// Waits for the end. Gives the ranges of key groups whose snapshots were corrupt, from the first up to but without the last:
+    /// older ones stood in for them.
+    pub(super) async fn end(self) -> Result<Vec<(u16, u16)>> {
+        let damaged = self.task.await.map_err(|error| {
             Error::new(Kind::Internal, "reading the state panicked").caused_by(error).help("please report it")
-        })?
+        })??;
+        for (file, why) in &damaged {
+            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
+        }
+        Ok(damaged.iter().map(|(file, _)| (file.lo, file.hi + 1)).collect())
     }
 }

@@ -19,8 +19,6 @@ use super::super::watermark::Partitions;
 use super::super::{spans, watchdog};
 use super::{Driver, Stop};
 use crate::error::Error;
-#[cfg(feature = "parquet")]
-use crate::observe::STATE;
 use crate::observe::line::Line;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
@@ -116,12 +114,8 @@ impl Driver {
             stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
             self.budget.restored(&self.plan, &stages)?;
         }
-        for (file, why) in restoring.end().await? {
-            tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
-            if let Some(snapshots) = &mut self.snapshots {
-                snapshots.again.push((file.lo, file.hi + 1));
-            }
-        }
+        let corrupt = restoring.end().await?;
+        self.snapshots.iter_mut().for_each(|snapshots| snapshots.again.clone_from(&corrupt));
         Ok(())
     }
 
