@@ -122,6 +122,10 @@ impl Error {
 
     /// Whether a disk had no more room, or a quota was used up.
     pub(crate) fn is_disk_full(&self) -> bool {
+        // Whose log has gone on without it has nothing to wait for, whatever came before that.
+        if matches!(self.kind(), Kind::Fenced | Kind::AlreadyRunning) {
+            return false;
+        }
         let full = |error: &std::io::Error| {
             matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
                 || error.get_ref().and_then(|inside| inside.downcast_ref()).is_some_and(Self::is_disk_full)

@@ -38,6 +38,14 @@ pub(super) struct History {
 }
 
 impl Log {
+    /// The last commit, with what was changed of its state since.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn settled(&self) -> Result<Option<Commit>> {
+        Ok(self.history()?.settled())
+    }
+
     /// Reads back to the last commit, to the last commit that is published, and to the oldest state file in use, and
     /// verifies the chain all the way.
     pub(super) fn history(&self) -> Result<History> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::savepoint::Origin;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Created, RESTORE, Store, join, safe_part};
+use crate::store::{Created, RESTORE, Store, digest_of, join, safe_part};
 
 const PIPELINE: &str = "PIPELINE.json";
 /// The folder of the descriptions.
@@ -133,7 +133,8 @@ pub(super) fn read_plan(store: &dyn Store, fingerprint: &str) -> Result<Value> {
     let why = match store.read(&path)? {
         None => "is missing".to_owned(),
         Some(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(plan) => return Ok(plan),
+            Ok(plan) if is_of(&plan, fingerprint) => return Ok(plan),
+            Ok(_) => "is corrupt: its content is not what its name says".to_owned(),
             Err(e) => format!("is corrupt: {e}"),
         },
     };
@@ -142,6 +143,16 @@ pub(super) fn read_plan(store: &dyn Store, fingerprint: &str) -> Result<Value> {
         format!("`{}`, which describes the pipeline of the last commit, {why}", store.describe(&path)),
     )
     .help("restore it from a backup, or start the build that made the last commit once"))
+}
+
+/// Whether a description has the fingerprint, where that is a sum: xxh3 of 64 or 128 bits.
+fn is_of(plan: &Value, fingerprint: &str) -> bool {
+    let text = plan.to_string();
+    match fingerprint.len() {
+        16 => format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes())) == fingerprint,
+        32 => digest_of(text.as_bytes()) == fingerprint,
+        _ => true,
+    }
 }
 
 fn plan_path(fingerprint: &str) -> String {

@@ -169,7 +169,7 @@ impl Plan {
 /// they are, and its epochs would be written a second time. In an object store, where to list everything takes long, only when
 /// the checkpoint begins from a savepoint.
 fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Result<()> {
-    let Some(last) = history.last.as_ref().map(|last| last.commit.epoch) else { return Ok(()) };
+    let last = history.last.as_ref().map(|last| last.commit.epoch);
     for (id, place) in &options.sinks {
         if matches!(place, Place::Object(_)) && !seeded || matches!(place, Place::Local(path) if !path.is_dir()) {
             continue;
@@ -181,7 +181,7 @@ fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Resu
                 let path = join(&folder, &entry.name);
                 if entry.is_dir {
                     folders.push(path);
-                } else if epoch_of(&entry.name).is_some_and(|epoch| epoch > last) {
+                } else if epoch_of(&entry.name).is_some_and(|epoch| Some(epoch) > last) {
                     later.push(sink.store().describe(&path));
                 }
             }
@@ -189,10 +189,11 @@ fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Resu
         if !later.is_empty() {
             later.sort_unstable();
             let shown = later.iter().take(3).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+            let ends = last.map_or("has no epoch yet".to_owned(), |last| format!("ends with epoch {last}"));
             return Err(Error::new(
                 Kind::Config,
                 format!(
-                    "the checkpoint ends with epoch {last}, and the output `{}` of sink `{id}` has {} files of later epochs: {shown}",
+                    "the checkpoint {ends}, and the output `{}` of sink `{id}` has {} files of later epochs: {shown}",
                     sink.name(),
                     later.len()
                 ),

@@ -223,9 +223,19 @@ pub struct OperatorFiles {
     /// The changes between the two generations of snapshots. Filled in when it is committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous_changelogs: Vec<StateFile>,
+    /// Whether the operator began empty in this checkpoint: a key group without an older snapshot has all of its changes, and
+    /// can be repaired from those. What was migrated, or came from a savepoint, cannot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begun: bool,
 }
 
 impl OperatorFiles {
+    /// Those of an operator that begins empty.
+    #[must_use]
+    pub fn begun() -> Self {
+        Self { begun: true, ..Self::default() }
+    }
+
     /// All files that a start or a repair may read.
     pub fn files(&self) -> impl Iterator<Item = &StateFile> {
         let older = self.previous_snapshots.iter().chain(&self.previous_changelogs);

@@ -53,6 +53,7 @@ impl<'a> Reading<'a> {
         // By key group, the epoch whose end has been put.
         let mut base = vec![0; usize::from(self.key_groups)];
         let mut lost = self.mask(|_| false);
+        let olders = older_by_group(&files.previous_snapshots, self.key_groups);
         for snapshot in &files.snapshots {
             let groups = self.mask(|group| covers(snapshot, group));
             match self.read(snapshot)? {
@@ -60,13 +61,16 @@ impl<'a> Reading<'a> {
                     set(&mut base, &groups, snapshot.epoch);
                     self.put(Rows { batches, groups: Arc::new(groups) }, &mut put)?;
                 }
+                // Nothing stands in for key groups that have neither an older one nor all of their changes.
+                Err(why) if !files.begun && groups.iter().zip(&olders).any(|(of, older)| *of && older.is_none()) => {
+                    self.faults.push(why);
+                }
                 Err(why) => {
                     self.damaged.push((snapshot.clone(), why));
                     set(&mut lost, &groups, true);
                 }
             }
         }
-        let olders = older_by_group(&files.previous_snapshots, self.key_groups);
         for older in &files.previous_snapshots {
             let stands_in = |(lost, of): (&bool, &Option<&StateFile>)| *lost && *of == Some(older);
             let groups: Vec<bool> = lost.iter().zip(&olders).map(stands_in).collect();

@@ -18,7 +18,7 @@ use super::identity::{Identity, write_plan};
 use super::log::{Author, Log, Tail};
 use super::open::{Looked, Previous};
 use super::options::OpenOptions;
-use super::record::{Change, Commit, Record, StateFile};
+use super::record::{Commit, Record, StateFile};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Created, Durability, Place, RESTORE, Store, digest_of, parent};
 
@@ -33,9 +33,8 @@ struct Saved {
     key_groups: u16,
     /// When it was made, in microseconds since 1970.
     created: i64,
-    /// The pipeline of the commit, and that of its state if that was changed since.
+    /// The pipeline of the commit.
     plan: Value,
-    state: Option<Value>,
     commit: Commit,
 }
 
@@ -88,6 +87,13 @@ fn copy(source: &Arc<dyn Store>, target: &dyn Store) -> Result<Written> {
         return Err(nothing(&source.describe("")));
     };
     let Some(identity) = Identity::read(source.as_ref())? else { return Err(nothing(&source.describe(""))) };
+    if previous.state.is_some() {
+        return Err(Error::new(
+            Kind::Config,
+            format!("the state in the checkpoint was changed after its last commit, that of epoch {}", commit.epoch),
+        )
+        .help("let the pipeline commit an epoch, then make the savepoint"));
+    }
     // Output is that of the pipeline that made it, which will have published it.
     commit.sinks = BTreeMap::new();
     commit.roots = BTreeMap::new();
@@ -96,6 +102,7 @@ fn copy(source: &Arc<dyn Store>, target: &dyn Store) -> Result<Written> {
     for files in commit.operators.values_mut() {
         files.previous_snapshots = Vec::new();
         files.previous_changelogs = Vec::new();
+        files.begun = false;
     }
     let (mut files, mut bytes) = (0, 0);
     for file in commit.operators.values().flat_map(|files| files.files()) {
@@ -105,8 +112,7 @@ fn copy(source: &Arc<dyn Store>, target: &dyn Store) -> Result<Written> {
     let epoch = commit.epoch;
     let Identity { pipeline_id, key_groups, .. } = identity;
     let created = crate::clock::now().micros();
-    let Previous { plan, state } = previous;
-    let saved = Saved { pipeline_id: pipeline_id.clone(), key_groups, created, plan, state, commit };
+    let saved = Saved { pipeline_id: pipeline_id.clone(), key_groups, created, plan: previous.plan, commit };
     let json = serde_json::to_vec(&saved)
         .map_err(|e| Error::new(Kind::Internal, format!("a savepoint cannot be written as JSON: {e}")))?;
     match target.create_only(SAVEPOINT, &frame::encode(KIND, b"{}", &json))? {
@@ -201,9 +207,9 @@ impl Seed {
             }
         };
         let saved: Saved = serde_json::from_slice(&frame.payload).map_err(|error| corrupt(error.to_string()))?;
-        let Saved { pipeline_id, key_groups, plan, state, commit, .. } = saved;
+        let Saved { pipeline_id, key_groups, plan, commit, .. } = saved;
         let origin = Origin { savepoint: name.clone(), xxh3: digest_of(&bytes), pipeline_id, epoch: commit.epoch };
-        Ok(Self { store, origin, key_groups, previous: Previous { plan, state }, commit })
+        Ok(Self { store, origin, key_groups, previous: Previous { plan, state: None }, commit })
     }
 
     /// What a checkpoint that begins from it will hold.
@@ -271,21 +277,29 @@ impl Seed {
             carry(self.store.as_ref(), store, file)?;
         }
         store.sync_dir(super::STATE)?;
-        let append = |tail: &Tail, plan: &Value, record: &Record| {
-            let author = Author { fingerprint: fingerprint(plan), ..author.clone() };
-            write_plan(store, &author.fingerprint, plan)?;
-            fence::append(log, tail, &author, record)
-        };
-        let committed = append(tail, &self.previous.plan, &Record::Commit(Box::new(self.commit.clone())))?;
+        let author = Author { fingerprint: fingerprint(&self.previous.plan), ..author.clone() };
+        write_plan(store, &author.fingerprint, &self.previous.plan)?;
+        let committed = fence::append(log, tail, &author, &Record::Commit(Box::new(self.commit.clone())))?;
         if let Some(last) = &mut history.last {
             last.slot = committed.slot;
         }
-        let Some(state) = &self.previous.state else { return Ok(committed) };
-        let Commit { epoch, operators, .. } = self.commit.clone();
-        let change =
-            Change { epoch: epoch + 1, wall_time: crate::clock::now().micros(), operators, ..Change::default() };
-        append(&committed, state, &Record::Change(Box::new(change)))
+        Ok(committed)
     }
+}
+
+/// Whether the checkpoint in `root` has begun from the savepoint in `from`, and does not need it any more.
+///
+/// # Errors
+///
+/// The checkpoint cannot be read.
+pub fn has_begun(root: &Place, from: &Place) -> Result<bool> {
+    if matches!(root, Place::Local(path) if !path.is_dir()) {
+        return Ok(false);
+    }
+    let store = root.open(Durability::ProcessCrash)?;
+    let origin = Identity::read(store.as_ref())?.and_then(|identity| identity.origin);
+    let name = from.name()?;
+    Ok(origin.is_some_and(|origin| origin.savepoint == name) && Log::new(store).history()?.last.is_some())
 }
 
 fn fingerprint(plan: &Value) -> String {

@@ -13,7 +13,7 @@ use super::summary::Summary;
 use crate::Result;
 use crate::observe::RUN;
 #[cfg(feature = "metrics")]
-use crate::observe::monitor::Monitor;
+use crate::observe::monitor::{Monitor, lock};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
@@ -53,6 +53,10 @@ async fn attempts(plan: Plan, mut options: Options, mut stop: watch::Receiver<St
         };
         if told.epochs > before {
             wait = FIRST;
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(figures) = &options.figures {
+            lock(figures).waits();
         }
         let seconds = wait.as_secs();
         tracing::warn!(target: RUN, seconds, "a disk is full; the run goes on when there is room, and tries that in a while");

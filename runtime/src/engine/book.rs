@@ -11,7 +11,7 @@ use super::change;
 use super::commit::{EpochWork, Found};
 use super::ledger::{Slot, sink_id};
 use super::restore::Restore;
-use crate::checkpoint::savepoint::Seed;
+use crate::checkpoint::savepoint::{self, Seed};
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
     PartitionState, Previous, SourcePositions, StateFile, StateKind, remove_tree,
@@ -19,7 +19,9 @@ use crate::checkpoint::{
 use crate::error::{Error, Kind};
 use crate::mutant::{self, Mutant};
 use crate::operator::key::KEY_GROUPS;
+use crate::operator::keyed::stripe_len;
 use crate::pipeline::Plan;
+use crate::pipeline::changes::Changes;
 use crate::pipeline::compare::Comparison;
 use crate::pipeline::descriptor::Descriptor;
 use crate::pipeline::options::Options;
@@ -45,6 +47,8 @@ pub(super) struct Book {
     counters: BTreeMap<String, u64>,
     /// The files of the last commit with rows to be delivered, by sink.
     outbox: BTreeMap<String, Vec<String>>,
+    /// Whether a record was sent to the log and it is not known whether it is there.
+    unsure: bool,
 }
 
 /// Rows that were committed and may not have been delivered: the sink's number and the rows.
@@ -67,7 +71,13 @@ impl Book {
         open.ignore_crash_loop = options.ignore_crash_loop;
         open.allow_network_filesystem = options.allow_network_filesystem;
         if let Some(place) = options.changes.savepoint.as_ref().and_then(crate::pipeline::options::Checkpoint::place) {
-            open.seed = Some(Seed::read(&super::ledger::rehearsed(place, options)?)?);
+            let place = super::ledger::rehearsed(place, options)?;
+            open.seed = match Seed::read(&place) {
+                Ok(seed) => Some(seed),
+                // It was needed once.
+                Err(_) if savepoint::has_begun(&open.root, &place)? => None,
+                Err(error) => return Err(error),
+            };
         }
         open.sinks.extend(sinks.into_iter().map(|(number, place)| (sink_id(number).to_owned(), place)));
         options.changes.check(plan)?;
@@ -82,11 +92,9 @@ impl Book {
             operators: last.operators.clone(),
             counters: last.counters.clone(),
             outbox: paths(&last.outbox),
+            unsure: false,
         };
-        let changed = comparison.as_ref().map_or(Ok(()), |of| book.change(of, &last, plan, &options.changes));
-        let found = changed.and_then(|()| book.clean_outbox()).and_then(|()| book.find(&last, opened.starts, plan));
-        let moved = comparison.map(|comparison| comparison.moved).unwrap_or_default();
-        match found.and_then(|(found, rows)| change::check_undelivered(&rows, &moved).map(|()| (found, rows))) {
+        match book.take_over(comparison.as_ref(), (&last, opened.starts), plan, &options.changes) {
             Ok((found, undelivered)) => Ok((book, found, undelivered)),
             // So that a later start can say what went wrong.
             Err(error) => {
@@ -96,8 +104,26 @@ impl Book {
         }
     }
 
-    /// Reads what the last commit names.
-    fn find(&self, last: &Commit, starts: Option<Value>, plan: &Plan) -> Result<(Found, Undelivered)> {
+    /// Makes what the last commit has that of this pipeline, and reads it. What refuses the start comes first: the state is not
+    /// changed for one that cannot be made.
+    fn take_over(
+        &mut self,
+        comparison: Option<&Comparison>,
+        (last, starts): (&Commit, Option<Value>),
+        plan: &Plan,
+        changes: &Changes,
+    ) -> Result<(Found, Undelivered)> {
+        let undelivered = self.undelivered(last, plan)?;
+        if let Some(comparison) = comparison {
+            change::check_undelivered(&undelivered, plan, &comparison.moved)?;
+            self.change(comparison, last, plan, changes)?;
+        }
+        self.clean_outbox()?;
+        Ok((self.find(last, starts), undelivered))
+    }
+
+    /// The rows of the last commit that were not delivered.
+    fn undelivered(&self, last: &Commit, plan: &Plan) -> Result<Undelivered> {
         if self.checkpoint.key_groups() != KEY_GROUPS {
             return Err(Error::new(
                 Kind::Config,
@@ -124,7 +150,12 @@ impl Book {
                 undelivered.push((number, batches));
             }
         }
-        let found = Found {
+        Ok(undelivered)
+    }
+
+    /// What the last commit says of positions and times.
+    fn find(&self, last: &Commit, starts: Option<Value>) -> Found {
+        Found {
             resume: Resume {
                 pipeline: None,
                 partitions: self
@@ -152,9 +183,8 @@ impl Book {
             watermark: last.watermark.map(Timestamp::from_micros),
             last_epoch: (last.epoch > 0).then_some(last.epoch),
             drained: last.drained,
-            striped: self.operators.values().any(|files| files.snapshots.len() > 1),
-        };
-        Ok((found, undelivered))
+            striped: striped(self.operators.values()),
+        }
     }
 
     /// The state after the last commit, to be read.
@@ -192,7 +222,7 @@ impl Book {
         let epoch = work.plan.epoch;
         let (mut operators, mut writing) = (self.operators.clone(), Vec::new());
         for (stage, name) in self.keyed.clone().iter().enumerate() {
-            let files = operators.entry(name.clone()).or_default();
+            let files = operators.entry(name.clone()).or_insert_with(OperatorFiles::begun);
             let begun = clock::monotonic();
             self.write_state(name, stage, work, files)?;
             writing.push(begun.elapsed());
@@ -252,7 +282,9 @@ impl Book {
                 commit.outbox.insert(id, vec![self.write_outbox(slot, epoch)?]);
             }
         }
+        self.unsure = true;
         self.checkpoint.commit(commit.clone())?;
+        self.unsure = false;
         self.outbox = paths(&commit.outbox);
         (self.sources, self.operators, self.counters) = (sources, operators, commit.counters);
         Ok(writing)
@@ -289,7 +321,9 @@ impl Book {
         match error {
             Some(error) if error.is_disk_full() => {
                 // What is left of it does no harm but that it takes room.
-                self.remove_staged().ok();
+                if !self.unsure {
+                    self.remove_staged().ok();
+                }
                 // In good order, as it says nothing about this build; unless something waits to be published.
                 self.checkpoint.close().or_else(|_| self.checkpoint.fail(error))
             }
@@ -346,7 +380,13 @@ impl Book {
             of_stage().flat_map(|state| &state.snapshots).map(|(range, _)| *range).collect();
         ranges.sort_unstable();
         ranges.dedup();
-        for range in ranges {
+        // A snapshot goes when those taken now have all of its key groups, or there would be none of some.
+        let all_taken = |older: &StateFile| {
+            (older.lo..=older.hi).all(|group| ranges.iter().any(|&(from, to)| (from..to).contains(&group)))
+        };
+        let stays: Vec<StateFile> = files.snapshots.iter().filter(|older| !all_taken(older)).cloned().collect();
+        let fits = |&&(from, to): &&(u16, u16)| !stays.iter().any(|older| older.lo < to && from <= older.hi);
+        for &range in ranges.iter().filter(fits) {
             let taken = of_stage().flat_map(|state| &state.snapshots).filter(|(of, _)| *of == range);
             let mut rows: Vec<RecordBatch> = taken.flat_map(|(_, batches)| batches.iter().cloned()).collect();
             // Every worker has a batch, though only one has rows of the range.
@@ -400,6 +440,13 @@ fn write_rows(store: &dyn Store, path: &str, extent: Extent, rows: &[RecordBatch
         );
     };
     file::write(store, path, extent, &first.schema(), rows)
+}
+
+/// Whether all snapshots are by stripe. Where one stage has a file of more, as after a migration, all are taken anew together.
+fn striped<'a>(mut stages: impl Iterator<Item = &'a OperatorFiles> + Clone) -> bool {
+    let wide = |file: &StateFile| file.hi - file.lo >= stripe_len();
+    let any_wide = stages.clone().any(|files| files.snapshots.iter().any(wide));
+    !any_wide && stages.any(|files| files.snapshots.len() > 1)
 }
 
 /// The epoch of the snapshot of each key group, 0 where there is none.

@@ -18,8 +18,14 @@ use crate::time::Timestamp;
 use crate::{Result, clock};
 
 /// Rows of the earlier pipeline that were committed and not delivered cannot go to a sink that takes others.
-pub(super) fn check_undelivered(undelivered: &Undelivered, moved: &[usize]) -> Result<()> {
-    let Some((sink, batches)) = undelivered.iter().find(|(sink, _)| moved.contains(sink)) else { return Ok(()) };
+pub(super) fn check_undelivered(undelivered: &Undelivered, plan: &Plan, moved: &[usize]) -> Result<()> {
+    let gone = |sink: usize| match sink {
+        0 => false,
+        1 => plan.dead_letters.is_none(),
+        _ => plan.late_letters.is_none(),
+    };
+    let other = undelivered.iter().find(|(sink, _)| gone(*sink) || moved.contains(sink));
+    let Some((sink, batches)) = other else { return Ok(()) };
     let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
     Err(Error::new(
         Kind::Config,
@@ -85,15 +91,16 @@ impl Book {
                 let mut columns = migration.takes.clone();
                 // Keys first, by which groups are told apart.
                 columns.sort_by_key(|(name, _)| !carry.keys.contains(name));
-                columns.into_iter().map(|(name, of)| Wanted { names: vec![name], of }).collect()
+                columns.into_iter().map(|(name, of)| Wanted { was: name.clone(), name, of }).collect()
             }
             None => {
                 let columns = spec.keys.iter().zip(&keyed.keys).chain(spec.values.iter().zip(&keyed.values));
-                let names = |name: &str| {
-                    let was = carry.renamed.iter().filter(|(_, new)| new == name).map(|(old, _)| old.clone());
-                    std::iter::once(name.to_owned()).chain(was).collect()
+                // A column that is renamed now may have the name of one that was dropped and is still in older files.
+                let was = |name: &str| {
+                    let was = carry.renamed.iter().find(|(_, new)| new == name).map(|(old, _)| old.as_str());
+                    was.unwrap_or(name).to_owned()
                 };
-                columns.map(|(name, of)| Wanted { names: names(name), of: of.clone() }).collect()
+                columns.map(|(name, of)| Wanted { was: was(name), name: name.to_string(), of: of.clone() }).collect()
             }
         };
         let (mut reading, mut picked) = (Reading::new(self.checkpoint.store().as_ref(), KEY_GROUPS), Vec::new());

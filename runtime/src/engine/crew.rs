@@ -50,21 +50,22 @@ impl Crew {
         self.workers.len()
     }
 
-    /// Puts back rows of the state of a keyed stage. Gives how many keys it has then, and the bytes they take.
+    /// Puts back rows of the state of a keyed stage.
     #[cfg(feature = "parquet")]
-    pub(super) async fn restore(&mut self, stage: usize, rows: Rows) -> Result<(u64, u64)> {
+    pub(super) async fn restore(&mut self, stage: usize, rows: Rows) -> Result<()> {
         let workers = self.len();
         self.all(|| Command::Restore { stage, rows: rows.clone(), workers })?;
-        self.restored().await
+        self.sizes().await.map(drop)
     }
 
-    /// All state is back: what had ended by the watermark is forgotten. Gives how many keys there are, and their bytes.
-    pub(super) async fn all_restored(&mut self, watermark: Option<Timestamp>) -> Result<(u64, u64)> {
-        self.all(|| Command::Restored { watermark })?;
-        self.restored().await
+    /// All state of a stage is back: what had ended by the watermark is forgotten. Gives how many keys there are, and their
+    /// bytes.
+    pub(super) async fn restored(&mut self, stage: usize, watermark: Option<Timestamp>) -> Result<(u64, u64)> {
+        self.all(|| Command::Restored { stage, watermark })?;
+        self.sizes().await
     }
 
-    async fn restored(&mut self) -> Result<(u64, u64)> {
+    async fn sizes(&mut self) -> Result<(u64, u64)> {
         let answers = self.answers(|reply| match reply {
             Reply::Restored { keys, bytes } => Some((keys, bytes)),
             _ => None,
@@ -145,14 +146,24 @@ impl Crew {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
-    pub(super) fn end(&mut self) {
+    /// Ends all threads. One that does not come back is waited for, and nothing is held up by that but the caller.
+    pub(super) async fn end(&mut self) {
+        let mut threads = Vec::new();
         for worker in &mut self.workers {
             // Dropping the sender ends the thread.
             let (unused, _) = std::sync::mpsc::channel();
             drop(std::mem::replace(&mut worker.commands, unused));
-            if let Some(thread) = worker.thread.take() {
+            threads.extend(worker.thread.take());
+        }
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let join = move || {
+            for thread in threads {
                 thread.join().ok();
             }
+            done.send(()).ok();
+        };
+        if std::thread::Builder::new().name("millstream-end".to_owned()).spawn(join).is_ok() {
+            ended.await.ok();
         }
     }
 }

@@ -238,10 +238,7 @@ impl Driver {
     async fn reduce(&mut self, plan: &EpochPlan, mapped: Mapped, drain: bool) -> Result<Option<EpochWork>> {
         let Mapped { span, bytes, sealed, fetched, mut timings } = mapped;
         #[cfg(feature = "metrics")]
-        self.figures(|figures| {
-            let behind = fetched.partitions.iter().filter_map(|partition| partition.ms_behind).max();
-            figures.fetched(&fetched.metrics, behind);
-        });
+        self.figures(|figures| figures.fetched(&fetched));
         self.counted.add(fetched.metrics);
         let moved = self.partitions.progress(&fetched.partitions) || !fetched.forgotten.is_empty();
         let mut counts = crate::operator::input::Counts::default();

@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, Int64Type, Schema};
 
 use crate::Result;
 use crate::checkpoint::restore::Reading;
-use crate::checkpoint::{Commit, KEY_GROUPS, Log, OperatorFiles, Record};
+use crate::checkpoint::{Commit, KEY_GROUPS, Log, OperatorFiles};
 use crate::error::{Error, Kind};
 use crate::operator::chain::KeyedSide;
 use crate::operator::keyed::stripe_len;
@@ -75,13 +75,7 @@ pub(crate) fn read(plan: &Plan, place: &Place, only: Option<&str>) -> Result<Sta
 }
 
 fn last_commit(store: &Arc<dyn Store>) -> Result<Option<Commit>> {
-    let log = Log::new(Arc::clone(store));
-    for slot in log.listing()?.slots.rev() {
-        if let Record::Commit(commit) = log.read(slot)?.record {
-            return Ok(Some(*commit));
-        }
-    }
-    Ok(None)
+    Log::new(Arc::clone(store)).settled()
 }
 
 fn of_commit(plan: &Plan, store: &dyn Store, commit: &Commit, only: Option<&str>) -> Result<State> {

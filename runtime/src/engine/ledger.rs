@@ -332,7 +332,9 @@ pub(crate) fn check(plan: &Plan, options: &Options, checkpoint: Option<&Checkpoi
 #[cfg(feature = "cli")]
 pub(crate) fn reset(plan: &Plan, options: &Options) -> Result<u64> {
     plan.check()?;
-    let (ledger, recovered) = Ledger::open(plan, options)?;
+    // It may be the state that no start comes past.
+    let options = Options { ignore_crash_loop: true, ..options.clone() };
+    let (ledger, recovered) = Ledger::open(plan, &options)?;
     let last = recovered.found.last_epoch;
     ledger.close(None)?;
     last.map(|last| last + 1).ok_or_else(|| {

@@ -142,7 +142,7 @@ impl Pipeline {
     /// Sends figures to the collector of OpenTelemetry at `url`, such as `http://localhost:4318`, each minute and at the end:
     /// OTLP over HTTP as JSON. Headers, interval, time limit, name and attributes come from OpenTelemetry's variables
     /// `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_SERVICE_NAME` and
-    /// `OTEL_RESOURCE_ATTRIBUTES`. A collector that does not answer is warned of, and holds nothing up.
+    /// `OTEL_RESOURCE_ATTRIBUTES`. A collector that does not answer is warned of, and holds nothing up but the end, by two seconds.
     #[cfg(feature = "otlp")]
     pub fn otlp(mut self, url: impl Into<String>) -> Self {
         let collector = crate::observe::otlp::Collector::at(&url.into(), |name| std::env::var(name).ok());

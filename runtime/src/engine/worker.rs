@@ -43,7 +43,7 @@ pub(crate) enum Command {
     #[cfg(feature = "parquet")]
     Restore { stage: usize, rows: Rows, workers: usize },
     /// All state is back.
-    Restored { watermark: Option<Timestamp> },
+    Restored { stage: usize, watermark: Option<Timestamp> },
 }
 
 /// What a worker answers.
@@ -284,14 +284,10 @@ impl State {
                 keyed.restore(&rows.batches, &|group| counts(group) && owner(group, workers) == number)?;
                 Ok(Some(Reply::Restored { keys: keyed.keys(), bytes: keyed.bytes() }))
             }
-            Command::Restored { watermark } => {
-                let (mut keys, mut bytes) = (0, 0);
-                for keyed in &mut self.chain.keyed {
-                    keyed.restored(watermark);
-                    keys += keyed.keys();
-                    bytes += keyed.bytes();
-                }
-                Ok(Some(Reply::Restored { keys, bytes }))
+            Command::Restored { stage, watermark } => {
+                let Some(keyed) = self.chain.keyed.get_mut(stage) else { return Err(no_stage(stage)) };
+                keyed.restored(watermark);
+                Ok(Some(Reply::Restored { keys: keyed.keys(), bytes: keyed.bytes() }))
             }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::progress::Progress;
 use crate::clock;
-use crate::source::Metrics;
+use crate::source::{Fetched, Metrics};
 use crate::time::Timestamp;
 
 /// How long an epoch may take beyond the time in which its rows come, before the pipeline is said to stand still.
@@ -97,6 +97,7 @@ pub(crate) struct Figures {
     pub(super) pipeline: Option<String>,
     pub(super) since: Timestamp,
     opened: bool,
+    waits: bool,
     /// When the fetch at hand and the epoch before it should have ended.
     due: Option<Instant>,
     epochs: u64,
@@ -117,6 +118,7 @@ impl Figures {
             pipeline,
             since: clock::now(),
             opened: false,
+            waits: false,
             due: None,
             epochs: 0,
             epoch: None,
@@ -133,7 +135,7 @@ impl Figures {
 
     /// State and positions are in memory, and the source is open. `epoch` is the last that was committed.
     pub(crate) fn opened(&mut self, epoch: Option<u64>, watermark: Option<Timestamp>) {
-        (self.opened, self.epoch) = (true, epoch);
+        (self.opened, self.waits, self.epoch) = (true, false, epoch);
         self.watermark = shown(watermark);
     }
 
@@ -142,10 +144,25 @@ impl Figures {
         self.due = clock::monotonic().checked_add(interval).and_then(|end| end.checked_add(PATIENCE));
     }
 
-    /// A fetch has ended, with figures of the source, and how far behind its newest record it is.
-    pub(crate) fn fetched(&mut self, metrics: &Metrics, behind: Option<u64>) {
-        self.source.add(metrics.clone());
+    /// A fetch has ended.
+    pub(crate) fn fetched(&mut self, fetched: &Fetched) {
+        for partition in fetched.partitions.iter().filter(|partition| partition.drained) {
+            // What it says of itself for the last time holds; a lag from before that does not.
+            if let Some(metrics) = self.source.partitions.get_mut(&partition.id) {
+                metrics.forget_gauges();
+            }
+        }
+        self.source.add(fetched.metrics.clone());
+        for id in &fetched.forgotten {
+            self.source.partitions.remove(id);
+        }
+        let behind = fetched.partitions.iter().filter_map(|partition| partition.ms_behind).max();
         self.behind = behind.or(self.behind);
+    }
+
+    /// The run waits for room on a disk, and begins anew then.
+    pub(crate) fn waits(&mut self) {
+        (self.opened, self.waits, self.due) = (false, true, None);
     }
 
     /// An epoch is committed and published. `delivered` are figures of its sink.
@@ -188,6 +205,7 @@ impl Figures {
     /// The figures that say how the pipeline does.
     pub(super) fn health(&self, now: Instant) -> Value {
         let status = match (self.opened, self.stalled(now)) {
+            (false, _) if self.waits => "waiting",
             (false, _) => "starting",
             (true, false) => "running",
             (true, true) => "stalled",

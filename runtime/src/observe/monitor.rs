@@ -2,12 +2,16 @@
 //! of the user's.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::figures::Figures;
 use super::{RUN, serve};
 use crate::error::{Error, Result};
+
+/// How long the end of a run waits for a collector to take the last figures.
+const LAST: Duration = Duration::from_secs(2);
 
 /// Figures that one thread gathers and another shows.
 pub(crate) type Shared = Arc<Mutex<Figures>>;
@@ -108,6 +112,6 @@ impl Monitor {
     /// The run has ended: shows the last figures to who gathers them.
     pub(crate) async fn end(self) {
         drop(self.stop);
-        self.ended.await.ok();
+        tokio::time::timeout(LAST, self.ended).await.ok();
     }
 }

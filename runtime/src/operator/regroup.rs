@@ -24,10 +24,10 @@ use crate::time::Timestamp;
 /// [`regroup`] for the keys and accumulators of a stage.
 pub(crate) type Regroup = fn(&KeyedSpec, &[RecordBatch], Mode, Option<Timestamp>) -> Result<Vec<RecordBatch>>;
 
-/// A column that is looked for: its name in the files, or, where they are of different pipelines, one of its names; and what
-/// it is to be called and to be.
+/// A column that is looked for: its name in the files, and what it is to be called and to be.
 pub(crate) struct Wanted {
-    pub(crate) names: Vec<String>,
+    pub(crate) was: String,
+    pub(crate) name: String,
     pub(crate) of: DataType,
 }
 
@@ -37,13 +37,11 @@ pub(crate) fn pick(spec: &KeyedSpec, batch: &RecordBatch, wanted: &[Wanted]) -> 
     let ours = schema.fields().iter().zip(batch.columns()).take(OURS);
     let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) =
         ours.map(|(field, column)| (field.as_ref().clone(), Arc::clone(column))).unzip();
-    for Wanted { names, of } in wanted {
-        let shown = names.first().map_or("", String::as_str);
-        let named = |name: &String| schema.fields().iter().skip(OURS).position(|field| field.name() == name);
-        let column = names.iter().find_map(named).and_then(|at| batch.columns().get(OURS + at));
-        let column =
-            column.and_then(|column| widened(Arc::clone(column), of)).ok_or_else(|| unreadable(spec, shown))?;
-        fields.push(Field::new(shown, of.clone(), true));
+    for Wanted { was, name, of } in wanted {
+        let at = schema.fields().iter().skip(OURS).position(|field| field.name() == was);
+        let column = at.and_then(|at| batch.columns().get(OURS + at));
+        let column = column.and_then(|column| widened(Arc::clone(column), of)).ok_or_else(|| unreadable(spec, name))?;
+        fields.push(Field::new(name, of.clone(), true));
         columns.push(column);
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| broken(spec).caused_by(error))

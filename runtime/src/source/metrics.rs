@@ -61,6 +61,12 @@ impl Metrics {
         &self.gauges
     }
 
+    /// Takes away what says how things stand.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn forget_gauges(&mut self) {
+        self.gauges.clear();
+    }
+
     /// Figures that count.
     #[cfg(feature = "metrics")]
     pub(crate) fn counts(&self) -> &BTreeMap<&'static str, f64> {

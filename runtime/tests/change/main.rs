@@ -8,6 +8,7 @@
 mod golden;
 mod outputs;
 mod state;
+mod unusual;
 
 use std::collections::BTreeMap;
 use std::path::Path;

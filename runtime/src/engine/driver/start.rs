@@ -83,10 +83,11 @@ impl Driver {
         driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
         let watched = driver.watchdog(committer);
         let ended = tokio::select! {
-            ended = driver.turn(feed, committer) => {
-                driver.crew.end();
+            ended = async {
+                let ended = driver.turn(feed, committer).await;
+                driver.crew.end().await;
                 ended
-            }
+            } => ended,
             // A thread that does not come back is left behind.
             stuck = watched => Err(stuck),
         };
@@ -104,15 +105,12 @@ impl Driver {
         watchdog::watch(watches, stages, self.options.max_record_time)
     }
 
-    /// Puts back the state of every keyed stage, unless it is more than the budget.
+    /// Puts back the state of every keyed stage.
     #[cfg(feature = "parquet")]
     async fn put_back(&mut self, state: Restore) -> Result<()> {
         let mut restoring = state.begin();
-        let mut stages = vec![(0, 0); self.plan.keyed.len()];
         while let Some((stage, rows)) = restoring.next().await {
-            let size = self.crew.restore(stage, rows).await?;
-            stages.iter_mut().skip(stage).take(1).for_each(|of| *of = size);
-            self.budget.restored(&self.plan, &stages)?;
+            self.crew.restore(stage, rows).await?;
         }
         let corrupt = restoring.end().await?;
         self.snapshots.iter_mut().for_each(|snapshots| snapshots.again.clone_from(&corrupt));
@@ -121,7 +119,14 @@ impl Driver {
 
     /// All state is back.
     async fn restored(&mut self) -> Result<()> {
-        let (keys, bytes) = self.crew.all_restored(self.watermark).await?;
+        let mut stages = Vec::new();
+        for stage in 0..self.plan.keyed.len() {
+            stages.push(self.crew.restored(stage, self.watermark).await?);
+        }
+        // Groups that had ended are gone by now, and do not count.
+        #[cfg(feature = "parquet")]
+        self.budget.restored(&self.plan, &stages)?;
+        let (keys, bytes) = stages.iter().fold((0, 0), |(keys, bytes), of| (keys + of.0, bytes + of.1));
         if self.plan.mode == Mode::Append {
             self.summary.open_keys = keys;
         }

@@ -38,18 +38,18 @@ pub(crate) enum How {
 
 impl Comparison {
     pub(super) fn keyed(&mut self, old: &Descriptor, new: &Descriptor, changes: &Changes) {
-        let renamed_from = |name: &str| {
-            let mut renames = changes.stages.iter().filter(|(_, new)| new == name).map(|(old, _)| old);
-            renames.find(|before| old.keyed.iter().any(|stage| stage.name == **before))
-        };
+        // A rename is made once: after that the checkpoint has the new name.
+        let is_old = |name: &str| old.keyed.iter().any(|stage| stage.name == name);
+        let due: Vec<_> = changes.stages.iter().filter(|(from, to)| is_old(from) && !is_old(to)).collect();
         let mut taken = Vec::new();
         let mut places = Vec::new();
         for after in &new.keyed {
-            let same = old.keyed.iter().position(|before| before.name == after.name);
-            let before = same.or_else(|| {
-                let from = renamed_from(&after.name)?;
-                old.keyed.iter().position(|before| before.name == *from)
-            });
+            let renamed = due.iter().find(|(_, to)| *to == after.name).map(|(from, _)| from);
+            let went =
+                |name: &String| due.iter().any(|(from, to)| from == name && new.keyed.iter().any(|of| of.name == *to));
+            let from = renamed.or_else(|| Some(&after.name).filter(|name| !went(name)));
+            let before = from.and_then(|from| old.keyed.iter().position(|before| before.name == *from));
+            let before = before.filter(|at| !places.contains(at));
             let Some((place, before)) = before.and_then(|at| Some((at, old.keyed.get(at)?))) else {
                 self.new_stage(after, changes);
                 continue;

@@ -232,6 +232,10 @@ fn options(test: &CrashTest, machine: &Machine, process: &Process) -> Options {
     options.ignore_crash_loop |= test.deaths > 3;
     (options.workers, options.durability) = (1, Durability::PowerLoss);
     (options.listener, options.progress) = (None, false);
+    #[cfg(feature = "metrics")]
+    {
+        options.shown_at = Default::default();
+    }
     options.rehearsal = Some(Rehearsal { process: process.clone(), received });
     options
 }
