@@ -282,12 +282,12 @@ fn hand_out(
     let mut page = shard.pages.pop_front()?;
     if page.records.is_empty() {
         shard.behind = Some(page.behind);
-        shard.caught_up = page.behind == 0;
+        let caught_up = page.behind == 0;
         let late = present.is_some_and(|(_, at)| page.asked >= at);
-        shard.ends_seen = if shard.caught_up && late { shard.ends_seen + 1 } else { 0 };
+        shard.ends_seen = if caught_up && late { shard.ends_seen + 1 } else { 0 };
         // Some servers say once that nothing is left when there is.
         shard.done = shard.ends_seen >= 2;
-        if shard.caught_up && shard.position.sequence_number.is_some() {
+        if caught_up && shard.position.sequence_number.is_some() {
             let hour = page.asked_unix.div_euclid(3_600) * 3_600;
             if shard.position.caught_up.is_none_or(|known| known < hour) {
                 shard.position.caught_up = Some(hour);
@@ -329,7 +329,7 @@ fn hand_out(
             shard.position.sequence_number = Some(record.sequence_number);
             shard.position.start = None;
         }
-        (shard.caught_up, shard.ends_seen) = (false, 0);
+        shard.ends_seen = 0;
     }
     let ended = (page.ended && page.records.is_empty()).then_some(page.answered);
     if page.records.is_empty() {

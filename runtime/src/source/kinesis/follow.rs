@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout};
 use super::client::{At, Class, Trouble};
 use super::consumer::Consumer;
 use super::position::{Origin, compare};
-use super::reader::{Event, PAGES, Page, Reader, size, unix_time};
+use super::quiet::pushed;
+use super::reader::{Event, PAGES, Page, Reader, size, unix_time, waits};
 use crate::Result;
 
 /// The service says in an event that a shard has ended. Other servers may not: a shard that is closed has ended after so
@@ -46,6 +47,7 @@ impl Reader {
                 Over::Shard => return Ok(()),
                 Over::Failed(trouble) => trouble,
             };
+            self.counters.quiet.doubt();
             // What the last event said is for convenience; the last record is the truth.
             if trouble.class == Class::Invalid && self.continuation.take().is_some() {
                 continue;
@@ -131,23 +133,28 @@ impl Reader {
                 Err(trouble) => return Over::Failed(trouble),
             }
             self.success();
-            let bytes = records.iter().map(size).sum::<usize>().clamp(1, context.share() as usize);
-            let Ok(room) = Arc::clone(&context.room).acquire_many_owned(bytes as u32).await else {
-                return Over::Shard;
-            };
-            self.drop_known(&mut records);
-            if let Some(record) = records.back() {
-                self.last = Some(record.sequence_number.clone());
-            }
+            // Said before there is room: records that wait for it are no silence.
+            let silent = tip && !ended;
+            self.note(silent, asked, pushed());
             self.continuation = Some(number).filter(|number| !number.is_empty());
             self.from_oldest = false;
             if tip {
                 self.caught_up = Some(asked_unix);
             }
-            let (room, _slot) = (Some(room), Some(slot));
-            let page = Page { records, behind, ended, asked, answered, asked_unix, room, _slot };
-            if events.send(Event::Page(self.number, page)).is_err() || ended {
-                return Over::Shard;
+            if !silent || !waits(slots) {
+                let bytes = records.iter().map(size).sum::<usize>().clamp(1, context.share() as usize);
+                let Ok(room) = Arc::clone(&context.room).acquire_many_owned(bytes as u32).await else {
+                    return Over::Shard;
+                };
+                self.drop_known(&mut records);
+                if let Some(record) = records.back() {
+                    self.last = Some(record.sequence_number.clone());
+                }
+                let (room, _slot) = (Some(room), Some(slot));
+                let page = Page { records, behind, ended, asked, answered, asked_unix, room, _slot };
+                if events.send(Event::Page(self.number, page)).is_err() || ended {
+                    return Over::Shard;
+                }
             }
             // What comes next was sent after this.
             (asked, asked_unix) = (answered, unix_time());

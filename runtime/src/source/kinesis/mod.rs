@@ -38,6 +38,7 @@ mod lister;
 mod options;
 pub(crate) mod pace;
 mod position;
+mod quiet;
 mod reader;
 mod record;
 mod report;

@@ -374,8 +374,9 @@ impl Kinesis {
         self
     }
 
-    /// After how long without a record a shard that is caught up does not hold back the watermark any more. Default:
-    /// 30 s.
+    /// After how long without a record a shard that is caught up does not hold back the watermark any more, as long as the
+    /// service goes on to say so: what it said is believed for three of the times between two answers, at least a second
+    /// and at most 15 s, or three times [`Self::min_fetch_period`]. Default: 30 s.
     #[must_use]
     pub fn idle_after(mut self, time: impl Setting<Duration>) -> Self {
         self.idle_after = time.given().unwrap_or(self.idle_after);

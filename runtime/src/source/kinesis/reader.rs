@@ -1,7 +1,7 @@
 //! The reader of one shard: a task that fetches page after page and hands them to the feed.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::consumer::Consumer;
 use super::options::Kinesis;
 use super::pace::{Backoff, Pace};
 use super::position::{Origin, compare};
+use super::quiet::{Quiet, polled};
 use super::shards::Listed;
 use crate::Result;
 use crate::error::{Error, Kind};
@@ -73,8 +74,8 @@ impl Page {
 pub(super) struct Counters {
     pub(super) throttles: AtomicU64,
     pub(super) expired_iterators: AtomicU64,
-    /// The last call failed: there may be records by now, whatever the answer before it said.
-    pub(super) failing: AtomicBool,
+    /// Whether the last answer said that nothing is left.
+    pub(super) quiet: Quiet,
 }
 
 /// What all readers of a stream share.
@@ -91,6 +92,15 @@ pub(super) struct Context {
 
 /// Pages of a shard in memory: one that is handed out while the next is fetched.
 pub(super) const PAGES: usize = 2;
+
+/// Whether a page of the shard waits to be handed out, besides the one that the reader has a slot for.
+///
+/// Then one that only says that nothing is left is not sent: it would take the place of the records that come next, and the
+/// shard would not be asked until somebody wants records. It is asked all the time, so that it is known whether it is silent.
+pub(super) fn waits(slots: &Semaphore) -> bool {
+    slots.available_permits() + 1 < PAGES
+}
+
 /// After so many answers in a row that there is no such stream or shard, it is believed.
 const CERTAIN: u32 = 3;
 /// Seconds without a call after which records may have been lost meanwhile.
@@ -144,7 +154,7 @@ pub(super) struct Reader {
     pub(super) context: Arc<Context>,
     pub(super) number: u32,
     pub(super) shard: Arc<str>,
-    counters: Arc<Counters>,
+    pub(super) counters: Arc<Counters>,
     pub(super) origin: Origin,
     /// The last record that was fetched.
     pub(super) last: Option<String>,
@@ -224,6 +234,8 @@ impl Reader {
     async fn read(&mut self, events: &UnboundedSender<Event>) -> Result<()> {
         let slots = Arc::new(Semaphore::new(PAGES));
         let context = Arc::clone(&self.context);
+        let period = context.options.min_fetch_period;
+        let mut before = None;
         loop {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return Ok(()) };
             self.pace.wait().await;
@@ -231,6 +243,7 @@ impl Reader {
                 return Ok(());
             };
             let (asked, asked_unix) = (Instant::now(), unix_time());
+            let interval = before.replace(asked).map_or(period, |before: Instant| asked - before);
             match self.page().await {
                 Ok(mut answer) => {
                     let answered = Instant::now();
@@ -246,10 +259,16 @@ impl Reader {
                     }
                     let ended = answer.next_shard_iterator.is_none();
                     let behind = u64::try_from(answer.millis_behind_latest.unwrap_or(0)).unwrap_or(0);
-                    if behind == 0 && records.is_empty() {
+                    let tip = behind == 0 && records.is_empty();
+                    if tip {
                         self.caught_up = Some(asked_unix);
                     }
                     self.iterator = answer.next_shard_iterator;
+                    let silent = tip && !ended;
+                    self.note(silent, asked, polled(interval, period));
+                    if silent && waits(&slots) {
+                        continue;
+                    }
                     let page = Page {
                         records,
                         behind,
@@ -289,9 +308,17 @@ impl Reader {
         answer
     }
 
+    /// Says whether nothing is left, by an answer to what was asked at this time.
+    pub(super) fn note(&self, silent: bool, asked: Instant, believed: Duration) {
+        if silent {
+            self.counters.quiet.prove(asked, believed, self.last.as_deref());
+        } else {
+            self.counters.quiet.doubt();
+        }
+    }
+
     pub(super) fn success(&mut self) {
         self.backoff.reset();
-        self.counters.failing.store(false, Relaxed);
         self.failing = None;
         self.succeeded = Some(unix_time());
         (self.missing, self.expired) = (0, 0);
@@ -377,7 +404,7 @@ impl Reader {
 
     async fn judge(&mut self, trouble: &Trouble) -> Result<Then> {
         let counters = &self.counters;
-        counters.failing.store(true, Relaxed);
+        counters.quiet.doubt();
         tracing::debug!(shard = %self.shard, %trouble, "a call to Kinesis failed");
         match trouble.class {
             Class::Expired => {

@@ -14,7 +14,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use aws_sdk_kinesis::types::Shard as Described;
@@ -103,8 +102,6 @@ pub(super) struct Shard {
     pub(super) behind: Option<u64>,
     /// When the last record arrived that was handed out in this run.
     pub(super) reached: Option<Timestamp>,
-    /// Whether the last page was empty and the service says that there is nothing more.
-    pub(super) caught_up: bool,
     /// Empty pages in a row at the end, asked for after the present was declared.
     pub(super) ends_seen: u32,
     /// When the last record was handed out.
@@ -139,7 +136,6 @@ impl Shard {
             pages: VecDeque::new(),
             behind: None,
             reached: None,
-            caught_up: false,
             ends_seen: 0,
             active: Instant::now(),
             done: false,
@@ -185,8 +181,7 @@ impl Shard {
 
     /// Whether it is known to have had nothing for so long.
     fn is_silent(&self, time: Duration) -> bool {
-        let known = self.caught_up && self.pages.is_empty() && !self.counters.failing.load(Relaxed);
-        known && self.active.elapsed() >= time
+        self.counters.quiet.lasts(time, self.position.sequence_number.as_deref(), self.active)
     }
 
     /// Whether more can come from it in this run.

@@ -1,3 +1,4 @@
+use super::super::{efo, polling};
 use super::*;
 
 #[test]
@@ -134,6 +135,97 @@ fn a_shard_that_cannot_be_asked_is_not_idle() {
             assert!(Instant::now() < deadline);
         }
     });
+}
+
+/// While the service has not answered, a shard that was silent may have records.
+#[test]
+fn a_call_that_hangs_says_nothing() {
+    run(async |server| {
+        server.create_stream(STREAM, 1).unwrap();
+        let hang = Fault::Delay(Duration::from_secs(4));
+        // Hardly silent when it is asked for the last time, or silent for long: no proof is good for ever.
+        for (idle_after, believed) in [(500, 0), (50, 1_500)] {
+            let (idle_after, believed) = (Duration::from_millis(idle_after), Duration::from_millis(believed));
+            let mut reading = Reading::start(source(&server).start(latest).idle_after(idle_after)).await;
+            let deadline = Instant::now() + PATIENCE;
+            while reading.fetch(&eager()).await.0.partitions[0].idle == believed.is_zero() {
+                assert!(Instant::now() < deadline);
+            }
+            server.faults().times("GetRecords", usize::MAX, hang.clone());
+            let begun = Instant::now();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            server.put(STREAM, "k", "x").unwrap();
+            loop {
+                let (fetched, got) = reading.fetch(&eager()).await;
+                if !got.is_empty() {
+                    break;
+                }
+                assert!(!fetched.partitions[0].idle || begun.elapsed() < believed, "{:?}", begun.elapsed());
+            }
+            assert!(begun.elapsed() >= Duration::from_secs(3), "the call has not hung");
+            server.faults().clear();
+        }
+    });
+}
+
+/// While nobody wants records, one that comes to a silent shard is read, and is there before the watermark goes by others.
+#[test]
+fn silence_is_not_what_was_known_before_a_pause() {
+    for mode in [polling, efo] {
+        run(async |server| {
+            server.create_stream(STREAM, 2).unwrap();
+            server.put_to_shard(STREAM, FIRST, "k", "b1").unwrap();
+            for number in 0..100 {
+                server.put_to_shard(STREAM, &id(1), "k", format!("a{number}")).unwrap();
+            }
+            let source = source(&server).consumer_mode(mode).consumer_name("test").max_records_per_fetch(1);
+            let mut reading = Reading::start(source.idle_after(Duration::from_millis(800))).await;
+            let few = || Limits { rows: Some(2), ..patient() };
+            for _ in 0..8 {
+                reading.fetch(&few()).await;
+            }
+            // The service takes a while for each answer, as over a new connection, and the sink for what it has got.
+            for operation in ["GetRecords", "SubscribeToShardEvent"] {
+                server.faults().times(operation, usize::MAX, Fault::Delay(Duration::from_millis(100)));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            server.put_to_shard(STREAM, FIRST, "k", "b2").unwrap();
+            tokio::time::sleep(Duration::from_millis(1_200)).await;
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let (fetched, got) = reading.fetch(&few()).await;
+                if texts(&got).contains(&"b2") {
+                    break;
+                }
+                assert!(!fetched.partitions[0].idle && Instant::now() < deadline, "{got:?}");
+            }
+        });
+    }
+}
+
+/// A shard without records is idle however long the sink takes for those of others.
+#[test]
+fn pauses_do_not_keep_a_shard_from_being_idle() {
+    for mode in [polling, efo] {
+        run(async |server| {
+            server.create_stream(STREAM, 2).unwrap();
+            for number in 0..20 {
+                server.put_to_shard(STREAM, &id(1), "k", format!("a{number}")).unwrap();
+            }
+            let source = source(&server).consumer_mode(mode).consumer_name("test").max_records_per_fetch(1);
+            let mut reading = Reading::start(source.idle_after(Duration::from_millis(200))).await;
+            reading.fetch(&Limits { rows: Some(2), ..patient() }).await;
+            let mut idle = 0;
+            for _ in 0..4 {
+                // Longer than an answer is believed.
+                tokio::time::sleep(Duration::from_millis(1_300)).await;
+                let (fetched, got) = reading.fetch(&Limits { rows: Some(2), ..patient() }).await;
+                assert!(!got.is_empty() && !fetched.partitions[1].idle);
+                idle += u32::from(fetched.partitions[0].idle);
+            }
+            assert!(idle >= 3, "{idle} of 4");
+        });
+    }
 }
 
 /// What waits to be handed out and what is on its way fit into the buffer, however many shards there are.

@@ -10,6 +10,9 @@ use memchr::memchr2;
 /// What is called for each member of an object.
 type OfMember<'f> = &'f mut dyn FnMut(&Schema<'_>, &mut dyn ShapeDeserializer) -> Result<(), SerdeError>;
 
+/// What is wrong with one that could be any JSON.
+pub(super) const NO_RECORDS: &str = "an answer to GetRecords has no `Records`";
+
 /// A place in the body of an answer.
 pub(super) struct Answer<'a> {
     /// What has not been read.
@@ -138,16 +141,23 @@ fn unexpected(byte: u8) -> SerdeError {
 
 impl ShapeDeserializer for Answer<'_> {
     fn read_struct(&mut self, schema: &Schema<'_>, of_member: OfMember<'_>) -> Result<(), SerdeError> {
+        // The answer itself, which is nothing without records. What something between us and the service says instead would
+        // be the end of a shard.
+        let mut is_answer = self.depth > 0;
         self.each((b'{', b'}'), |answer| {
             let member = answer.member(schema)?;
             answer.expect(b':')?;
             answer.skip_whitespace();
             match member {
                 _ if answer.is_null() => answer.read_null(),
-                Some(member) => of_member(member, answer),
+                Some(member) => {
+                    is_answer |= member.member_name() == Some("Records");
+                    of_member(member, answer)
+                }
                 None => answer.skip_value(),
             }
-        })
+        })?;
+        if is_answer { Ok(()) } else { Err(SerdeError::invalid_input(NO_RECORDS)) }
     }
 
     fn read_list(
