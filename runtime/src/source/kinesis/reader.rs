@@ -95,8 +95,9 @@ pub(super) const PAGES: usize = 2;
 
 /// Whether a page of the shard waits to be handed out, besides the one that the reader has a slot for.
 ///
-/// Then one that only says that nothing is left is not sent: it would take the place of the records that come next, and the
-/// shard would not be asked until somebody wants records. It is asked all the time, so that it is known whether it is silent.
+/// Then one that only says that nothing is left is not sent: it would take the place of the records that come next, and
+/// the shard would not be asked until somebody wants records. It is asked all the time, so that it is known whether it
+/// is silent.
 pub(super) fn waits(slots: &Semaphore) -> bool {
     slots.available_permits() + 1 < PAGES
 }

@@ -111,8 +111,8 @@ fn times() {
     }
 }
 
-/// The SDK takes a body that is empty, and any object, for an answer without records and without an iterator, which is the end
-/// of a shard.
+/// The SDK takes a body that is empty, and any object, for an answer without records and without an iterator, which is
+/// the end of a shard.
 #[test]
 fn an_answer_has_records() {
     assert!(by_us(b" \n").is_err());
