@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use millstream::DeadLetter;
 use millstream::agg::{Arena, Finish, Update};
 use millstream::engine::summary::Summary;
 use millstream::prelude::*;
@@ -102,6 +103,152 @@ fn f_062_a_panic_leaves_groups_as_they_were() {
     let mut rows = run.rows::<Sum>().unwrap();
     rows.sort_by_key(|row| row.even);
     assert_eq!(rows, [Sum { even: false, n: 2, total: 16 }, Sum { even: true, n: 1, total: 4 }]);
+}
+
+#[derive(StreamSchema, Debug, PartialEq)]
+struct List {
+    ns: Vec<i64>,
+}
+
+/// A list that is not whole: it gives what is before the number that nobody thought of.
+fn broken(ns: &[i64]) -> impl Iterator<Item = i64> + '_ {
+    ns.iter().map(|n| careful(*n) / 2)
+}
+
+fn parts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    data.split(|byte| *byte == b'|')
+}
+
+/// Whether a part is one of those that nobody is afraid of.
+fn is_long(data: &[u8]) -> bool {
+    assert_ne!(data, b"thirteen");
+    data.len() > 3
+}
+
+/// Runs over one record: the numbers in the rows, the letters, and rows, filtered and dead in the account, which adds up.
+fn account(pipeline: &Pipeline, record: impl Into<Vec<u8>>) -> (Vec<i64>, Vec<DeadLetter>, [u64; 3]) {
+    let mut run = pipeline.test();
+    run.push([record.into()]).unwrap();
+    let (counts, letters) = (run.counts(), run.dead_letters());
+    run.end().unwrap();
+    let rows: Vec<i64> = run.rows::<Doubled>().unwrap().into_iter().map(|row| row.n).collect();
+    assert_eq!(counts.rows, rows.len() as u64 + counts.filtered + counts.late + counts.skipped + counts.dead);
+    (rows, letters, [counts.rows, counts.filtered, counts.dead])
+}
+
+/// Of a list, what is before it stays; it and what is behind it is given up as one.
+#[test]
+fn f_062_a_panic_gives_up_the_rest_of_its_list() {
+    let in_a_row = pipeline! {
+        from memory([""]) | decode json(lines) as List else dead_letter(collect()) | explode n = ns
+        | select { n, twice = careful(n) } | sink collect()
+    };
+    let in_the_list = pipeline! {
+        from memory([""]) | decode json(lines) as List else dead_letter(collect()) | explode n = broken(ns)
+        | select { n, twice = n } | sink collect()
+    };
+    let filtered = pipeline! {
+        from memory([""]) | decode json(lines) as List else dead_letter(collect()) | explode outer n = broken(ns)
+        | filter n > Some(100) | select { n, twice = 2 } | sink collect()
+    };
+    for pipeline in [&in_a_row, &in_the_list] {
+        let (rows, letters, counts) = account(pipeline, "{\"ns\":[1,2,13,4,5]}\n{\"ns\":[6]}");
+        assert_eq!((rows, counts), (vec![1, 2, 6], [4, 0, 1]));
+        assert_eq!((letters.len(), letters[0].raw.as_slice()), (1, b"{\"ns\":[1,2,13,4,5]}".as_slice()));
+        let (rows, letters, counts) = account(pipeline, r#"{"ns":[13,4,5]}"#);
+        assert_eq!((rows, counts, letters.len()), (vec![], [1, 0, 1], 1));
+    }
+    let mut run = filtered.test();
+    run.push([r#"{"ns":[1,13,4]}"#]).unwrap();
+    assert_eq!((run.counts().rows, run.counts().filtered, run.counts().dead), (2, 1, 1));
+}
+
+/// Before `decode`, too: the letter is the whole record, once, and nothing is counted again.
+#[test]
+fn f_062_a_panic_gives_up_the_rest_of_a_record_in_parts() {
+    let pipeline = pipeline! {
+        from memory([""]) | explode data = parts(data) | filter is_long(data)
+        | decode json(lines) as Number else dead_letter(collect()) | select { n, twice = careful(n) } | sink collect()
+    };
+    for (record, rows, counts) in [
+        ("x|{\"n\":12}\n{\"n\":1}\n", vec![12, 1], [3, 1, 0]),
+        ("x|{\"n\":13}\n{\"n\":1}\n", vec![], [2, 1, 1]),
+        ("{\"n\":1}\n{\"n\":13}\n{\"n\":2}|{\"n\":3}", vec![1], [2, 0, 1]),
+        ("{\"n\":1}|{\"n\":13}|{\"n\":2}", vec![1], [2, 0, 1]),
+        ("{\"n\":1}|x|thirteen|{\"n\":2}", vec![1], [3, 1, 1]),
+        ("thirteen|{\"n\":2}", vec![], [1, 0, 1]),
+    ] {
+        let (got, letters, counted) = account(&pipeline, record);
+        assert_eq!((got, counted), (rows, counts), "{record}");
+        assert_eq!(letters.len() as u64, counts[2], "{record}");
+        assert!(letters.iter().all(|letter| letter.code == "PANIC" && letter.raw == record.as_bytes()), "{record}");
+    }
+}
+
+/// A payload that must be unpacked again to go on: a few times, not for each of its rows.
+#[cfg(feature = "zstd")]
+#[test]
+fn f_062_panics_in_a_packed_payload_do_not_cost_the_square() {
+    let pipeline = pipeline! {
+        from memory([""]) | decode json(zstd, lines) as Number else dead_letter(collect())
+        | select { n, twice = careful(n) } | sink collect()
+    };
+    let pack = |numbers: &[i64]| {
+        let lines: Vec<String> = numbers.iter().copied().map(json).collect();
+        zstd::encode_all(lines.join("\n").as_bytes(), 3).unwrap()
+    };
+    let (rows, letters, counts) = account(&pipeline, pack(&[1, 13, 2, 13, 3]));
+    assert_eq!((rows, counts), (vec![1, 2, 3], [5, 0, 2]));
+    assert!(letters.iter().all(|letter| letter.raw == json(13).as_bytes()));
+    let (rows, letters, counts) = account(&pipeline, pack(&[[1].as_slice(), &[13; 5_000]].concat()));
+    assert_eq!((rows, counts), (vec![1], [10, 0, 9]));
+    // The last has all that is given up.
+    let bytes: usize = letters.iter().map(|letter| letter.raw.len()).sum();
+    assert_eq!((letters.len(), bytes), (9, 5_000 * (json(13).len() + 1) - 9));
+}
+
+#[derive(StreamSchema, Debug, PartialEq)]
+struct Timed {
+    #[stream(event_time)]
+    ts: Timestamp,
+    n: i64,
+}
+
+/// A record that is taken up again behind a panic is still one letter for its late rows.
+#[test]
+fn f_062_a_panic_between_late_rows_leaves_one_letter_of_them() {
+    let pipeline = pipeline! {
+        from memory([""]) | decode json(lines) as Timed else dead_letter(collect()) | watermark 0s
+        | group_by { k = 1, window = tumbling(1s) } else dead_letter(collect())
+        | agg { total = sum(careful(n)) } | select { total } | sink collect()
+    };
+    let row = |ts: &str, n: i64| format!(r#"{{"ts":"2026-01-01T00:00:{ts}Z","n":{n}}}"#);
+    for (middle, codes, dead) in [(1, vec!["late"], 2), (13, vec!["PANIC", "late"], 3)] {
+        let mut run = pipeline.test();
+        run.push([row("30", 1)]).unwrap();
+        run.end_epoch().unwrap();
+        // The second of two records is not silenced by the first.
+        for _ in 0..2 {
+            run.push([[row("01", 1), row("31", middle), row("02", 1)].join("\n")]).unwrap();
+            let letters = run.dead_letters();
+            assert_eq!(letters.iter().map(|letter| letter.code.as_str()).collect::<Vec<_>>(), codes);
+        }
+        assert_eq!((run.counts().rows, run.counts().dead, run.counts().late), (7, 2 * dead, 0));
+    }
+}
+
+/// A record without a byte is a letter, as every other: in a chunk that has no byte at all, too.
+#[test]
+fn f_062_an_empty_record_is_a_dead_letter() {
+    for records in [vec![""], vec!["", ""], vec!["", "{}"]] {
+        let bad = millstream::sink::collect();
+        let (count, kept) = (records.len(), bad.clone());
+        let pipeline = pipeline! {
+            from memory(records) | decode json as Number else dead_letter({kept}) | select { n } | sink collect()
+        };
+        assert_eq!(pipeline.run_blocking().unwrap().rows.dead, count as u64);
+        assert_eq!(bad.rows::<DeadLetter>().unwrap().len(), count);
+    }
 }
 
 /// Without a policy the run ends, and says where.

@@ -2,6 +2,7 @@
 
 use bumpalo::Bump;
 
+use super::explode;
 use crate::decode::{Decoder, Fault};
 pub use crate::schema::At;
 use crate::schema::Value;
@@ -46,22 +47,39 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// Where a record of which a row panicked is taken up again, and what was done with it before.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Resume {
+    /// The byte of its payload that comes next.
+    byte: usize,
+    /// How many of its rows panicked.
+    panics: u32,
+    /// Whether it is a letter already because of its late rows.
+    pub(super) late: bool,
+}
+
+/// How often a payload is unpacked again to go on behind a row that panicked: a payload of such rows alone must not cost the
+/// square of its length.
+const UNPACKED_AGAIN: u32 = 8;
+
 /// The input of a fused closure: the decoder over the current record, the arena, and where the record is.
 pub struct Input<'a, D: Decoder> {
     arena: &'a Bump,
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
-    /// What is left to decode; `None` when it could not be unpacked.
+    /// What was opened last of the record.
+    raw: Option<&'a [u8]>,
+    /// It, unpacked; `None` when it could not be unpacked, and behind its last row.
     payload: Option<&'a [u8]>,
     /// Where in it the present row begins, and where the next one does.
     began: usize,
     next: usize,
-    /// Where the first payload of the record is to be taken up: after a row that panicked.
-    resume: usize,
-    /// How many payloads of the record were opened.
-    opened: u32,
-    /// `counts.rows` before the record.
+    pub(super) resume: Resume,
+    /// How many parts of the record there were: payloads opened, and what never got to `decode`.
+    parts: u32,
+    /// `counts.rows` and `counts.filtered` before the record.
     rows_before: u64,
+    filtered_before: u64,
     at: At,
     /// Event times after this one do not move the watermark.
     horizon: Timestamp,
@@ -85,12 +103,14 @@ impl<'a, D: Decoder> Input<'a, D> {
             arena,
             decoder,
             scratch,
+            raw: None,
             payload: None,
             began: 0,
             next: 0,
-            resume: 0,
-            opened: 0,
+            resume: Resume::default(),
+            parts: 0,
             rows_before: 0,
+            filtered_before: 0,
             at: At { partition, ..At::default() },
             horizon,
             max_event_time: None,
@@ -101,19 +121,23 @@ impl<'a, D: Decoder> Input<'a, D> {
     }
 
     #[inline]
-    pub(super) fn begin(&mut self, record: u64) {
+    pub(super) fn begin(&mut self, record: u64, resume: Resume) {
         self.at.record = record;
+        self.raw = None;
         self.payload = None;
-        self.opened = 0;
+        self.resume = resume;
+        self.parts = 0;
         self.rows_before = self.counts.rows;
+        self.filtered_before = self.counts.filtered;
     }
 
     /// Begins to decode a payload; [`Self::next`] gives its rows.
     #[inline]
     pub fn open(&mut self, payload: &'a [u8]) {
         self.began = 0;
-        self.next = std::mem::take(&mut self.resume);
-        self.opened += 1;
+        self.next = std::mem::take(&mut self.resume.byte);
+        self.parts += 1;
+        self.raw = Some(payload);
         self.payload = match self.decoder.unpack(payload, self.arena, self.scratch) {
             Ok(payload) => Some(payload),
             Err(fault) => {
@@ -140,11 +164,13 @@ impl<'a, D: Decoder> Input<'a, D> {
                 Ok(Some(row)) => return Some(row),
                 Ok(None) => {
                     self.counts.rows -= 1;
+                    self.payload = None;
                     return None;
                 }
                 Err(fault) => {
                     self.failed(fault);
                     if !self.goes_on() {
+                        self.payload = None;
                         return None;
                     }
                 }
@@ -152,10 +178,11 @@ impl<'a, D: Decoder> Input<'a, D> {
         }
     }
 
-    /// Counts a row that is the record itself, in a chain without `decode`.
+    /// Counts a row that is the record itself, in a chain without `decode`, or that never gets there.
     #[inline]
     pub fn undecoded(&mut self) {
         self.payload = None;
+        self.parts += 1;
         self.counts.rows += 1;
     }
 
@@ -177,26 +204,38 @@ impl<'a, D: Decoder> Input<'a, D> {
         self.faults.push((fault, part));
     }
 
-    /// Takes up the next record's payload at this byte.
-    pub(super) fn resume_at(&mut self, byte: usize) {
-        self.resume = byte;
-    }
-
-    /// Gives up the present row, over which the user's code or the decoder panicked. Gives where its payload may be taken
-    /// up; if nowhere, the rest of the record is given up, too.
+    /// Gives up the present row of `record`, over which the user's code or the decoder panicked. Gives whether the record is
+    /// to be taken up behind it, by [`Self::resume`]; otherwise the rest of the record is given up with the row.
     #[cold]
-    pub(super) fn panicked(&mut self, reason: String) -> Option<usize> {
-        if self.counts.rows == self.rows_before {
-            self.counts.rows += 1;
-        }
-        // Where several payloads are opened, rows of an earlier one would come again. What panicked in the decoder has
-        // not moved `next`.
-        let resume = (self.opened == 1 && self.goes_on()).then_some(self.next);
-        if let (None, Some(payload)) = (resume, self.payload) {
-            self.next = payload.len();
+    pub(super) fn panicked(&mut self, reason: String, record: &[u8]) -> bool {
+        // A panic between two rows is of one that is not counted yet.
+        let between = explode::broke_off() || !self.is_in_row();
+        self.counts.rows += u64::from(between);
+        // Where parts of the record come one after the other, those before this one would come again.
+        let alone = self.parts == 1 && self.raw.is_some_and(|raw| std::ptr::eq(raw, record));
+        let unpacked = self.payload.is_some_and(|payload| !std::ptr::eq(payload, record));
+        let resumes = alone && self.goes_on() && !(unpacked && self.resume.panics >= UNPACKED_AGAIN);
+        if resumes {
+            // What panicked in the decoder has not moved `next`, and does not go on.
+            self.resume = Resume { byte: self.next, panics: self.resume.panics + 1, ..self.resume };
+        } else if alone {
+            self.next = self.payload.map_or(0, <[u8]>::len);
+        } else {
+            // It speaks for parts that are not known yet.
+            self.payload = None;
         }
         self.failed(Fault::panicked(reason));
-        resume
+        resumes
+    }
+
+    /// Whether the last row that was counted is still at work.
+    fn is_in_row(&self) -> bool {
+        if self.raw.is_some() {
+            return self.payload.is_some();
+        }
+        // Before `decode`, or without it: nothing else becomes of a row that is not used.
+        let left_out = self.counts.filtered - self.filtered_before + self.faults.len() as u64;
+        self.counts.rows - self.rows_before > left_out
     }
 
     /// Whether there is more of the payload behind the present row.

@@ -10,7 +10,8 @@ use bumpalo::Bump;
 
 use super::chain::{EpochPlan, MapSide, Output, Report, Settings};
 use super::dead_letters::{DeadLetter, Letters};
-use super::input::{At, Input, Policy};
+use super::explode;
+use super::input::{At, Input, Policy, Resume};
 use super::key::Key;
 use super::keyed::{Group, Keyed};
 use super::pulse::Pulse;
@@ -169,11 +170,11 @@ impl<M> Clone for Work<'_, M> {
 
 impl<M> Copy for Work<'_, M> {}
 
-/// Where to go on in a chunk: at a record, and in its payload if a row before panicked.
+/// Where to go on in a chunk: at a record, and behind a row of it that panicked.
 #[derive(Clone, Copy, Default)]
 struct Next {
     record: usize,
-    byte: usize,
+    resume: Resume,
 }
 
 impl<S, D, F, O> Map<S, D, F, O>
@@ -194,7 +195,9 @@ where
         let Self { closure, decoder, scratch, arena, out, policy, late, .. } = self;
         let fate = Fate { policy: *policy, late: *late };
         let mut input = Input::new(arena, &**decoder, scratch, chunk.order, plan.horizon);
-        input.resume_at(first.byte);
+        let mut resume = first.resume;
+        // Of a list that panicked where no record is given up.
+        explode::broke_off();
         // One for all records: a panic leaves `next` behind the record that it was in, and `computing` true unless it was
         // in what we do with its result.
         let (mut next, mut computing) = (first.record, false);
@@ -202,7 +205,7 @@ where
             while next < chunk.len() && (next == first.record || arena.allocated_bytes() < ARENA) {
                 let index = next;
                 next += 1;
-                input.begin(chunk.first + index as u64);
+                input.begin(chunk.first + index as u64, std::mem::take(&mut resume));
                 pulse.beat();
                 computing = true;
                 closure(S::record(chunk, meta, index), &mut input, out);
@@ -211,7 +214,7 @@ where
             }
             Ok(())
         }));
-        let mut go_on = Next { record: next, byte: 0 };
+        let mut go_on = Next { record: next, ..Next::default() };
         let panicked = match ran {
             Ok(done) => done.map(|()| false)?,
             Err(panic) if computing => {
@@ -219,10 +222,11 @@ where
                 if out.is_broken_off() {
                     return Err(broken_off(&reason, &S::record(chunk, meta, index).place()));
                 }
-                if let Some(byte) = input.panicked(reason) {
-                    go_on = Next { record: index, byte };
-                }
+                let resumes = input.panicked(reason, chunk.payload(index));
                 settle::<S, D>(work, index, fate, (&mut input, out), (report, letters))?;
+                if resumes {
+                    go_on = Next { record: index, resume: input.resume };
+                }
                 true
             }
             Err(panic) => resume_unwind(panic),
@@ -255,7 +259,8 @@ fn settle<'a, S: Source, D: Decoder>(
     (input, out): (&mut Input<'a, D>, &mut impl Gather),
     (report, letters): (&mut Report, &mut dyn Letters),
 ) -> Result<()> {
-    let mut raw: &[u8] = &[];
+    // Not an empty slice: that of an empty payload may be the same.
+    let mut raw: Option<&[u8]> = None;
     for (fault, part) in input.faults.drain(..) {
         if fate.policy == Policy::Fail {
             return Err(unusable(&fault, &S::record(chunk, meta, index).place()));
@@ -270,13 +275,12 @@ fn settle<'a, S: Source, D: Decoder>(
         input.counts.dead += 1;
         let given_up = part.unwrap_or_else(|| chunk.payload(index));
         // Of several rows that `explode` made of one, the first speaks for all.
-        if !std::ptr::eq(raw, given_up) {
-            raw = given_up;
+        if !raw.is_some_and(|raw| std::ptr::eq(raw, given_up)) {
+            raw = Some(given_up);
             let place = S::record(chunk, meta, index).place();
-            letters.post(dead_letter(&fault, plan, raw, place), false)?;
+            letters.post(dead_letter(&fault, plan, given_up, place), false)?;
         }
     }
-    let mut letter = None;
     while let Some(time) = out.late_row() {
         let place = S::record(chunk, meta, index).place();
         if fate.late == Policy::Fail {
@@ -284,10 +288,12 @@ fn settle<'a, S: Source, D: Decoder>(
         }
         input.counts.dead += 1;
         report.late_dead += 1;
-        // One letter for all late rows of a record: it has the whole record.
-        letter.get_or_insert_with(|| late_letter(time, plan, chunk.payload(index), place));
+        // One letter for all late rows of a record, even if it is taken up again: it has the whole record.
+        if !std::mem::replace(&mut input.resume.late, true) {
+            letters.post(late_letter(time, plan, chunk.payload(index), place), true)?;
+        }
     }
-    letter.map_or(Ok(()), |letter| letters.post(letter, true))
+    Ok(())
 }
 
 #[cold]
