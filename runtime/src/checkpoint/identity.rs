@@ -30,6 +30,13 @@ pub struct Identity {
     /// The savepoint that it began from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// The latest epoch of files that were in its outputs before it; 0 if there were none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub strangers: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The process that opens a checkpoint.
@@ -89,6 +96,7 @@ impl Identity {
         instance: &Instance,
         key_groups: u16,
         origin: Option<Origin>,
+        strangers: u64,
     ) -> Result<Self> {
         if let Some(identity) = Self::read(store)? {
             return Ok(identity);
@@ -108,6 +116,7 @@ impl Identity {
             key_groups,
             created: instance.started,
             origin,
+            strangers,
         };
         match store.create_only(PIPELINE, &pretty(&new)?)? {
             Created::Created => Ok(new),

@@ -55,12 +55,12 @@ impl Checkpoint {
                 None => Previous::of(store.as_ref(), &history)?,
             };
             let plan = Plan::of(&options, &store, &history, previous, &compare)?;
-            check_outputs(&options, &history, seed.is_some())?;
+            let strangers = check_outputs(&options, &history, seed.is_some(), store.as_ref())?;
             let (groups, origin) = match &seed {
                 Some(seed) => (seed.key_groups, Some(seed.origin.clone())),
                 None => (options.key_groups, None),
             };
-            let identity = Identity::read_or_create(store.as_ref(), &options.instance, groups, origin)?;
+            let identity = Identity::read_or_create(store.as_ref(), &options.instance, groups, origin, strangers)?;
             let sinks = prepare_sinks(&options, &identity)?;
             write_plan(store.as_ref(), &options.fingerprint, &options.descriptor)?;
             let generation = history.tail.generation + 1;
@@ -167,9 +167,12 @@ impl Plan {
 
 /// Refuses outputs that have gone on past the checkpoint: it was copied before, or restored from a backup that is older than
 /// they are, and its epochs would be written a second time. In an object store, where to list everything takes long, only when
-/// the checkpoint begins from a savepoint.
-fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Result<()> {
+/// the checkpoint begins from a savepoint. A fresh checkpoint may begin in a folder that has files of others: gives the latest
+/// epoch of those, by which its later starts know them.
+fn check_outputs(options: &OpenOptions, history: &History, seeded: bool, store: &dyn Store) -> Result<u64> {
     let last = history.last.as_ref().map(|last| last.commit.epoch);
+    let known = Identity::read(store)?.map_or(0, |identity| identity.strangers);
+    let (end, mut strangers) = (last.unwrap_or(0).max(known), 0);
     for (id, place) in &options.sinks {
         if matches!(place, Place::Object(_)) && !seeded || matches!(place, Place::Local(path) if !path.is_dir()) {
             continue;
@@ -181,19 +184,19 @@ fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Resu
                 let path = join(&folder, &entry.name);
                 if entry.is_dir {
                     folders.push(path);
-                } else if epoch_of(&entry.name).is_some_and(|epoch| Some(epoch) > last) {
+                } else if let Some(epoch) = epoch_of(&entry.name).filter(|epoch| *epoch > end) {
+                    strangers = strangers.max(epoch);
                     later.push(sink.store().describe(&path));
                 }
             }
         }
-        if !later.is_empty() {
+        if let Some(last) = last.filter(|_| !later.is_empty()) {
             later.sort_unstable();
             let shown = later.iter().take(3).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-            let ends = last.map_or("has no epoch yet".to_owned(), |last| format!("ends with epoch {last}"));
             return Err(Error::new(
                 Kind::Config,
                 format!(
-                    "the checkpoint {ends}, and the output `{}` of sink `{id}` has {} files of later epochs: {shown}",
+                    "the checkpoint ends with epoch {last}, and the output `{}` of sink `{id}` has {} files of later epochs: {shown}",
                     sink.name(),
                     later.len()
                 ),
@@ -204,7 +207,7 @@ fn check_outputs(options: &OpenOptions, history: &History, seeded: bool) -> Resu
             ));
         }
     }
-    Ok(())
+    Ok(strangers)
 }
 
 /// The epoch in the name of a file of ours: `e0000000042-w..`.
