@@ -160,8 +160,12 @@ fn a_seed_says_everything_that_happens() {
             call.split(['/', '-', '.']).filter(|part| part.len() < 6 || !part.bytes().all(|b| b.is_ascii_hexdigit()));
         parts.collect::<Vec<_>>().join("/")
     };
+    // Objects are deleted several at a time, and who is refused tries again: of such calls the order says nothing.
     let trace = |seed| -> Vec<String> {
-        super::search::calls(&pipeline.crash_test(), seed).unwrap().into_iter().map(plain).collect()
+        let calls = super::search::calls(&pipeline.crash_test(), seed).unwrap();
+        let mut calls: Vec<String> = calls.into_iter().map(plain).collect();
+        calls.chunk_by_mut(|one, next| one.starts_with("delete") && next.starts_with("delete")).for_each(<[_]>::sort);
+        calls
     };
     for seed in 0..of(10, 1_000) {
         assert_eq!(trace(seed), trace(seed), "storm {seed}");
