@@ -125,11 +125,11 @@ fn check_looks_at_the_sink_and_the_checkpoint() {
 fn a_reset_leaves_a_record_and_a_savepoint_begins_another_pipeline() {
     let world = World::new(GOOD);
     assert!(world.run("reset --checkpoint KEPT --operator x", 78).1.contains("there is no keyed stage `x`"));
-    assert!(world.run("savepoint --checkpoint KEPT --to KEPT/../saved", 78).1.contains("nothing to save"));
+    assert!(world.run("savepoint --checkpoint KEPT --to KEPT-saved", 78).1.contains("nothing to save"));
     let child = world.program("run --checkpoint KEPT --trigger 100ms").env("PROGRAM_FOLLOW", "1").spawn().unwrap();
     wait_for(|| world.outputs() > 0);
     // While it runs.
-    let (saved, _) = world.run("savepoint --checkpoint KEPT --to KEPT/../saved", 0);
+    let (saved, _) = world.run("savepoint --checkpoint KEPT --to KEPT-saved", 0);
     assert!(saved.contains("holds epoch "), "{saved}");
     signal(&child, Signal::TERM);
     said(&child.wait_with_output().unwrap(), 0);
@@ -143,7 +143,7 @@ fn a_reset_leaves_a_record_and_a_savepoint_begins_another_pipeline() {
     // The window that was open is gone; the savepoint has it, and reads no row again.
     let (_, told) = world.run("run --checkpoint KEPT", 0);
     assert!(told.contains("0 rows in"), "{told}");
-    let line = "run --checkpoint KEPT/../fresh --from-savepoint KEPT/../saved";
+    let line = "run --checkpoint KEPT-fresh --from-savepoint KEPT-saved";
     let (_, told) = world.run(line, 78);
     assert!(told.contains("belongs to the pipeline") || told.contains("files of later epochs"), "{told}");
 }

@@ -115,7 +115,7 @@ impl Book {
     ) -> Result<(Found, Undelivered)> {
         let undelivered = self.undelivered(last, plan)?;
         if let Some(comparison) = comparison {
-            change::check_undelivered(&undelivered, plan, &comparison.moved)?;
+            change::check_undelivered(&undelivered, plan, comparison)?;
             self.change(comparison, last, plan, changes)?;
         }
         self.clean_outbox()?;

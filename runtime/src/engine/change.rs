@@ -18,13 +18,14 @@ use crate::time::Timestamp;
 use crate::{Result, clock};
 
 /// Rows of the earlier pipeline that were committed and not delivered cannot go to a sink that takes others.
-pub(super) fn check_undelivered(undelivered: &Undelivered, plan: &Plan, moved: &[usize]) -> Result<()> {
+pub(super) fn check_undelivered(undelivered: &Undelivered, plan: &Plan, of: &Comparison) -> Result<()> {
     let gone = |sink: usize| match sink {
         0 => false,
         1 => plan.dead_letters.is_none(),
         _ => plan.late_letters.is_none(),
     };
-    let other = undelivered.iter().find(|(sink, _)| gone(*sink) || moved.contains(sink));
+    // Of one that is gone it is told when the rows are to be delivered, unless the state is changed before that.
+    let other = undelivered.iter().find(|(sink, _)| gone(*sink) && of.changes_state() || of.moved.contains(sink));
     let Some((sink, batches)) = other else { return Ok(()) };
     let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
     Err(Error::new(
