@@ -171,6 +171,13 @@ impl Checkpoint {
         lock(&self.head).last.as_ref().map(|last| last.epoch)
     }
 
+    /// Whether the log certainly ends with what is known of it: a record whose writing failed is not there after all.
+    #[must_use]
+    pub fn ends_as_known(&self) -> bool {
+        let next = lock(&self.head).tail.slot + 1;
+        self.store.exists(&log::slot_path(next)).is_ok_and(|there| !there)
+    }
+
     /// All epochs up to this one are visible.
     #[must_use]
     pub fn published_through(&self) -> Option<u64> {

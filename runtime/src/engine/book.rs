@@ -47,8 +47,6 @@ pub(super) struct Book {
     counters: BTreeMap<String, u64>,
     /// The files of the last commit with rows to be delivered, by sink.
     outbox: BTreeMap<String, Vec<String>>,
-    /// Whether a record was sent to the log and it is not known whether it is there.
-    unsure: bool,
 }
 
 /// Rows that were committed and may not have been delivered: the sink's number and the rows.
@@ -92,7 +90,6 @@ impl Book {
             operators: last.operators.clone(),
             counters: last.counters.clone(),
             outbox: paths(&last.outbox),
-            unsure: false,
         };
         match book.take_over(comparison.as_ref(), (&last, opened.starts), plan, &options.changes) {
             Ok((found, undelivered)) => Ok((book, found, undelivered)),
@@ -282,9 +279,7 @@ impl Book {
                 commit.outbox.insert(id, vec![self.write_outbox(slot, epoch)?]);
             }
         }
-        self.unsure = true;
         self.checkpoint.commit(commit.clone())?;
-        self.unsure = false;
         self.outbox = paths(&commit.outbox);
         (self.sources, self.operators, self.counters) = (sources, operators, commit.counters);
         Ok(writing)
@@ -321,7 +316,7 @@ impl Book {
         match error {
             Some(error) if error.is_disk_full() => {
                 // What is left of it does no harm but that it takes room.
-                if !self.unsure {
+                if self.checkpoint.ends_as_known() {
                     self.remove_staged().ok();
                 }
                 // In good order, as it says nothing about this build; unless something waits to be published.
