@@ -287,18 +287,20 @@ fn dead_letters_are_written_while_their_epoch_is_read() {
     assert_eq!((summary.rows.dead, written.load(Ordering::Relaxed), rows.len()), (BAD as u64, BAD, 0));
 }
 
+/// How many readings a device has a minute.
+fn per_minute() -> Pipeline {
+    pipeline! {
+        from memory(["{}"])
+        | decode json as Reading
+        | watermark 10s
+        | group_by { device_id, window = tumbling(1min) }
+        | agg { n = count() }
+        | sink collect()
+    }
+}
+
 #[test]
 fn f_047_a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
-    let pipeline = || {
-        pipeline! {
-            from memory(["{}"])
-            | decode json as Reading
-            | watermark 10s
-            | group_by { device_id, window = tumbling(1min) }
-            | agg { n = count() }
-            | sink collect()
-        }
-    };
     // The clock of a test stands at the beginning of the year; by default 300 s are allowed.
     let ahead = r#"{"device_id": "a", "ts": "2026-01-01T00:10:00Z", "temperature": 1}"#;
     let watermark = |pipeline: Pipeline| {
@@ -306,8 +308,8 @@ fn f_047_a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
         run.push([ahead]).unwrap().end_epoch().unwrap();
         run.watermark().map(|at| at.to_string())
     };
-    assert_eq!(watermark(pipeline()), None);
-    let allowed = pipeline().max_future_skew(secs(600));
+    assert_eq!(watermark(per_minute()), None);
+    let allowed = per_minute().max_future_skew(secs(600));
     assert_eq!(watermark(allowed).as_deref(), Some("2026-01-01T00:09:50Z"));
 }
 
@@ -315,16 +317,8 @@ fn f_047_a_test_run_goes_by_the_pipelines_own_idea_of_the_future() {
 /// or late for it.
 #[test]
 fn f_050_a_clock_that_jumps_makes_no_row_late() {
-    let pipeline = pipeline! {
-        from memory(["{}"])
-        | decode json as Reading
-        | watermark 10s
-        | group_by { device_id, window = tumbling(1min) }
-        | agg { n = count() }
-        | sink collect()
-    };
     let at = |time: &str| format!(r#"{{"device_id": "a", "ts": "2026-01-01T{time}Z", "temperature": 1}}"#);
-    let mut run = pipeline.test();
+    let mut run = per_minute().test();
     // The clock, at midnight, is an hour behind: what happens seems to be in the future, and closes nothing.
     run.push(["01:00:00", "01:00:30", "01:02:00"].map(at)).unwrap().end_epoch().unwrap();
     assert_eq!((run.watermark(), run.batches().len()), (None, 0));

@@ -95,6 +95,15 @@ fn kill_often(mode: &'static str, asked: usize, seed: u64) {
     assert!(histogram.len() >= places, "all kills hit the same place");
 }
 
+/// Starts it once more with nothing in its way; then what has to hold at the end holds.
+fn end_and_check(victim: &mut Victim, input: &Input, start: Start) {
+    let mode = start.mode;
+    let (code, errors) = victim.start(Start { epoch_rows: MOST_ROWS, ..start }).end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+    let seen = read_all(&victim.path("out")).len();
+    check(victim, input, mode, seen);
+}
+
 /// What holds at the end.
 fn check(victim: &mut Victim, input: &Input, mode: &'static str, seen: usize) {
     let slots = victim.read_log();

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::input::{Input, MOST_ROWS, Random};
 use super::output::{files, read_all};
 use super::victim::{Start, Victim};
-use super::{LONG, check};
+use super::{LONG, check, end_and_check};
 use crate::process::Running;
 use crate::{is_long, seed};
 
@@ -109,10 +109,7 @@ fn f_065_a_wait_for_room_can_be_ended() {
     let (code, errors) = running.end(Duration::from_secs(5));
     assert_eq!((code, errors.contains("make room")), (Some(74), true), "{errors}");
     fs::remove_file(victim.path("ballast")).unwrap();
-    let (code, errors) = victim.start(Start { epoch_rows: MOST_ROWS, ..Start::new("rows") }).end(LONG);
-    assert_eq!(code, Some(0), "{errors}");
-    let seen = read_all(&victim.path("out")).len();
-    check(&mut victim, &input, "rows", seen);
+    end_and_check(&mut victim, &input, Start::new("rows"));
 }
 
 /// Two hundred folders an epoch, three workers, and descriptors for a fraction of their files.
@@ -208,10 +205,7 @@ fn f_084_a_request_to_end_at_any_moment() {
     }
     println!("{ended} requests to end, the slowest took {slowest:?}");
     assert!(ended >= asked / 2, "all was done after {ended} requests");
-    let (code, errors) = victim.start(Start { epoch_rows: MOST_ROWS, ..Start::new("windows") }).end(LONG);
-    assert_eq!(code, Some(0), "{errors}");
-    let seen = read_all(&victim.path("out")).len();
-    check(&mut victim, &input, "windows", seen);
+    end_and_check(&mut victim, &input, Start::new("windows"));
 }
 
 /// Fails with EIO at the `EIO_AT`th sync of a file and at each after it.
@@ -257,10 +251,7 @@ fn f_068_a_disk_that_fails_ends_the_run() {
             assert_eq!(sound.end(LONG).0, Some(0));
         }
     }
-    let (code, errors) = victim.start(Start { epoch_rows: MOST_ROWS, ..Start::new("windows") }).end(LONG);
-    assert_eq!(code, Some(0), "{errors}");
-    let seen = read_all(&victim.path("out")).len();
-    check(&mut victim, &input, "windows", seen);
+    end_and_check(&mut victim, &input, Start::new("windows"));
 }
 
 /// Files are renamed into the output, so both folders have to be on one disk; that is looked at before anything is read.
