@@ -1,7 +1,10 @@
 //! State that is made to be that of another pipeline: widened, renamed, migrated, dropped.
 
-use millstream::agg::saved;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use millstream::agg::{Arena, Finish, Update, saved};
 use millstream::prelude::*;
+use millstream::schema::At;
 use millstream::sink::collect::Collect;
 
 use super::{ALL, OLD, World, all, at, counting, input, key, windows};
@@ -139,6 +142,77 @@ fn a_migration_that_does_not_fit_is_refused() {
     let error = world.once(panics(&world.rows)).unwrap_err();
     assert!(error.message().contains("panicked"), "{error}");
     assert_eq!(world.on(migrating), windows(0..ALL, |n| format!("k{}true", key(n).len())));
+}
+
+/// How many rows there are, by an aggregate that can be merged most of the time.
+#[derive(StreamSchema, Clone, Default)]
+struct Touchy {
+    rows: i64,
+}
+
+static TOUCHED: AtomicBool = AtomicBool::new(false);
+
+struct One;
+
+impl Update for One {
+    type State = Touchy;
+    fn apply(self, state: &mut Touchy, _at: At) {
+        state.rows += 1;
+    }
+}
+
+impl Finish for Touchy {
+    type Out<'a> = i64;
+    fn finish(&self, _arena: &Arena) -> millstream::Result<i64> {
+        Ok(self.rows)
+    }
+    fn merge(&mut self, other: Self) {
+        assert!(!TOUCHED.load(Ordering::Relaxed), "not in this mood");
+        self.rows += other.rows;
+    }
+}
+
+#[derive(StreamSchema)]
+struct ByKey {
+    key: String,
+    n: Touchy,
+}
+
+#[derive(StreamSchema)]
+struct ByInitial {
+    initial: String,
+    n: Touchy,
+}
+
+/// Nothing is changed, and a start of a better build can do it.
+#[test]
+fn an_aggregate_that_panics_while_groups_become_one_ends_the_start_by_name() {
+    let old = |rows: &Collect| {
+        pipeline! {
+            from memory(input()) | decode json as super::Tick | watermark 1min
+            | group_by { key, w = tumbling(10min) } name "per key" | agg { n = One }
+            | select { key, start = w.start.secs(), n }
+            | sink rows.clone()
+        }
+    };
+    let new = |rows: &Collect| {
+        let new = pipeline! {
+            from memory(input()) | decode json as super::Tick | watermark 1min
+            | group_by { initial = key[..1].to_owned(), w = tumbling(10min) } name "per key" | agg { n = One }
+            | select { key = initial, start = w.start.secs(), n }
+            | sink rows.clone()
+        };
+        new.migrate("per key", |old: ByKey| ByInitial { initial: old.key[..1].to_owned(), n: old.n })
+    };
+    let world = World::after(old);
+    TOUCHED.store(true, Ordering::Relaxed);
+    let error = world.once(new(&world.rows)).unwrap_err();
+    TOUCHED.store(false, Ordering::Relaxed);
+    assert_eq!(error.kind().exit_code(), 70, "{error}");
+    for words in ["the keyed stage `per key` panicked: not in this mood", "nothing was changed"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(world.on(new), windows(0..ALL, |_| "k".to_owned()));
 }
 
 /// Whichever call a start dies at that migrates: no row is lost, none is doubled.
