@@ -152,6 +152,10 @@ struct Touchy {
 
 static TOUCHED: AtomicBool = AtomicBool::new(false);
 
+fn touchy() -> One {
+    One
+}
+
 struct One;
 
 impl Update for One {
@@ -190,7 +194,7 @@ fn an_aggregate_that_panics_while_groups_become_one_ends_the_start_by_name() {
     let old = |rows: &Collect| {
         pipeline! {
             from memory(input()) | decode json as super::Tick | watermark 1min
-            | group_by { key, w = tumbling(10min) } name "per key" | agg { n = One }
+            | group_by { key, w = tumbling(10min) } name "per key" | agg { n = touchy() }
             | select { key, start = w.start.secs(), n }
             | sink rows.clone()
         }
@@ -198,7 +202,7 @@ fn an_aggregate_that_panics_while_groups_become_one_ends_the_start_by_name() {
     let new = |rows: &Collect| {
         let new = pipeline! {
             from memory(input()) | decode json as super::Tick | watermark 1min
-            | group_by { initial = key[..1].to_owned(), w = tumbling(10min) } name "per key" | agg { n = One }
+            | group_by { initial = key[..1].to_owned(), w = tumbling(10min) } name "per key" | agg { n = touchy() }
             | select { key = initial, start = w.start.secs(), n }
             | sink rows.clone()
         };
@@ -302,6 +306,18 @@ fn an_enum_may_get_variants() {
     let whole = World { folder: tempfile::tempdir().unwrap(), rows: millstream::sink::collect() };
     let expected = whole.on(three);
     assert_eq!(World::after(two).on(three), expected);
+    // Not back again: a group of the removed variant is told of.
+    let world = World { folder: tempfile::tempdir().unwrap(), rows: millstream::sink::collect() };
+    three(&world.rows)
+        .max_rows_per_epoch(ALL as u64)
+        .trigger(Trigger::Once)
+        .checkpoint(world.log())
+        .run_blocking()
+        .unwrap();
+    let error = world.once(two(&world.rows)).unwrap_err();
+    assert_eq!(error.kind().exit_code(), 78, "{error}");
+    assert!(error.to_string().contains("a value in `other` that this pipeline's type cannot hold"), "{error}");
+    assert!(error.advice().unwrap().contains("every variant"), "{error:?}");
 }
 
 #[test]
