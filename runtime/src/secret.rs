@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 /// A value that must not be seen: a password, a secret key, a token.
 ///
 /// It comes from a `String`, that is from the environment, a file or a vault, and not from a text in the source code.
-/// `Debug` shows that there is one and nothing of it.
+/// `Debug` shows that there is one and nothing of it, and its memory is wiped when it is dropped. What the clients of AWS make of
+/// keys for themselves is theirs.
 ///
 /// ```
 /// use millstream::Secret;
@@ -14,7 +17,7 @@ use std::fmt;
 /// assert_eq!(secret.expose(), "hunter2");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The value itself. Do not log it.
@@ -26,7 +29,7 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(value: String) -> Self {
-        Self(value)
+        Self(Zeroizing::new(value))
     }
 }
 
@@ -62,7 +65,7 @@ impl IntoSecret for Secret {
 
 impl IntoSecret for String {
     fn into_secret(self) -> Option<Secret> {
-        Some(Secret(self))
+        Some(self.into())
     }
 }
 
@@ -74,6 +77,17 @@ impl IntoSecret for Option<Secret> {
 
 impl IntoSecret for Option<String> {
     fn into_secret(self) -> Option<Secret> {
-        self.map(Secret)
+        self.map(Secret::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_wiped() {
+        fn wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+        wiped(&Secret::from("hunter2".to_owned()).0);
     }
 }

@@ -1,6 +1,9 @@
 //! Whole pipelines, written by hand, from memory to memory.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use millstream::agg::{avg, count, last};
 use millstream::operator::WindowSpec;
 use millstream::operator::reduce::KeyedSpec;
@@ -279,4 +282,41 @@ fn dead_letters_that_were_not_delivered_are_not_lost_with_their_sink() {
     let working = foreach_batch(|_: Batch<arrow::array::RecordBatch>| Ok(()));
     assert!(run(decoded().else_dead_letter(working)).is_ok());
     assert!(run(decoded().else_skip()).is_ok());
+}
+
+/// One key has most of the rows: each worker adds them up before the exchange, so that no more than one part of the key per
+/// worker and epoch goes to the one that owns it.
+#[test]
+fn f_057_rows_of_a_hot_key_are_added_up_before_they_are_exchanged() {
+    const ROWS: u64 = 200_000;
+    let (parts, seen) = (Arc::new(AtomicU64::new(0)), collect());
+    let pipeline = pipeline! {
+        from rate(1_000_000, count = {ROWS}, partitions = 4, pace = unpaced)
+        | select { key = (if value % 20 == 0 { value % 1_000 } else { 1 }) as i64, value = value as i64 }
+        | group_by { key } ttl never
+        | agg { n = count(), total = sum(value) }
+        | sink seen.clone() mode = complete
+    };
+    let counted = Arc::clone(&parts);
+    let pipeline = pipeline.workers(4).on_progress(move |progress| {
+        let updated: u64 = progress.state_operators.iter().map(|state| state.num_rows_updated).sum();
+        counted.fetch_max(updated, Ordering::Relaxed);
+    });
+    let summary = pipeline.run_blocking().unwrap();
+    // Fifty other keys, and four workers.
+    let parts = parts.load(Ordering::Relaxed);
+    assert!((51..=4 * 51).contains(&parts), "{parts} parts of 51 groups");
+    assert_eq!(summary.rows.rows, ROWS);
+    let groups: Vec<Hot> = seen.rows().unwrap();
+    let hot = groups.iter().rev().find(|group| group.key == 1).unwrap();
+    let (n, total) =
+        (0..ROWS).filter(|value| value % 20 != 0).fold((0, 0), |(n, total), value| (n + 1, total + value as i64));
+    assert_eq!((hot.n, hot.total), (n, total));
+}
+
+#[derive(StreamSchema)]
+struct Hot {
+    key: i64,
+    n: i64,
+    total: i64,
 }

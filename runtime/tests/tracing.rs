@@ -203,6 +203,36 @@ fn what_is_left_out_and_what_fails_is_told() {
     assert_eq!((failed.level, failed.fields["kind"].as_str()), (Level::ERROR, "Data"));
 }
 
+#[derive(StreamSchema)]
+struct InMillis {
+    #[stream(event_time, format = epoch_ms)]
+    ts: Timestamp,
+}
+
+/// A wrong unit is told of once, whichever way it is wrong; where it is right nothing is told.
+#[test]
+fn f_046_event_times_in_another_unit_are_told_of() {
+    let told = |times: [i64; 4]| {
+        let lines: Vec<String> = times.iter().map(|ts| format!(r#"{{"ts": {ts}}}"#)).collect();
+        let (_, events) = observed(|| {
+            let pipeline = pipeline! {
+                from memory({lines}) | decode json as InMillis | watermark 5s
+                | group_by { window = tumbling(1min) } | agg { n = count() } | sink collect()
+            };
+            pipeline.max_rows_per_epoch(1).run_blocking().unwrap();
+        });
+        events.into_iter().filter(|event| event.level == Level::WARN).collect::<Vec<_>>()
+    };
+    let seconds = [1_767_225_600, 1_767_225_601, 1_767_225_602, 1_767_225_603];
+    let early = told(seconds);
+    assert_eq!(early.len(), 1, "{early:?}");
+    assert!(early[0].name.contains("before the year 2000") && early[0].target == "millstream::rows", "{early:?}");
+    assert!(early[0].fields["max_event_time"].starts_with("1970-01-21T10:53:45"), "{early:?}");
+    assert_eq!(told(seconds.map(|second| second * 1_000)).len(), 0);
+    let late = told(seconds.map(|second| second * 1_000_000));
+    assert!(!late.is_empty() && late.iter().all(|event| event.name.contains("another unit")), "{late:?}");
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn a_start_says_where_it_goes_on() {
@@ -218,4 +248,20 @@ fn a_start_says_where_it_goes_on() {
     let on: Vec<_> = events.iter().filter(|event| event.name.starts_with("goes on after")).collect();
     assert_eq!(on.len(), 1);
     assert_eq!((on[0].level, on[0].fields["epoch"].as_str()), (Level::INFO, "1"));
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn rows_that_are_sent_in_the_clear_are_told_of_at_each_start() {
+    use millstream::Secret;
+    use millstream::store::{Durability, Location, Place};
+    let open = |endpoint: &str| {
+        let keys = || Secret::from("canary".to_owned());
+        let location = Location::at("s3://bucket/out").region("eu-west-1").endpoint(endpoint).allow_http(true);
+        let place = Place::Object(location.access_key(keys()).secret_key(keys()));
+        let (_, events) = observed(|| drop(place.open(Durability::default()).unwrap()));
+        events.iter().filter(|event| event.name.contains("in the clear")).count()
+    };
+    assert_eq!((open("http://10.0.0.1:9000"), open("http://10.0.0.1:9000")), (1, 1));
+    assert_eq!((open("http://127.0.0.1:9000"), open("https://10.0.0.1:9000")), (0, 0));
 }

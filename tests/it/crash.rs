@@ -4,6 +4,7 @@
 mod hosts;
 pub(crate) mod input;
 mod instances;
+mod moody;
 mod output;
 mod victim;
 

@@ -3,6 +3,7 @@
 
 mod job;
 mod options;
+mod policy;
 mod proxy;
 mod server;
 
@@ -13,7 +14,7 @@ use rustix::process::Signal;
 use crate::crash::input::{MOST_ROWS, Random};
 use crate::is_long;
 use job::{Job, LONG, Places, Start};
-use server::{SECRET_KEY, Server};
+use server::{BUCKET, SECRET_KEY, Server};
 
 #[test]
 fn rows_on_s3_are_there_once_however_often_the_process_is_killed() {
@@ -64,6 +65,9 @@ fn kill_often(mode: &'static str, places: Places, seed: u64) {
     let epoch = job.check(seen);
     println!("{mode}, {places:?}: {kills} kills in {epoch} epochs; {looks} looks; trouble {:?}", job.proxy.happened());
     assert!(job.proxy.happened().len() >= 3, "too little went wrong on the way");
+    if places == Places::S3 {
+        policy::check(&job, BUCKET);
+    }
     // A start with nothing to do changes nothing.
     let (code, errors) = job.start(Start { epoch_rows: MOST_ROWS, ..Start::default() }).end(LONG);
     assert_eq!(code, Some(0), "{errors}");

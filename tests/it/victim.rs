@@ -1,12 +1,13 @@
 //! The program that the crash tests kill: `victim MODE FOLDER WORKERS ROWS DURABILITY WINDOW FOLLOW [OUTPUT CHECKPOINT]`.
 //!
 //! It reads `FOLDER/in/*.ndjson` and writes `OUTPUT/out` and `OUTPUT/bad`, in epochs of ROWS rows. MODE is `rows`, a
-//! pipeline without state, `many`, one that writes two hundred folders, `windows`, one that aggregates windows of WINDOW seconds, `ttl`, one of groups that end WINDOW
+//! pipeline without state, `many`, one that writes two hundred folders, `moody`, one that makes something else of its rows each time, `windows`, one that aggregates windows of WINDOW seconds, `ttl`, one of groups that end WINDOW
 //! seconds after their last row, which writes late rows to `OUTPUT/late`, or `update`, which hands the windows that changed
 //! to a function that writes a file for each token to `FOLDER/updates`. FOLLOW is `yes` or `no`. OUTPUT is FOLDER and
 //! CHECKPOINT is `FOLDER/checkpoint` unless they are given, as paths or URLs.
 
 use std::env;
+use std::hash::{BuildHasher, RandomState};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -55,6 +56,27 @@ fn many(places: Places) -> Pipeline {
         | decode json as Reading else skip
         | select { n, bucket = n % 200 }
         | sink parquet({out}, partition_by = [bucket])
+    }
+}
+
+/// Something else at each call, and now and then a panic.
+fn mood() -> i64 {
+    let mood = RandomState::new().hash_one(0) >> 1;
+    assert!(!mood.is_multiple_of(8), "in no mood");
+    mood as i64
+}
+
+fn moody(places: Places) -> Pipeline {
+    let Places { input, out, bad, follow, .. } = places;
+    let run = i64::from(std::process::id());
+    pipeline! {
+        from file({input}, follow = {follow})
+        | decode json as Reading else dead_letter(parquet({bad}))
+        | filter value >= 0.0
+        | watermark 30s
+        | select { partition, n, run = {run}, mood = mood() }
+        | select { .., of = mood % 3 }
+        | sink parquet({out}, partition_by = [of])
     }
 }
 
@@ -160,6 +182,7 @@ fn pipeline() -> Option<Pipeline> {
     let pipeline = match mode.as_str() {
         "rows" => rows(places),
         "many" => many(places),
+        "moody" => moody(places),
         "windows" => windows(places, size),
         "ttl" => ttl(places, size),
         "update" => update(places, size),

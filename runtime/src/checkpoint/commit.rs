@@ -65,7 +65,7 @@ impl Checkpoint {
         if commit.writers.is_empty() {
             commit.writers.push(self.writer.clone());
         }
-        retain::carry(last.as_deref(), &mut commit, self.identity.key_groups);
+        retain::carry(last.as_deref(), &mut commit, self.identity.key_groups, &lock(&self.damaged));
         let late = mutant::is(Mutant::RecordBeforeState);
         if !late {
             self.sync_named(last.as_deref(), &commit).inspect_err(|error| head.end(error))?;
@@ -115,18 +115,22 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// If a call fails, or a file is gone. The epoch stays committed, and the next start publishes it.
+    /// If a call fails, or a file is gone. The epoch stays committed, and the next start publishes it, or this instance when it
+    /// is called again.
     pub fn publish(&self, epoch: u64) -> Result<Published> {
         let _one = lock(&self.publishing);
-        let commit = match lock(&self.progress).pending.front() {
-            Some(commit) if commit.epoch == epoch => Arc::clone(commit),
+        let next = |progress: &super::Progress| Some((Arc::clone(progress.pending.front()?), progress.failed));
+        let (commit, failed) = match next(&lock(&self.progress)) {
+            Some((commit, failed)) if commit.epoch == epoch => (commit, failed),
             _ => {
                 return Err(Error::new(Kind::Internal, format!("epoch {epoch} is not the next one to be published"))
                     .help("commit it first, and publish in order"));
             }
         };
-        let published = publish::publish(&self.sinks, &commit, false)?;
+        let published = publish::publish(&self.sinks, &commit, failed);
         let mut progress = lock(&self.progress);
+        progress.failed = published.is_err();
+        let published = published?;
         progress.pending.pop_front();
         progress.through = Some(epoch);
         Ok(published)
@@ -149,7 +153,7 @@ impl Checkpoint {
         self.end(None)
     }
 
-    /// Ends this generation because of an error, which the next starts can then tell. Writes nothing where the error has
+    /// Ends this generation because of an error, which the next starts can then tell; a full disk is none. Writes nothing where the error has
     /// already made appending impossible.
     ///
     /// # Errors
@@ -166,7 +170,7 @@ impl Checkpoint {
                 return fence::check(&self.log, &head.tail, &self.author);
             }
         }
-        self.end(Some(error.to_string()))
+        self.end(Close::because(error))
     }
 
     fn end(&self, error: Option<String>) -> Result<()> {
@@ -221,6 +225,13 @@ impl Checkpoint {
             sync_new(sink.store().as_ref(), commit.epoch, files.collect())?;
         }
         Ok(())
+    }
+}
+
+impl Close {
+    /// What a log says of an end by `error`: nothing of a full disk, which says nothing about the build that met it.
+    pub(super) fn because(error: &Error) -> Option<String> {
+        (!error.is_disk_full()).then(|| error.to_string())
     }
 }
 

@@ -101,6 +101,8 @@ pub struct Checkpoint {
     progress: Mutex<Progress>,
     publishing: Mutex<()>,
     made_dirs: Mutex<BTreeSet<String>>,
+    /// Paths of snapshots that were found to be damaged.
+    damaged: Mutex<BTreeSet<String>>,
     files: AtomicU64,
     _lock: Option<Box<dyn LockGuard>>,
 }
@@ -122,6 +124,8 @@ struct Head {
 #[derive(Debug)]
 struct Progress {
     through: Option<u64>,
+    /// Whether a publish of the next epoch has failed; it may have made folders and had no time to sync them.
+    failed: bool,
     pending: VecDeque<Arc<Commit>>,
 }
 
@@ -176,6 +180,12 @@ impl Checkpoint {
     pub fn ends_as_known(&self) -> bool {
         let next = lock(&self.head).tail.slot + 1;
         self.store.exists(&log::slot_path(next)).is_ok_and(|there| !there)
+    }
+
+    /// Names snapshots, by their paths, that [`restore`] found to be damaged: when new ones take their place, no commit names them
+    /// as what to repair from.
+    pub fn distrust(&self, snapshots: impl IntoIterator<Item = String>) {
+        lock(&self.damaged).extend(snapshots);
     }
 
     /// All epochs up to this one are visible.

@@ -275,7 +275,7 @@ fn finish(
         Ok(published) => published,
         Err(error) => {
             // So that a later start can say what went wrong; the error itself is the answer.
-            let close = Close { published_through: None, error: Some(error.to_string()) };
+            let close = Close { published_through: None, error: Close::because(&error) };
             let _ = fence::append(&log, &claim.tail, &claim.author, &Record::Close(close));
             return Err(error);
         }
@@ -302,9 +302,10 @@ fn finish(
             recent,
             ended: None,
         }),
-        progress: Mutex::new(Progress { through, pending: VecDeque::new() }),
+        progress: Mutex::new(Progress { through, failed: false, pending: VecDeque::new() }),
         publishing: Mutex::new(()),
         made_dirs: Mutex::new(BTreeSet::new()),
+        damaged: Mutex::new(BTreeSet::new()),
         files: AtomicU64::new(0),
         _lock: held,
     };

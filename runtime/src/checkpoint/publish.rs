@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::record::{Commit, OutputFile};
 use crate::error::{Error, Kind, Result};
 use crate::mutant::{self, Mutant};
-use crate::store::{Move, RESTORE, Renamed, SinkRoot, parent};
+use crate::store::{Digest, Move, RESTORE, Renamed, SinkRoot, parent};
 
 /// How many files a publish moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,18 +104,28 @@ fn publish_sink(
     Ok(())
 }
 
+/// Up to this length the content of a file that is in its place is compared, too: small files of other rows may be of one length.
+/// So much is read of each file of the one or two epochs that a start finds unpublished.
+const COMPARED: u64 = 16 << 20;
+
 /// Whether the file is where it belongs.
 fn present(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Result<bool> {
-    let target = sink.out_path(&file.path);
-    match sink.store().len(&target)? {
-        None => Ok(false),
-        Some(len) if len == file.len => Ok(true),
-        Some(len) => Err(Error::new(
-            Kind::Io,
-            format!("epoch {epoch}: `{}` has {len} bytes, {} are committed", sink.store().describe(&target), file.len),
-        )
-        .help("somebody changed it or put another file there; restore it from a backup, or move it away if it is not ours")),
-    }
+    let (store, target) = (sink.store(), sink.out_path(&file.path));
+    let other = match store.len(&target)? {
+        None => return Ok(false),
+        Some(len) if len != file.len => Some(format!("{len} bytes, {} are committed", file.len)),
+        Some(len) if len > COMPARED => None,
+        Some(len) => {
+            let Some(bytes) = store.read(&target)? else { return Ok(false) };
+            let differs = Digest { len, xxh3: file.xxh3.clone() }.differs_from(&bytes);
+            differs.map(|_| "other content than is committed".to_owned())
+        }
+    };
+    let Some(other) = other else { return Ok(true) };
+    let target = store.describe(&target);
+    Err(Error::new(Kind::Io, format!("epoch {epoch}: `{target}` has {other}")).help(
+        "somebody changed it or put another file there; restore it from a backup, or move it away if it is not ours",
+    ))
 }
 
 fn lost(sink: &SinkRoot, epoch: u64, file: &OutputFile) -> Error {

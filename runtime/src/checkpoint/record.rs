@@ -83,7 +83,7 @@ pub struct Start {
 pub struct Close {
     /// All epochs up to this one are published.
     pub published_through: Option<u64>,
-    /// Why it ended, if not because it was done or asked to stop.
+    /// Why it ended, if not because it was done, was asked to stop, or a disk was full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::{Commit, OperatorFiles, StateFile};
 
-/// Fills in the older generation of every operator of `next`, which follows `last`.
-pub(super) fn carry(last: Option<&Commit>, next: &mut Commit, key_groups: u16) {
+/// Fills in the older generation of every operator of `next`, which follows `last`. Nothing can be repaired from snapshots that
+/// are `damaged`: those before them stay.
+pub(super) fn carry(last: Option<&Commit>, next: &mut Commit, key_groups: u16, damaged: &BTreeSet<String>) {
     let nothing = BTreeMap::new();
     let before = last.map_or(&nothing, |last| &last.operators);
     for (name, files) in &mut next.operators {
         if let Some(before) = before.get(name) {
-            carry_operator(before, files, key_groups);
+            carry_operator(before, files, key_groups, damaged);
         }
     }
 }
@@ -21,14 +22,15 @@ pub(super) fn older_by_group(previous: &[StateFile], key_groups: u16) -> Vec<Opt
     (0..key_groups).map(|group| of(group).max_by_key(|file| file.epoch)).collect()
 }
 
-fn carry_operator(before: &OperatorFiles, next: &mut OperatorFiles, key_groups: u16) {
+fn carry_operator(before: &OperatorFiles, next: &mut OperatorFiles, key_groups: u16, damaged: &BTreeSet<String>) {
     let paths = |files: &[StateFile]| -> BTreeSet<String> { files.iter().map(|file| file.path.clone()).collect() };
     let has = paths(&next.snapshots);
     // A snapshot that was replaced is the older one of its key groups now. One that it had replaced itself goes when no key
     // group is left of which it is the older one: a snapshot of all key groups is replaced by those of stripes, one by one.
     let replaced = before.snapshots.iter().filter(|file| !has.contains(&file.path));
     let still = before.previous_snapshots.iter().filter(|file| !has.contains(&file.path));
-    let candidates: Vec<StateFile> = replaced.chain(still).cloned().collect();
+    let sound = replaced.chain(still).filter(|file| !damaged.contains(&file.path));
+    let candidates: Vec<StateFile> = sound.cloned().collect();
     let older = older_by_group(&candidates, key_groups);
     // Without an older snapshot, the older state of a key group is all changes from the beginning.
     let base: Vec<u64> = older.iter().map(|older| older.map_or(0, |older| older.epoch)).collect();
@@ -102,7 +104,7 @@ mod tests {
                 next.snapshots.push(snapshot);
                 (lo..=hi).for_each(|group| taken[usize::from(group)].push(epoch));
             }
-            carry_operator(&files, &mut next, GROUPS);
+            carry_operator(&files, &mut next, GROUPS, &BTreeSet::new());
             let older = older_by_group(&next.previous_snapshots, GROUPS);
             for (group, taken) in taken.iter().enumerate() {
                 let expected = taken.iter().rev().nth(1).copied();
@@ -119,5 +121,22 @@ mod tests {
             files = next;
         }
         assert!(taken.iter().all(|taken| taken.len() > 100));
+    }
+    /// A snapshot that was repaired is none to repair from: the one before it is the older one of its key groups still, with
+    /// every change since.
+    #[test]
+    fn a_damaged_snapshot_is_not_carried() {
+        let whole = |name: &str, epoch| file(name.to_owned(), 0, GROUPS - 1, epoch);
+        let mut next = OperatorFiles { snapshots: vec![whole("s60", 60)], ..Default::default() };
+        let before = OperatorFiles {
+            snapshots: vec![whole("s40", 40)],
+            changelogs: vec![whole("c41", 41)],
+            previous_snapshots: vec![whole("s20", 20)],
+            previous_changelogs: vec![whole("c30", 30)],
+            ..Default::default()
+        };
+        carry_operator(&before, &mut next, GROUPS, &BTreeSet::from(["s40".to_owned()]));
+        assert_eq!(next.previous_snapshots, [whole("s20", 20)]);
+        assert_eq!(next.previous_changelogs, [whole("c30", 30), whole("c41", 41)]);
     }
 }

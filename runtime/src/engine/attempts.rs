@@ -1,26 +1,20 @@
 //! A run from its start to its end; one that a full disk has ended goes on when there is room.
 
-use std::time::Duration;
-
 use tokio::sync::watch;
 use tracing::{Instrument, Span};
 
 use super::commit::Committer;
 use super::crew::gone;
 use super::driver::{Driver, Stop};
+use super::room::Room;
 use super::spans;
 use super::summary::Summary;
 use crate::Result;
-use crate::observe::RUN;
 #[cfg(feature = "metrics")]
-use crate::observe::monitor::{Monitor, lock};
+use crate::observe::monitor::Monitor;
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
-use crate::pipeline::options::{Checkpoint, Options};
-
-/// How long the first wait for room is; each is twice as long as the one before, up to [`LONGEST`].
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::pipeline::options::Options;
 
 /// Runs a pipeline to its end.
 pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
@@ -39,8 +33,8 @@ pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<
     ended
 }
 
-async fn attempts(plan: Plan, mut options: Options, mut stop: watch::Receiver<Stop>) -> Result<Summary> {
-    let (mut told, mut wait) = (Summary::default(), FIRST);
+async fn attempts(plan: Plan, mut options: Options, stop: watch::Receiver<Stop>) -> Result<Summary> {
+    let (mut told, mut room) = (Summary::default(), Room::new(&plan, &options, stop.clone()));
     loop {
         let span = spans::run(&plan, &options);
         let before = told.epochs;
@@ -48,33 +42,18 @@ async fn attempts(plan: Plan, mut options: Options, mut stop: watch::Receiver<St
         let ended = attempt.instrument(span.clone()).await;
         span.in_scope(|| spans::ended(&ended));
         let error = match ended {
-            Err(error) if error.is_disk_full() && can_wait(&plan, &options) => error,
+            Err(error) if error.is_disk_full() && room.can_wait() => error,
             ended => return ended,
         };
         if told.epochs > before {
-            wait = FIRST;
+            room.was_there();
         }
-        #[cfg(feature = "metrics")]
-        if let Some(figures) = &options.figures {
-            lock(figures).waits();
+        if !room.wait().await {
+            return Err(error);
         }
-        let seconds = wait.as_secs();
-        tracing::warn!(target: RUN, seconds, "a disk is full; the run goes on when there is room, and tries that in a while");
-        tokio::select! {
-            // The next start does what is left.
-            Ok(_) = stop.wait_for(|stop| *stop != Stop::No) => return Err(error),
-            () = tokio::time::sleep(wait) => {}
-        }
-        wait = (wait * 2).min(LONGEST);
         // These starts are ours and say nothing about the program.
         options.ignore_crash_loop = true;
     }
-}
-
-/// Whether a new start goes on where the last commit was, with nothing lost.
-fn can_wait(plan: &Plan, options: &Options) -> bool {
-    let kept = options.checkpoint.as_ref().and_then(Checkpoint::place).is_some();
-    kept && options.rehearsal.is_none() && plan.source.describe().replayable
 }
 
 async fn attempt(
@@ -84,7 +63,7 @@ async fn attempt(
     span: &Span,
     told: &mut Summary,
 ) -> Result<Summary> {
-    let (committer, mut recovered) = Committer::start(&plan, &options, span).await?;
+    let (committer, mut recovered) = Committer::start(&plan, &options, stop.clone(), span).await?;
     spans::begun(span, &options, plan.policy, &recovered);
     recovered.found.resume.pipeline.clone_from(&options.name);
     // What a failure left in the way of the next start is cleaned by that start.

@@ -287,7 +287,11 @@ impl Book {
 
     /// Moves the files of a committed epoch to where readers see them.
     pub(super) fn publish(&mut self, epoch: u64) -> Result<()> {
-        self.checkpoint.publish(epoch)?;
+        self.checkpoint.publish(epoch).map(drop)
+    }
+
+    /// Now and then collects garbage.
+    pub(super) fn collect(&mut self, epoch: u64) -> Result<()> {
         if epoch.is_multiple_of(COLLECT) {
             self.checkpoint.collect_garbage(&std::collections::BTreeSet::new())?;
         }
@@ -319,7 +323,7 @@ impl Book {
                 if self.checkpoint.ends_as_known() {
                     self.remove_staged().ok();
                 }
-                // In good order, as it says nothing about this build; unless something waits to be published.
+                // In good order, unless something waits to be published.
                 self.checkpoint.close().or_else(|_| self.checkpoint.fail(error))
             }
             Some(error) => self.checkpoint.fail(error),

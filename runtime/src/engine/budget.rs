@@ -10,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::observe::STATE;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
+use crate::time::Timestamp;
 
 /// The share of the memory that state may have unless the pipeline says otherwise, in percent. The rest is for the epochs at
 /// hand, snapshots that are being written, and the system.
@@ -41,6 +42,21 @@ struct Use<'a> {
     name: &'a str,
     keys: u64,
     bytes: u64,
+    /// How many windows have groups, and when the oldest began; not known of state that is being read back.
+    open: Option<(u64, Timestamp)>,
+}
+
+impl Use<'_> {
+    /// What of its windows there is to be said to somebody who looks for the reason.
+    fn windows(&self, watermark: Option<Timestamp>) -> String {
+        let Some((windows, oldest)) = self.open else { return String::new() };
+        let stands = match watermark {
+            Some(watermark) => format!("the watermark stands at {watermark}"),
+            None => "there is no watermark yet".to_owned(),
+        };
+        let (windows, are) = (HumanCount(windows), if windows == 1 { "window is" } else { "windows are" });
+        format!(" ({windows} {are} open, the oldest since {oldest}; {stands})")
+    }
 }
 
 impl Budget {
@@ -72,7 +88,10 @@ impl Budget {
         let state = plan.keyed.iter().enumerate().map(|(stage, keyed)| {
             let of_stage = finished.iter().filter_map(|finished| finished.state.get(stage));
             let (keys, bytes) = of_stage.fold((0, 0), |(keys, bytes), of| (keys + of.keys, bytes + of.bytes));
-            Use { name: &keyed.spec.name, keys, bytes }
+            // Every worker has some groups of most windows.
+            let open = finished.iter().filter_map(|finished| finished.state.get(stage)?.open);
+            let open = open.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)));
+            Use { name: &keyed.spec.name, keys, bytes, open }
         });
         let state: Vec<Use<'_>> = state.collect();
         let then = if self.kept {
@@ -80,7 +99,7 @@ impl Budget {
         } else {
             "without a checkpoint nothing is kept, and the next start begins anew".to_owned()
         };
-        let within = self.take(&state, &then);
+        let within = self.take(&state, work.watermark, &then);
         // Where so little was read that it says nothing, nothing is concluded.
         if work.bytes >= LEAST as u64 / 16 {
             let made = self.used.saturating_sub(before).div_ceil(work.bytes);
@@ -93,19 +112,20 @@ impl Budget {
     #[cfg(feature = "parquet")]
     pub(super) fn restored(&mut self, plan: &Plan, stages: &[(u64, u64)]) -> Result<(), Error> {
         let named = plan.keyed.iter().zip(stages);
-        let state = named.map(|(keyed, &(keys, bytes))| Use { name: &keyed.spec.name, keys, bytes });
+        let state = named.map(|(keyed, &(keys, bytes))| Use { name: &keyed.spec.name, keys, bytes, open: None });
         self.take(
             &state.collect::<Vec<_>>(),
+            None,
             "that is the state in the checkpoint, as far as it was read; nothing was changed",
         )
     }
 
-    fn take(&mut self, state: &[Use<'_>], then: &str) -> Result<(), Error> {
+    fn take(&mut self, state: &[Use<'_>], watermark: Option<Timestamp>, then: &str) -> Result<(), Error> {
         self.used = state.iter().map(|of| of.bytes).sum();
         let (Some(budget), Some(largest)) = (self.bytes, state.iter().max_by_key(|of| of.bytes)) else { return Ok(()) };
-        let Use { name, keys, bytes } = *largest;
+        let Use { name, keys, bytes, .. } = *largest;
         if self.used > budget {
-            return Err(self.over(budget, largest, then));
+            return Err(self.over(budget, (largest, watermark), then));
         }
         if self.used > budget / 5 * 4 && !self.warned {
             let message =
@@ -117,15 +137,16 @@ impl Budget {
         Ok(())
     }
 
-    fn over(&self, budget: u64, largest: &Use<'_>, then: &str) -> Error {
-        let Use { name, keys, bytes } = *largest;
+    fn over(&self, budget: u64, (largest, watermark): (&Use<'_>, Option<Timestamp>), then: &str) -> Error {
+        let Use { name, keys, bytes, .. } = *largest;
+        let windows = largest.windows(watermark);
         let others = match self.used - bytes {
             0 => String::new(),
             others => format!(" and {} of other stages", BinaryBytes(others)),
         };
         let whose = if self.given { "" } else { ", 70 % of the memory that this process may have" };
         let message = format!(
-            "the state of `{name}`, {} keys in {}{others}, is over the budget of {}{whose}; {then}",
+            "the state of `{name}`, {} keys in {}{windows}{others}, is over the budget of {}{whose}; {then}",
             HumanCount(keys),
             BinaryBytes(bytes),
             BinaryBytes(budget),
@@ -144,7 +165,7 @@ mod tests {
     use super::*;
 
     fn take(budget: &mut Budget, bytes: u64) -> Result<(), Error> {
-        budget.take(&[Use { name: "a", keys: 1, bytes }], "so it is")
+        budget.take(&[Use { name: "a", keys: 1, bytes, open: None }], None, "so it is")
     }
 
     fn budget(bytes: u64) -> Budget {
@@ -181,13 +202,16 @@ mod tests {
     #[test]
     fn the_largest_stage_is_named() {
         let state = [("small", 5, 1 << 20), ("large", 1_234_567, 8 << 20)];
-        let state = state.map(|(name, keys, bytes)| Use { name, keys, bytes });
-        let error = budget(3 << 20).take(&state, "so it is").unwrap_err();
+        let open = Some((61, Timestamp::from_micros(0)));
+        let state = state.map(|(name, keys, bytes)| Use { name, keys, bytes, open });
+        let at = Some(Timestamp::from_micros(5_000_000));
+        let error = budget(3 << 20).take(&state, at, "so it is").unwrap_err();
         assert_eq!(error.kind(), Kind::StateBudget);
         assert_eq!(
             error.message(),
-            "the state of `large`, 1,234,567 keys in 8.00 MiB and 1.00 MiB of other stages, is over the budget of 3.00 MiB; \
-             so it is"
+            "the state of `large`, 1,234,567 keys in 8.00 MiB (61 windows are open, the oldest since \
+             1970-01-01T00:00:00Z; the watermark stands at 1970-01-01T00:00:05Z) and 1.00 MiB of other stages, is over the \
+             budget of 3.00 MiB; so it is"
         );
     }
 

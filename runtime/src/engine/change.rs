@@ -1,14 +1,16 @@
 //! Going on from the checkpoint of a pipeline that was another: its state is made to be that of this one, once, and the log
 //! says so before the first epoch.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::book::{Book, Undelivered};
 use super::ledger::sink_id;
 use crate::checkpoint::restore::Reading;
 use crate::checkpoint::{Change, Commit, OperatorFiles, StateKind};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, text_of_panic};
 use crate::operator::key::KEY_GROUPS;
 use crate::operator::regroup::{Wanted, pick, settle};
 use crate::pipeline::changes::Changes;
@@ -115,12 +117,23 @@ impl Book {
         // A snapshot for which an older one stood in is taken anew here, with all others.
         reading.finish()?;
         let mut rows = settle(spec, &picked, carry.keys.len())?;
+        // From here on the state is in memory twice at most.
+        drop(picked);
         if let Some(migration) = migration {
-            rows = rows.iter().map(|batch| migration.run(batch)).collect::<Result<Vec<_>>>()?;
+            rows = rows.into_iter().map(|batch| migration.run(&batch)).collect::<Result<Vec<_>>>()?;
         }
-        let rows = (keyed.regroup)(spec, &rows, plan.mode, last.watermark.map(Timestamp::from_micros))?;
+        let watermark = last.watermark.map(Timestamp::from_micros);
+        // Keys and accumulators of the user's own are read, merged and written by their code.
+        let regrouped = catch_unwind(AssertUnwindSafe(|| (keyed.regroup)(spec, rows, plan.mode, watermark)));
+        let rows = regrouped.unwrap_or_else(|panic| Err(panicked(carry, panic.as_ref())))?;
         let snapshot = self.write(&carry.name, StateKind::Snapshot, (0, KEY_GROUPS), last.epoch, &rows)?;
         self.checkpoint.store().sync_dir(crate::store::parent(&snapshot.path))?;
         Ok(OperatorFiles { snapshots: vec![snapshot], ..OperatorFiles::default() })
     }
+}
+
+fn panicked(carry: &Carry, panic: &(dyn Any + Send)) -> Error {
+    let (stage, text) = (&carry.name, text_of_panic(panic));
+    Error::new(Kind::Internal, format!("a key or an aggregate of the keyed stage `{stage}` panicked: {text}"))
+        .help("the state was to be made that of this pipeline, and nothing was changed; mend it and start again")
 }

@@ -7,12 +7,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
+use super::driver::Stop;
 use super::ledger::{Ledger, Slot};
 use super::letters::LetterBox;
 use super::report::{Partition, Timings};
+use super::room::Room;
 use super::watchdog::{Watch, What};
 use super::watermark::Holder;
 use super::worker::Finished;
@@ -137,6 +139,8 @@ impl Recovered {
 
 enum Job {
     Starts(Value, Value, oneshot::Sender<Result<()>>),
+    #[cfg(feature = "parquet")]
+    Damaged(Vec<String>),
     Epoch(Box<EpochWork>, oneshot::Sender<Result<Committed>>),
     Close(Option<Error>, oneshot::Sender<Result<()>>),
 }
@@ -160,20 +164,28 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Opens the checkpoint and the sinks, and starts the thread.
-    pub(crate) async fn start(plan: &Plan, options: &Options, run: &Span) -> Result<(Self, Recovered)> {
+    pub(crate) async fn start(
+        plan: &Plan,
+        options: &Options,
+        stop: watch::Receiver<Stop>,
+        run: &Span,
+    ) -> Result<(Self, Recovered)> {
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (ready, opened) = oneshot::channel();
         let watch = Arc::new(Watch::default());
-        let watched = Arc::clone(&watch);
+        let (watched, room) = (Arc::clone(&watch), Room::new(plan, options, stop));
         let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
         let thread = std::thread::Builder::new()
             .name("millstream-commit".to_owned())
             .spawn(move || {
                 let _run = run.entered();
-                match plan.check().and_then(|()| Ledger::open(&plan, &options)) {
+                // What is delivered again runs code of the user's.
+                let open = || plan.check().and_then(|()| Ledger::open(&plan, &options));
+                let opened = catch_unwind(AssertUnwindSafe(open));
+                match opened.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
                     Ok((ledger, recovered)) => {
                         if ready.send(Ok(recovered)).is_ok() {
-                            work(ledger, &inbox, &watched);
+                            work(ledger, room, &inbox, &watched);
                         }
                     }
                     Err(error) => {
@@ -191,6 +203,12 @@ impl Committer {
         let (done, answer) = oneshot::channel();
         self.jobs.send(Job::Starts(starts, identity, done)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Snapshots of state that cannot be read are not to be kept for repairs.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn damaged(&self, paths: Vec<String>) -> Result<()> {
+        self.jobs.send(Job::Damaged(paths)).map_err(|_| gone())
     }
 
     /// Hands an epoch over.
@@ -213,7 +231,7 @@ impl Committer {
     }
 }
 
-fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
+fn work(mut ledger: Ledger, mut room: Room, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
     // After a failure nothing may be committed: a later epoch would leave a gap.
     let mut failed = false;
     for job in inbox {
@@ -221,13 +239,15 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
             Job::Starts(starts, identity, done) => {
                 done.send(ledger.starts(&starts, identity)).ok();
             }
+            #[cfg(feature = "parquet")]
+            Job::Damaged(paths) => ledger.distrust(paths),
             Job::Epoch(work, done) => {
                 let committed = if failed {
                     Err(gone())
                 } else {
                     // A sink may run the user's code.
                     watch.begin(work.plan.epoch, What::Sink);
-                    let committed = catch_unwind(AssertUnwindSafe(|| epoch(&mut ledger, *work)));
+                    let committed = catch_unwind(AssertUnwindSafe(|| epoch(&mut ledger, &mut room, watch, *work)));
                     committed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
                 };
                 watch.end();
@@ -243,7 +263,7 @@ fn work(mut ledger: Ledger, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
 }
 
 /// Commits and publishes one epoch.
-fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
+fn epoch(ledger: &mut Ledger, room: &mut Room, watch: &Watch, mut work: EpochWork) -> Result<Committed> {
     let rows_out: u64 = work.finished.iter().map(|finished| finished.rows_out).sum();
     let mut state: Vec<StateFigures> = Vec::new();
     for finished in &work.finished {
@@ -264,7 +284,7 @@ fn epoch(ledger: &mut Ledger, mut work: EpochWork) -> Result<Committed> {
     state.iter_mut().zip(writing).for_each(|(figures, writing)| figures.writing = writing);
     work.timings.committed = clock::monotonic();
     let publishing = tracing::debug_span!(target: EPOCH, parent: &work.span, "publish", rows_out);
-    publishing.in_scope(|| ledger.publish(work.plan.epoch, slots))?;
+    publishing.in_scope(|| ledger.publish(work.plan.epoch, &slots, room, watch))?;
     work.timings.published = clock::monotonic();
     Ok(Committed {
         span: work.span,

@@ -12,6 +12,8 @@ use serde_json::Value;
 use super::book::Book;
 use super::commit::{EpochWork, Found, Recovered};
 use super::letters::LetterBox;
+use super::room::Room;
+use super::watchdog::Watch;
 use crate::checkpoint::{check_places, remove_tree};
 use crate::error::{Error, Kind};
 #[cfg(feature = "parquet")]
@@ -206,6 +208,14 @@ impl Ledger {
         }
     }
 
+    /// These snapshots of state are damaged.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn distrust(&self, snapshots: Vec<String>) {
+        if let Log::Book(book) = &self.log {
+            book.checkpoint.distrust(snapshots);
+        }
+    }
+
     /// Makes an epoch true. Gives how long the state of each keyed stage took to write.
     #[cfg_attr(not(feature = "parquet"), allow(unused_variables))]
     pub(crate) fn commit(&mut self, work: &EpochWork, slots: &[Slot]) -> Result<Vec<Duration>> {
@@ -216,19 +226,22 @@ impl Ledger {
         }
     }
 
-    /// Shows the output of a committed epoch.
-    pub(crate) fn publish(&mut self, epoch: u64, slots: Vec<Slot>) -> Result<()> {
+    /// Shows the output of a committed epoch. Waits for room if a disk is full: what is committed needs no new start.
+    pub(crate) fn publish(&mut self, epoch: u64, slots: &[Slot], room: &mut Room, watch: &Watch) -> Result<()> {
         match &mut self.log {
             Log::None { generation, roots, .. } => {
-                for slot in &slots {
+                for slot in slots {
                     roots.get(&slot.sink).map_or(Ok(()), |root| move_files(root, *generation, &slot.files))?;
                 }
             }
             #[cfg(feature = "parquet")]
-            Log::Book(book) => book.publish(epoch)?,
+            Log::Book(book) => {
+                room.finish(watch, epoch, || book.publish(epoch))?;
+                room.finish(watch, epoch, || book.collect(epoch))?;
+            }
         }
         for slot in slots {
-            self.deliver(epoch, slot.sink, &slot.batches)?;
+            room.finish(watch, epoch, || self.deliver(epoch, slot.sink, &slot.batches))?;
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ pub mod query;
 mod report;
 #[cfg(feature = "parquet")]
 mod restore;
+mod room;
 mod run;
 pub(crate) mod shutdown;
 mod snapshots;

@@ -13,6 +13,10 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How long the watermark may stand still, though rows come, before it is told who holds it.
 const STILL: Duration = Duration::from_secs(60);
 
+/// 2000-01-01T00:00:00Z. Event times before that are most often in another unit than the schema says: seconds that are read as
+/// milliseconds lie in January 1970.
+const EARLY: Timestamp = Timestamp::from_micros(946_684_800_000_000);
+
 /// Gathers counts of several epochs, and tells of them now and then: the first time at once.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -25,6 +29,8 @@ pub(super) struct Notes {
     since: Option<Instant>,
     /// The partition that was told to hold it there.
     named: Option<String>,
+    /// Whether it was told of event times that lie far in the past.
+    early: bool,
 }
 
 impl Notes {
@@ -37,6 +43,18 @@ impl Notes {
             self.told = Some(now);
         }
         self.watch(committed, now);
+        self.early(committed);
+    }
+
+    /// Tells, once, of a partition all of whose event times lie far in the past.
+    fn early(&mut self, committed: &Committed) {
+        let found = committed.partitions.iter().find(|partition| partition.max_event_time.is_some_and(|at| at < EARLY));
+        if let Some(partition) = found.filter(|_| !self.early) {
+            let max_event_time = partition.max_event_time.map(tracing::field::display);
+            let message = "all event times of this partition lie before the year 2000: is their unit the one that the schema says?";
+            tracing::warn!(target: ROWS, partition = partition.id, max_event_time, message);
+            self.early = true;
+        }
     }
 
     /// Tells of what has been gathered; whether there was something.
@@ -54,7 +72,7 @@ impl Notes {
             tracing::warn!(target: ROWS, rows = counts.dead, "rows went to the dead letters");
         }
         if future > 0 {
-            let message = "rows have event times too far in the future to move the watermark";
+            let message = "rows have event times too far in the future to move the watermark; a wrong clock, or another unit than the schema says";
             tracing::warn!(target: ROWS, rows = future, message);
         }
         if throttled > 0.0 {

@@ -48,15 +48,14 @@ impl Restoring {
         self.files.recv().await
     }
 
-    /// Waits for the end. Gives the ranges of key groups whose snapshots were corrupt, from the first up to but without the last:
-    /// older ones stood in for them.
-    pub(super) async fn end(self) -> Result<Vec<(u16, u16)>> {
+    /// Waits for the end. Gives the snapshots that were corrupt: older ones stood in for them.
+    pub(super) async fn end(self) -> Result<Vec<StateFile>> {
         let damaged = self.task.await.map_err(|error| {
             Error::new(Kind::Internal, "reading the state panicked").caused_by(error).help("please report it")
         })??;
         for (file, why) in &damaged {
             tracing::warn!(target: STATE, path = file.path, "{why}: the snapshot before it and the changes since stood in");
         }
-        Ok(damaged.iter().map(|(file, _)| (file.lo, file.hi + 1)).collect())
+        Ok(damaged.into_iter().map(|(file, _)| file).collect())
     }
 }

@@ -98,6 +98,8 @@ pub(crate) struct StageState {
     pub updated: u64,
     pub removed: u64,
     pub bytes: u64,
+    /// How many windows have groups, and when the oldest began.
+    pub open: Option<(u64, Timestamp)>,
     /// How long it took to add the epoch's rows, and to give groups on and forget those that have ended.
     pub updating: Duration,
     pub removing: Duration,
@@ -265,6 +267,7 @@ impl State {
                         updated: keyed.updated(),
                         removed: keyed.removed(),
                         bytes: keyed.bytes(),
+                        open: keyed.open(),
                         updating,
                         removing,
                         ..StageState::default()

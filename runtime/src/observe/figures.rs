@@ -160,13 +160,14 @@ impl Figures {
         self.behind = behind.or(self.behind);
     }
 
-    /// The run waits for room on a disk, and begins anew then.
+    /// The run waits for room on a disk, until it is opened anew or the epoch at hand is published.
     pub(crate) fn waits(&mut self) {
         (self.opened, self.waits, self.due) = (false, true, None);
     }
 
     /// An epoch is committed and published. `delivered` are figures of its sink.
     pub(crate) fn committed(&mut self, progress: &Progress, watermark: Option<Timestamp>, delivered: &Metrics) {
+        (self.opened, self.waits) = (true, false);
         self.epochs += 1;
         self.epoch = Some(progress.batch_id);
         self.watermark = shown(watermark);

@@ -137,6 +137,9 @@ pub trait KeyedSide: Send {
     /// An estimate of the bytes held.
     fn bytes(&self) -> u64;
 
+    /// How many windows have groups, and when the oldest began; `None` without windows.
+    fn open(&self) -> Option<(u64, Timestamp)>;
+
     /// How many keys were added or changed since the last call, those of windows that have closed included.
     fn updated(&mut self) -> u64;
 

@@ -308,6 +308,12 @@ impl<K: Key, A: Stored> Groups<K, A> {
         ended
     }
 
+    /// How many windows, or slides of them, have groups, and where the oldest begins; `None` without windows.
+    pub(super) fn open(&self) -> Option<(u64, i64)> {
+        let oldest = *self.panes.keys().next()?;
+        self.window.is_windowed().then_some((self.panes.len() as u64, oldest))
+    }
+
     /// The number of groups, and the bytes that they take, with what text and lists hold.
     pub(super) fn size(&self) -> (u64, u64) {
         let keys = self.panes.values().map(|pane| pane.len() as u64).sum();

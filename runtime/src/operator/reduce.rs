@@ -287,6 +287,10 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         self.groups.size().1
     }
 
+    fn open(&self) -> Option<(u64, Timestamp)> {
+        self.groups.open().map(|(windows, oldest)| (windows, Timestamp::from_micros(oldest)))
+    }
+
     fn updated(&mut self) -> u64 {
         std::mem::take(&mut self.updated)
     }

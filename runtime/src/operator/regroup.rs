@@ -21,8 +21,8 @@ use crate::schema::Stored;
 use crate::sink::Mode;
 use crate::time::Timestamp;
 
-/// [`regroup`] for the keys and accumulators of a stage.
-pub(crate) type Regroup = fn(&KeyedSpec, &[RecordBatch], Mode, Option<Timestamp>) -> Result<Vec<RecordBatch>>;
+/// [`regroup`] for the keys and accumulators of a stage. Runs code of the user's, if types of theirs are among them.
+pub(crate) type Regroup = fn(&KeyedSpec, Vec<RecordBatch>, Mode, Option<Timestamp>) -> Result<Vec<RecordBatch>>;
 
 /// A column that is looked for: its name in the files, and what it is to be called and to be.
 pub(crate) struct Wanted {
@@ -89,17 +89,17 @@ fn settled(
 }
 
 /// Rows of state for the files of a stage, from rows of which each group has one; groups that have become one are merged. What
-/// had ended at `watermark` is left out, since it does not count any more.
+/// had ended at `watermark` is left out, since it does not count any more. A batch is gone when its rows are read.
 pub(crate) fn regroup<K: Key, A: Finish>(
     spec: &KeyedSpec,
-    batches: &[RecordBatch],
+    batches: Vec<RecordBatch>,
     mode: Mode,
     watermark: Option<Timestamp>,
 ) -> Result<Vec<RecordBatch>> {
     let windowed = spec.window.is_windowed();
     let mut groups: HashMap<Vec<u8>, (i64, K, A)> = HashMap::new();
     for batch in batches {
-        read(spec, batch, &|_| true, |_, place, key: K, state: A| {
+        read(spec, &batch, &|_| true, |_, place, key: K, state: A| {
             let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
             if mode != Mode::Complete && spec.window.has_ended(pane, last, watermark) {
                 return;

@@ -137,9 +137,8 @@ pub(super) fn read<K: Stored, A: Stored>(
             continue;
         }
         let place = i64::load(places, row).ok_or_else(|| unreadable(spec, PANE))?;
-        let key = K::load_columns(&mut keys.iter(), row).ok_or_else(|| unreadable(spec, &spec.keys.join("`, `")))?;
-        let state =
-            A::load_columns(&mut states.iter(), row).ok_or_else(|| unreadable(spec, &spec.values.join("`, `")))?;
+        let key = K::load_columns(&mut keys.iter(), row).ok_or_else(|| not_held(spec, spec.keys))?;
+        let state = A::load_columns(&mut states.iter(), row).ok_or_else(|| not_held(spec, spec.values))?;
         put(group, place, key, state);
     }
     Ok(())
@@ -176,6 +175,19 @@ pub(super) fn unreadable(spec: &KeyedSpec, column: &str) -> Error {
         ),
     )
     .help("the pipeline was changed since; start it with a fresh checkpoint, or with the one it was changed from")
+}
+
+/// A value that was of the type of its column once.
+fn not_held(spec: &KeyedSpec, columns: &[&str]) -> Error {
+    let (stage, columns) = (&spec.name, columns.join("`, `"));
+    Error::new(
+        Kind::Config,
+        format!("a group of `{stage}` in the checkpoint has a value in `{columns}` that this pipeline's type cannot hold"),
+    )
+    .help(
+        "an enum keeps every variant that it ever had, or has one with `#[stream(other)]`: put back what was removed; or \
+         migrate the state; or start with a fresh checkpoint",
+    )
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     url: String,
-    pub(crate) options: ObjectOptions,
+    pub(crate) options: Box<ObjectOptions>,
 }
 
 /// What is said about an object store; the options are methods of [`Location`] and of the sinks that write files.
@@ -38,7 +38,11 @@ pub struct ObjectOptions {
     pub(crate) session_token: Option<Secret>,
     pub(crate) profile: Option<String>,
     pub(crate) role_arn: Option<String>,
+    pub(crate) role_external_id: Option<String>,
+    pub(crate) role_session_name: Option<String>,
+    pub(crate) sts_endpoint: Option<String>,
     pub(crate) kms_key: Option<String>,
+    pub(crate) kms_bucket_key: Option<bool>,
     pub(crate) allow_http: bool,
 }
 
@@ -46,8 +50,19 @@ pub struct ObjectOptions {
 impl ObjectOptions {
     /// Whom S3 is called as.
     pub(super) fn aws(&self) -> crate::aws::Aws {
-        let Self { region, access_key, secret_key, session_token, profile, role_arn, .. } = self.clone();
-        crate::aws::Aws { region, access_key, secret_key, session_token, profile, role_arn, ..Default::default() }
+        let all = self.clone();
+        crate::aws::Aws {
+            region: all.region,
+            access_key: all.access_key,
+            secret_key: all.secret_key,
+            session_token: all.session_token,
+            profile: all.profile,
+            role_arn: all.role_arn,
+            role_external_id: all.role_external_id,
+            role_session_name: all.role_session_name,
+            sts_endpoint: all.sts_endpoint,
+            ..Default::default()
+        }
     }
 }
 
@@ -107,10 +122,39 @@ macro_rules! object_options {
             self
         }
 
+        /// The external id that the role's trust policy asks for. Default: none.
+        #[must_use]
+        pub fn role_external_id(mut self, id: impl $crate::setting::IntoText) -> Self {
+            self.$field.role_external_id = id.into_text().or(self.$field.role_external_id);
+            self
+        }
+
+        /// The name of the session, as CloudTrail shows it. Default: `millstream`.
+        #[must_use]
+        pub fn role_session_name(mut self, name: impl $crate::setting::IntoText) -> Self {
+            self.$field.role_session_name = name.into_text().or(self.$field.role_session_name);
+            self
+        }
+
+        /// The URL of STS, for `role_arn`. Default: that of the region.
+        #[must_use]
+        pub fn sts_endpoint(mut self, endpoint: impl $crate::setting::IntoText) -> Self {
+            self.$field.sts_endpoint = endpoint.into_text().or(self.$field.sts_endpoint);
+            self
+        }
+
         /// The KMS key, by its ARN or its id, that S3 encrypts what is written with. Default: what the bucket says.
         #[must_use]
         pub fn kms_key(mut self, key: impl $crate::setting::IntoText) -> Self {
             self.$field.kms_key = key.into_text().or(self.$field.kms_key);
+            self
+        }
+
+        /// Whether S3 encrypts by a key of the bucket that it makes of `kms_key`, rather than call KMS for each object: fewer calls to
+        /// pay for. Default: what the bucket says.
+        #[must_use]
+        pub fn kms_bucket_key(mut self, enabled: impl $crate::setting::Setting<bool>) -> Self {
+            self.$field.kms_bucket_key = enabled.given().or(self.$field.kms_bucket_key);
             self
         }
 
@@ -135,13 +179,13 @@ impl Location {
         }
         let scheme = url.find("://").map_or(0, |at| at + 3);
         url.truncate(url.trim_end_matches('/').len().max(scheme));
-        Self { url, options: ObjectOptions::default() }
+        Self { url, options: Box::default() }
     }
 
     /// The same place with other options.
     #[must_use]
     pub(crate) fn with(self, options: ObjectOptions) -> Self {
-        Self { options, ..self }
+        Self { options: Box::new(options), ..self }
     }
 
     /// Whether a text is a URL, and not a path.
@@ -174,16 +218,19 @@ impl Location {
                 format!("enable it in Cargo.toml: `millstream = {{ version = \"0.1\", features = [\"{feature}\"] }}`");
             return wrong(what, &help);
         }
-        let ObjectOptions { region, access_key, secret_key, session_token, profile, role_arn, kms_key, .. } =
-            &self.options;
+        let given = &self.options;
         let of_s3 = [
-            ("region", region.is_some()),
-            ("access_key", access_key.is_some()),
-            ("secret_key", secret_key.is_some()),
-            ("session_token", session_token.is_some()),
-            ("profile", profile.is_some()),
-            ("role_arn", role_arn.is_some()),
-            ("kms_key", kms_key.is_some()),
+            ("region", given.region.is_some()),
+            ("access_key", given.access_key.is_some()),
+            ("secret_key", given.secret_key.is_some()),
+            ("session_token", given.session_token.is_some()),
+            ("profile", given.profile.is_some()),
+            ("role_arn", given.role_arn.is_some()),
+            ("role_external_id", given.role_external_id.is_some()),
+            ("role_session_name", given.role_session_name.is_some()),
+            ("sts_endpoint", given.sts_endpoint.is_some()),
+            ("kms_key", given.kms_key.is_some()),
+            ("kms_bucket_key", given.kms_bucket_key.is_some()),
         ];
         if parts.service != Service::S3
             && let Some((name, _)) = of_s3.iter().find(|(_, given)| *given)
@@ -192,6 +239,9 @@ impl Location {
                 format!("the option `{name}` is for `s3://`"),
                 "credentials of this service come from its environment variables",
             );
+        }
+        if given.kms_bucket_key.is_some() && given.kms_key.is_none() {
+            return wrong("kms_bucket_key is given without kms_key".into(), "give the key with `kms_key`");
         }
         #[cfg(feature = "s3")]
         self.options.aws().check(None).or_else(|(what, help)| wrong(what, help))?;
@@ -217,6 +267,14 @@ impl Location {
         Err(self
             .wrong(format!("rows would be sent to `{endpoint}` in the clear"))
             .help("use `https://`, or set the option `allow_http = true`"))
+    }
+
+    /// Says, at each start, that rows are sent in the clear.
+    #[cfg(feature = "_objects")]
+    pub(super) fn warn_if_clear(&self, endpoint: &str) {
+        if endpoint.strip_prefix("http://").is_some_and(|rest| !is_loopback(rest)) {
+            tracing::warn!(endpoint, "the rows of `{}` are sent in the clear, as `allow_http` says", self.url);
+        }
     }
 
     pub(crate) fn wrong(&self, what: impl std::fmt::Display) -> Error {

@@ -118,6 +118,11 @@ pub trait DurableFile: Write + Send {
     /// is written after it.
     fn begin_sync(&mut self) {}
 
+    /// Whether it takes one of the file descriptors of the process until it is closed. An object of a store does not.
+    fn is_descriptor(&self) -> bool {
+        true
+    }
+
     /// Syncs the content and closes the file. Its name is durable only after [`Store::sync_dir`] on its directory.
     fn sync_and_close(self: Box<Self>) -> Result<()>;
 }

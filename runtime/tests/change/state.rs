@@ -1,7 +1,10 @@
 //! State that is made to be that of another pipeline: widened, renamed, migrated, dropped.
 
-use millstream::agg::saved;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use millstream::agg::{Arena, Finish, Update, saved};
 use millstream::prelude::*;
+use millstream::schema::At;
 use millstream::sink::collect::Collect;
 
 use super::{ALL, OLD, World, all, at, counting, input, key, windows};
@@ -141,6 +144,81 @@ fn a_migration_that_does_not_fit_is_refused() {
     assert_eq!(world.on(migrating), windows(0..ALL, |n| format!("k{}true", key(n).len())));
 }
 
+/// How many rows there are, by an aggregate that can be merged most of the time.
+#[derive(StreamSchema, Clone, Default)]
+struct Touchy {
+    rows: i64,
+}
+
+static TOUCHED: AtomicBool = AtomicBool::new(false);
+
+fn touchy() -> One {
+    One
+}
+
+struct One;
+
+impl Update for One {
+    type State = Touchy;
+    fn apply(self, state: &mut Touchy, _at: At) {
+        state.rows += 1;
+    }
+}
+
+impl Finish for Touchy {
+    type Out<'a> = i64;
+    fn finish(&self, _arena: &Arena) -> millstream::Result<i64> {
+        Ok(self.rows)
+    }
+    fn merge(&mut self, other: Self) {
+        assert!(!TOUCHED.load(Ordering::Relaxed), "not in this mood");
+        self.rows += other.rows;
+    }
+}
+
+#[derive(StreamSchema)]
+struct ByKey {
+    key: String,
+    n: Touchy,
+}
+
+#[derive(StreamSchema)]
+struct ByInitial {
+    initial: String,
+    n: Touchy,
+}
+
+/// Nothing is changed, and a start of a better build can do it.
+#[test]
+fn an_aggregate_that_panics_while_groups_become_one_ends_the_start_by_name() {
+    let old = |rows: &Collect| {
+        pipeline! {
+            from memory(input()) | decode json as super::Tick | watermark 1min
+            | group_by { key, w = tumbling(10min) } name "per key" | agg { n = touchy() }
+            | select { key, start = w.start.secs(), n }
+            | sink rows.clone()
+        }
+    };
+    let new = |rows: &Collect| {
+        let new = pipeline! {
+            from memory(input()) | decode json as super::Tick | watermark 1min
+            | group_by { initial = key[..1].to_owned(), w = tumbling(10min) } name "per key" | agg { n = touchy() }
+            | select { key = initial, start = w.start.secs(), n }
+            | sink rows.clone()
+        };
+        new.migrate("per key", |old: ByKey| ByInitial { initial: old.key[..1].to_owned(), n: old.n })
+    };
+    let world = World::after(old);
+    TOUCHED.store(true, Ordering::Relaxed);
+    let error = world.once(new(&world.rows)).unwrap_err();
+    TOUCHED.store(false, Ordering::Relaxed);
+    assert_eq!(error.kind().exit_code(), 70, "{error}");
+    for words in ["the keyed stage `per key` panicked: not in this mood", "nothing was changed"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(world.on(new), windows(0..ALL, |_| "k".to_owned()));
+}
+
 /// Whichever call a start dies at that migrates: no row is lost, none is doubled.
 #[test]
 fn a_crash_in_the_middle_of_a_migration_loses_nothing() {
@@ -228,6 +306,14 @@ fn an_enum_may_get_variants() {
     let whole = World { folder: tempfile::tempdir().unwrap(), rows: millstream::sink::collect() };
     let expected = whole.on(three);
     assert_eq!(World::after(two).on(three), expected);
+    // Not back again: a group of the removed variant is told of.
+    let world = World { folder: tempfile::tempdir().unwrap(), rows: millstream::sink::collect() };
+    let once = three(&world.rows).max_rows_per_epoch(200).trigger(Trigger::Once).checkpoint(world.log());
+    assert!(!once.run_blocking().unwrap().drained);
+    let error = world.once(two(&world.rows)).unwrap_err();
+    assert_eq!(error.kind().exit_code(), 78, "{error}");
+    assert!(error.to_string().contains("a value in `other` that this pipeline's type cannot hold"), "{error}");
+    assert!(error.advice().unwrap().contains("every variant"), "{error:?}");
 }
 
 #[test]

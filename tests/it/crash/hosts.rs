@@ -112,6 +112,54 @@ fn f_065_a_wait_for_room_can_be_ended() {
     end_and_check(&mut victim, &input, Start::new("rows"));
 }
 
+/// A disk with room for the files of an epoch and not for its folders: it is full when the epoch is committed.
+fn full_for_a_committed_epoch() -> Option<(Victim, PathBuf, Mounted)> {
+    let victim = Victim::new();
+    let output = victim.path("output");
+    fs::create_dir(&output).unwrap();
+    let disk = Mounted::new(&output, &["-t", "tmpfs", "-o", "nr_inodes=300", "millstream"])?;
+    Input::make(&victim.path("in"), 500, 40);
+    Some((victim, output, disk))
+}
+
+/// What is committed is shown when there is room, and counts as what this run has written.
+#[test]
+fn f_065_room_for_a_committed_epoch_is_waited_for() {
+    let Some((mut victim, output, disk)) = full_for_a_committed_epoch() else { return };
+    let (mut running, said) = start(&mut program(), &victim, "many", 400, &output);
+    assert!(running.wait_for(LONG, || victim.has_grown_by(3)), "{}", running.errors());
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(running.ended(), None, "it did not wait: {}", running.errors());
+    assert!(disk.again("remount,nr_inodes=20000"));
+    let (code, errors) = running.end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+    let summary = fs::read_to_string(said.path().join("output.txt")).unwrap();
+    victim.read_log();
+    let rows = read_all(&victim.path("output/out")).len();
+    let told = format!("; {rows} rows out in {} epochs", victim.epoch());
+    assert!(rows > 1_500 && summary.contains(&told), "{told}: {summary}");
+}
+
+/// A start that cannot show what is committed waits as well, and is none that tells of a crash loop.
+#[test]
+fn f_065_starts_that_wait_for_room_are_no_crash_loop() {
+    let Some((mut victim, output, disk)) = full_for_a_committed_epoch() else { return };
+    for started in 0..6 {
+        let (mut running, _said) = start(&mut program(), &victim, "many", 400, &output);
+        let waits = || victim.has_grown_by(if started == 0 { 3 } else { 2 });
+        assert!(running.wait_for(LONG, waits), "{}", running.errors());
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(running.ended(), None, "it did not wait: {}", running.errors());
+        running.signal(Signal::TERM);
+        let (code, errors) = running.end(Duration::from_secs(5));
+        assert_eq!((code, errors.contains("make room")), (Some(74), true), "{errors}");
+        victim.read_log();
+    }
+    assert!(disk.again("remount,nr_inodes=20000"));
+    let (code, errors) = start(&mut program(), &victim, "many", 400, &output).0.end(LONG);
+    assert_eq!(code, Some(0), "{errors}");
+}
+
 /// Two hundred folders an epoch, three workers, and descriptors for a fraction of their files.
 #[test]
 fn f_066_few_descriptors_are_enough_for_many_folders() {

@@ -1,9 +1,11 @@
-//! The program whose memory is looked at: `long FOLDER` groups `FOLDER/in.ndjson` by device and window, and prints the rows
-//! read and written, and the most memory it ever had, in MiB.
+//! The program whose memory is looked at: `long FOLDER [ROWS]` groups `FOLDER/in.ndjson` by device and window, and prints the
+//! rows read and written, and the most memory it ever had, in MiB. With ROWS it does so in epochs of that many, and spares the
+//! disk.
 
 use std::process::ExitCode;
 
 use millstream::prelude::*;
+use millstream::store::Durability;
 
 #[derive(StreamSchema)]
 struct Reading {
@@ -16,7 +18,7 @@ struct Reading {
 
 fn main() -> ExitCode {
     let Some(folder) = std::env::args().nth(1) else {
-        eprintln!("long FOLDER");
+        eprintln!("long FOLDER [ROWS]");
         return ExitCode::from(64);
     };
     let pipeline = pipeline! {
@@ -29,7 +31,12 @@ fn main() -> ExitCode {
         | select { .., date = window.start.date() }
         | sink parquet({format!("{folder}/out")}, partition_by = [date])
     };
-    match pipeline.checkpoint(format!("{folder}/checkpoint")).workers(2).run_blocking() {
+    let pipeline = pipeline.checkpoint(format!("{folder}/checkpoint")).workers(2);
+    let pipeline = match std::env::args().nth(2).and_then(|rows| rows.parse().ok()) {
+        Some(rows) => pipeline.max_rows_per_epoch(rows).durability(Durability::ProcessCrash),
+        None => pipeline,
+    };
+    match pipeline.run_blocking() {
         Ok(summary) => {
             let (_, most) = millstream_tests::memory::of_this_process();
             println!("{} {} {}", summary.rows.rows, summary.rows_out, most >> 20);

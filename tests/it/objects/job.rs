@@ -82,6 +82,11 @@ impl Job {
         Self { proxy, folder, mode, places, prefix, endpoint, input, store, seen: 0.into() }
     }
 
+    /// The part of the bucket that is this job's.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

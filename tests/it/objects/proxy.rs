@@ -37,6 +37,33 @@ struct Shared {
     one_of: AtomicU64,
     random: Mutex<Random>,
     happened: Mutex<BTreeMap<Fault, u64>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+/// A request as the service saw it.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    /// `/bucket/key`.
+    pub(super) path: String,
+    pub(super) query: String,
+    /// `/bucket/key` of what is copied.
+    pub(super) source: Option<String>,
+}
+
+impl Asked {
+    fn of(head: &[u8]) -> Option<Self> {
+        let head = String::from_utf8_lossy(head);
+        let mut words = head.lines().next()?.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?);
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let source = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let value = value.trim().trim_start_matches('/');
+            name.eq_ignore_ascii_case("x-amz-copy-source").then(|| format!("/{value}"))
+        });
+        Some(Self { method, path: path.to_owned(), query: query.to_owned(), source })
+    }
 }
 
 impl Proxy {
@@ -44,7 +71,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let random = Mutex::new(Random(seed));
-        let shared = Shared { upstream, one_of: one_of.into(), random, happened: Mutex::default() };
+        let shared =
+            Shared { upstream, one_of: one_of.into(), random, happened: Mutex::default(), asked: Mutex::default() };
         let shared = Arc::new(shared);
         let serving = Arc::clone(&shared);
         // Ends with the process of the tests.
@@ -67,6 +95,11 @@ impl Proxy {
         self.shared.one_of.store(0, Ordering::Relaxed);
     }
 
+    /// All requests so far.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
     pub(super) fn happened(&self) -> BTreeMap<Fault, u64> {
         self.shared.happened.lock().unwrap().clone()
     }
@@ -75,6 +108,7 @@ impl Proxy {
 impl Shared {
     fn pass(&self, mut client: TcpStream) -> std::io::Result<()> {
         let Some((mut head, body)) = read_request(&mut client)? else { return Ok(()) };
+        self.asked.lock().unwrap().extend(Asked::of(&head));
         let fault = self.fault(&head);
         match fault {
             Some(Fault::Cut) => return Ok(()),

@@ -232,3 +232,22 @@ fn f_059_a_corrupt_snapshot_is_repaired() {
     );
     println!("a large state: {ends:?}");
 }
+
+/// What was repaired once can be repaired again: the corrupt snapshot is not the older one of that which took its place.
+#[test]
+fn f_059_a_snapshot_is_repaired_again_after_a_repair() {
+    let job = Job { keys: 70, count: 3_000 };
+    let world = Stopped::new(|folder| job.begin(folder, 20, 47));
+    let folder = world.path().with_extension("hurt");
+    copy(&world.path(), &folder);
+    for _ in 0..3 {
+        let state = last_commit(&folder.join("kept")).operators["per key"].clone();
+        assert_eq!((state.snapshots.len(), state.previous_snapshots.len()), (1, 1), "{state:?}");
+        fs::write(folder.join("kept").join(&state.snapshots[0].path), "no parquet").unwrap();
+        job.begin(&folder, 20, 1);
+        let repaired = &last_commit(&folder.join("kept")).operators["per key"];
+        assert!(repaired.snapshots[0].epoch > state.snapshots[0].epoch, "it was not taken anew: {repaired:?}");
+    }
+    job.pipeline(&folder).run_blocking().unwrap();
+    assert!(read(&folder.join("out")) == job.expected(), "the result is wrong");
+}

@@ -231,6 +231,23 @@ fn the_commit_of_one_epoch_overlaps_the_publish_of_the_one_before() {
     assert_eq!(world.rows().len(), 6);
 }
 
+/// A file of the same name and length is not ours for that; and what is left of the epoch is published when it is out of the way.
+#[test]
+fn a_file_with_other_content_is_not_taken_for_ours() {
+    let world = World::new();
+    let checkpoint = world.open().unwrap().checkpoint;
+    checkpoint.commit(prepare(&checkpoint, 1).unwrap()).unwrap();
+    let path = world.out().join("part=0/e0000000001-w000-000.parquet");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "ROW 1.0").unwrap();
+    let error = checkpoint.publish(1).unwrap_err();
+    assert_eq!(error.kind(), Kind::Io);
+    assert!(error.to_string().contains("part=0/") && error.to_string().contains("other content"), "{error}");
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(checkpoint.publish(1).unwrap(), Published { moved: 1, present: 1 });
+    check(world.rows().into_values(), 1);
+}
+
 #[test]
 fn a_refused_comparison_writes_nothing() {
     let world = World::new();

@@ -73,7 +73,7 @@ impl Driver {
         };
         #[cfg(feature = "parquet")]
         if let Some(state) = recovered.state {
-            driver.put_back(state).await?;
+            driver.put_back(state, committer).await?;
         }
         driver.restored().await?;
         let feed = driver.plan.source.open(found.resume).await?;
@@ -107,14 +107,15 @@ impl Driver {
 
     /// Puts back the state of every keyed stage.
     #[cfg(feature = "parquet")]
-    async fn put_back(&mut self, state: Restore) -> Result<()> {
+    async fn put_back(&mut self, state: Restore, committer: &Committer) -> Result<()> {
         let mut restoring = state.begin();
         while let Some((stage, rows)) = restoring.next().await {
             self.crew.restore(stage, rows).await?;
         }
-        let corrupt = restoring.end().await?;
-        self.snapshots.iter_mut().for_each(|snapshots| snapshots.again.clone_from(&corrupt));
-        Ok(())
+        let damaged = restoring.end().await?;
+        let again: Vec<_> = damaged.iter().map(|file| (file.lo, file.hi + 1)).collect();
+        self.snapshots.iter_mut().for_each(|snapshots| snapshots.again.clone_from(&again));
+        committer.damaged(damaged.into_iter().map(|file| file.path).collect())
     }
 
     /// All state is back.

@@ -1,4 +1,5 @@
-//! How many files the sinks of this process have open: descriptors are shared with everything else in it.
+//! How many files the sinks of this process have open: descriptors are shared with everything else in it. Objects of a store take
+//! none.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};

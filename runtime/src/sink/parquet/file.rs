@@ -17,6 +17,7 @@ use ::parquet::schema::types::ColumnPath;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use super::descriptors::Counted;
 use crate::Result;
 use crate::error::{Error, Kind};
 use crate::store::{Digest, DurableFile, Hashing, Store};
@@ -74,6 +75,7 @@ pub(super) struct OpenFile {
     columns: Vec<ArrowColumnWriter>,
     rows_in_group: usize,
     rows: u64,
+    counted: Option<Counted>,
 }
 
 /// A file that is complete but not yet synced.
@@ -82,17 +84,32 @@ pub(super) struct Finished {
     pub(super) len: u64,
     pub(super) xxh3: String,
     pub(super) rows: u64,
+    pub(super) counted: Option<Counted>,
 }
 
 impl OpenFile {
     /// Makes a new file; there must be none of its name.
     pub(super) fn create(store: &dyn Store, path: &str, shape: &Shape) -> Result<Self> {
         let file = store.write_new_file(path)?;
-        let path = store.describe(path);
+        let (path, counted) = (store.describe(path), file.is_descriptor().then(Counted::new));
         let parts = ArrowWriter::try_new(Hashing::new(file), Arc::clone(&shape.schema), Some(shape.next_properties()))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = parts.map_err(|error| failed(&path, error))?;
-        Ok(Self { path, writer, factory, shape: shape.clone(), columns: Vec::new(), rows_in_group: 0, rows: 0 })
+        Ok(Self {
+            path,
+            writer,
+            factory,
+            shape: shape.clone(),
+            columns: Vec::new(),
+            rows_in_group: 0,
+            rows: 0,
+            counted,
+        })
+    }
+
+    /// Whether it takes a file descriptor.
+    pub(super) fn is_descriptor(&self) -> bool {
+        self.counted.is_some()
     }
 
     /// The size so far in bytes, with an estimate for what is not yet written.
@@ -161,7 +178,7 @@ impl OpenFile {
         // `into_inner` writes the footer.
         let done = self.end_group().and_then(|()| self.writer.into_inner());
         let (file, Digest { len, xxh3 }) = done.map_err(|error| failed(&self.path, error))?.finish();
-        Ok(Finished { file, len, xxh3, rows: self.rows })
+        Ok(Finished { file, len, xxh3, rows: self.rows, counted: self.counted })
     }
 }
 

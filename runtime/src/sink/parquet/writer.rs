@@ -91,7 +91,9 @@ struct Epoch {
     open: BTreeMap<usize, Open>,
     /// Bytes of the row groups under construction in `open`.
     buffered: u64,
-    unsynced: Vec<(Box<dyn DurableFile>, Counted)>,
+    unsynced: Vec<(Box<dyn DurableFile>, Option<Counted>)>,
+    /// Whether its files take file descriptors.
+    descriptors: bool,
     done: Vec<StagedFile>,
     /// Files begun.
     sequence: usize,
@@ -108,7 +110,6 @@ struct Open {
     used: u64,
     /// Bytes of its row group under construction.
     buffered: u64,
-    counted: Counted,
 }
 
 impl StageWriter for Writer {
@@ -166,14 +167,14 @@ impl Writer {
             state.finish(open, &self.context)?;
         }
         if !state.open.contains_key(&partition) {
-            if descriptors::are_used_up() {
+            if state.is_short() {
                 state.sync(&self.context)?;
             }
-            while state.open.len() >= self.files.sink.max_open || descriptors::are_used_up() {
+            while state.open.len() >= self.files.sink.max_open || state.is_short() {
                 let oldest = state.open.iter().min_by_key(|(_, open)| open.used).map(|(partition, _)| *partition);
                 let Some(open) = oldest.and_then(|oldest| state.open.remove(&oldest)) else { break };
                 state.finish(open, &self.context)?;
-                if descriptors::are_used_up() {
+                if state.is_short() {
                     state.sync(&self.context)?;
                 }
             }
@@ -222,16 +223,22 @@ impl Epoch {
         let stage = join(&folder, &name);
         let file = OpenFile::create(context.store.as_ref(), &join(&context.stage, &stage), shape)?;
         let target = format!("{}{name}", self.partitions.folder(partition));
-        Ok(Open { file, stage, target, used: 0, buffered: 0, counted: Counted::new() })
+        self.descriptors = file.is_descriptor();
+        Ok(Open { file, stage, target, used: 0, buffered: 0 })
+    }
+
+    /// Whether descriptors are used up, and to end files gives some back.
+    fn is_short(&self) -> bool {
+        self.descriptors && descriptors::are_used_up()
     }
 
     /// Completes a file.
     fn finish(&mut self, open: Open, context: &WriterContext) -> Result<()> {
         self.buffered = self.buffered.saturating_sub(open.buffered);
-        let Finished { mut file, len, xxh3, rows } = open.file.finish()?;
+        let Finished { mut file, len, xxh3, rows, counted } = open.file.finish()?;
         file.begin_sync();
         self.done.push(StagedFile { stage: open.stage, path: open.target, len, xxh3, rows });
-        self.unsynced.push((file, open.counted));
+        self.unsynced.push((file, counted));
         if self.unsynced.len() >= UNSYNCED { self.sync(context) } else { Ok(()) }
     }
 

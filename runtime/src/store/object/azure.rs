@@ -23,6 +23,7 @@ pub(super) fn connect(location: &Location, container: &str, account: Option<&str
         builder = builder.with_account(account);
     }
     if let Some(endpoint) = endpoint {
+        location.warn_if_clear(endpoint);
         builder = builder.with_endpoint(endpoint.to_owned()).with_allow_http(plain);
     }
     let store = builder.build().map_err(|error| {

@@ -1,6 +1,7 @@
 //! What a failed request means, in words.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use object_store::Error as Fault;
 use object_store::client::{HttpError, HttpErrorKind};
@@ -65,6 +66,19 @@ fn transport(fault: &Fault) -> Option<HttpErrorKind> {
         source = error.source();
     }
     None
+}
+
+/// The fault of a call that was given up.
+pub(super) fn late(after: Duration, why: tokio::time::error::Elapsed) -> Fault {
+    let source = HttpError::new(HttpErrorKind::Timeout, why);
+    Fault::Generic { store: "no answer", source: Box::new(Late { after, source }) }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("given up after {after:?}")]
+struct Late {
+    after: Duration,
+    source: HttpError,
 }
 
 /// The status of the answer, as the text of the error has it.

@@ -47,7 +47,10 @@ impl ObjectFile {
                 let shown = self.shown.clone();
                 let begun = bridge::run(async move {
                     let begin = || folder.store().put_multipart_opts(&path, Default::default());
-                    folder.request(begin).await.map_err(|fault| fault::error("beginning", &shown, &fault))
+                    folder
+                        .request(&mut folder.call(), begin)
+                        .await
+                        .map_err(|fault| fault::error("beginning", &shown, &fault))
                 })?;
                 none.insert(begun)
             }
@@ -58,7 +61,7 @@ impl ObjectFile {
         let (part, folder, shown) = (upload.put_part(payload), self.folder.clone(), self.shown.clone());
         self.parts.push_back(bridge::spawn(async move {
             let _permit = folder.permit().await;
-            part.await.map_err(|fault| fault::error("writing a part of", &shown, &fault))
+            folder.call().of(part).await.map_err(|fault| fault::error("writing a part of", &shown, &fault))
         })?);
         Ok(())
     }
@@ -76,7 +79,11 @@ impl ObjectFile {
                 let _permit = folder.permit().await;
                 // Nobody else uses the name, so to send it again after a lost answer does no harm.
                 let put = || folder.store().put_opts(&path, payload.clone(), PutMode::Overwrite.into());
-                folder.request(put).await.map(drop).map_err(|fault| fault::error("writing", &shown, &fault))
+                folder
+                    .request(&mut folder.call(), put)
+                    .await
+                    .map(drop)
+                    .map_err(|fault| fault::error("writing", &shown, &fault))
             });
         };
         if let Err(error) = parts.into_iter().try_for_each(|part| part.wait()?) {
@@ -85,9 +92,9 @@ impl ObjectFile {
         }
         let len = self.len;
         bridge::spawn(async move {
-            let Err(fault) = upload.complete().await else { return Ok(()) };
+            let Err(fault) = folder.call().of(upload.complete()).await else { return Ok(()) };
             // If it was only the answer that was lost, asking again says that there is no such upload.
-            if folder.length(&path).await.is_ok_and(|found| found == Some(len)) {
+            if folder.length(&mut folder.call(), &path).await.is_ok_and(|found| found == Some(len)) {
                 return Ok(());
             }
             upload.abort().await.ok();
@@ -117,6 +124,10 @@ impl DurableFile for ObjectFile {
         if self.ending.is_none() {
             self.ending = Some(self.end());
         }
+    }
+
+    fn is_descriptor(&self) -> bool {
+        false
     }
 
     fn sync_and_close(mut self: Box<Self>) -> Result<()> {

@@ -19,6 +19,7 @@ pub(super) fn connect(location: &Location, bucket: &str) -> Result<Connected> {
         .with_retry(retries())
         .with_http_connector(Http { plain });
     if let Some(endpoint) = endpoint {
+        location.warn_if_clear(endpoint);
         builder = builder.with_base_url(endpoint);
     }
     let store = builder.build().map_err(|error| {

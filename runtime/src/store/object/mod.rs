@@ -49,7 +49,8 @@ use super::{Created, DurableFile, Entry, Locked, Move, Renamed, Store, join};
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 
-/// How long a request is repeated that nobody answers, or that the service is too busy for.
+/// How long a call lasts at most whose requests nobody answers, or that the service is too busy for: all requests of the call, as
+/// often as they are repeated, by the client or by us. A file that is sent in parts is a call for each part.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The first and the longest wait before a request is repeated.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(10)];
@@ -115,6 +116,8 @@ struct Inner {
     writes: Semaphore,
     /// The first wait before a request is repeated.
     backoff: Duration,
+    /// See [`PATIENCE`].
+    patience: Duration,
 }
 
 impl fmt::Debug for Folder {
@@ -125,13 +128,14 @@ impl fmt::Debug for Folder {
 
 impl Folder {
     fn new(connected: Connected, bucket: &str, base: &str) -> Self {
-        Self::with_backoff(connected, bucket, base, BACKOFF[0])
+        Self::with_times(connected, bucket, base, (BACKOFF[0], PATIENCE))
     }
 
-    fn with_backoff(connected: Connected, bucket: &str, base: &str, backoff: Duration) -> Self {
+    /// As [`new`](Self::new), with another first wait and another patience.
+    fn with_times(connected: Connected, bucket: &str, base: &str, (backoff, patience): (Duration, Duration)) -> Self {
         let Connected { store, credentials } = connected;
         let (bucket, base, writes) = (bucket.to_owned(), base.to_owned(), Semaphore::new(FLYING));
-        Self(Arc::new(Inner { store, credentials, bucket, base, writes, backoff }))
+        Self(Arc::new(Inner { store, credentials, bucket, base, writes, backoff, patience }))
     }
 
     fn store(&self) -> &dyn ObjectStore {
@@ -155,16 +159,20 @@ impl Folder {
         fault::error(doing, &self.describe(path), fault)
     }
 
-    /// Makes a request that does no harm when it is made twice, until there is an answer.
-    async fn request<T, F, A>(&self, ask: F) -> Result<T, Fault>
+    /// The time of a call begins.
+    fn call(&self) -> Patience {
+        Patience { begun: clock::monotonic(), next: self.0.backoff, all: self.0.patience }
+    }
+
+    /// Makes a request that does no harm when it is made twice, until there is an answer or the time of the call is over.
+    async fn request<T, F, A>(&self, call: &mut Patience, ask: F) -> Result<T, Fault>
     where
         F: Fn() -> A,
         A: Future<Output = Result<T, Fault>>,
     {
-        let mut pause = Pause::new(self.0.backoff);
         let mut refreshed = false;
         loop {
-            let fault = match ask().await {
+            let fault = match call.of(ask()).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -173,34 +181,36 @@ impl Folder {
                     credentials.refresh();
                     refreshed = true;
                 }
-                (Class::Away, _) if pause.take().await => {}
+                (Class::Away, _) if call.pause().await => {}
                 _ => return Err(fault),
             }
         }
     }
 
     /// The length of an object, or `None` if there is none.
-    async fn length(&self, key: &Path) -> Result<Option<u64>, Fault> {
+    async fn length(&self, call: &mut Patience, key: &Path) -> Result<Option<u64>, Fault> {
         let head = || self.store().get_opts(key, GetOptions { head: true, ..GetOptions::default() });
-        found(self.request(head).await.map(|found| found.meta.size))
+        found(self.request(call, head).await.map(|found| found.meta.size))
     }
 
     /// Makes an object unless there is one of its name. Whoever asks for one that is there has to look whose it is.
     async fn create(&self, path: &str, key: &Path, payload: PutPayload) -> Result<Created> {
-        let mut pause = Pause::new(self.0.backoff);
+        let mut call = self.call();
         loop {
             let put = || self.store().put_opts(key, payload.clone(), PutMode::Create.into());
-            let Err(fault) = put().await else { return Ok(Created::Created) };
+            let Err(fault) = call.of(put()).await else { return Ok(Created::Created) };
             match Class::of(&fault) {
                 // The service also says that a name is taken when somebody else is about to take it, and may then fail;
                 // and the object may be there although nobody has answered.
-                Class::Away if pause.is_over() => return Ok(Created::Unknown(self.error("creating", path, &fault))),
-                Class::Taken | Class::Away => match self.length(key).await {
+                Class::Away if call.left().is_zero() => {
+                    return Ok(Created::Unknown(self.error("creating", path, &fault)));
+                }
+                Class::Taken | Class::Away => match self.length(&mut call, key).await {
                     Ok(Some(_)) => return Ok(Created::Exists),
-                    Ok(None) if pause.take().await => {}
+                    Ok(None) if call.pause().await => {}
                     Ok(None) | Err(_) => return Ok(Created::Unknown(self.error("creating", path, &fault))),
                 },
-                Class::Expired if pause.take().await => {
+                Class::Expired if call.pause().await => {
                     if let Some(credentials) = &self.0.credentials {
                         credentials.refresh();
                     }
@@ -210,12 +220,12 @@ impl Folder {
         }
     }
 
-    async fn remove_key(&self, key: &Path) -> Result<(), Fault> {
+    async fn remove_key(&self, call: &mut Patience, key: &Path) -> Result<(), Fault> {
         let delete = || async {
             let keys = stream::once(std::future::ready(Ok(key.clone()))).boxed();
             self.store().delete_stream(keys).try_for_each(|_| std::future::ready(Ok(()))).await
         };
-        found(self.request(delete).await).map(drop)
+        found(self.request(call, delete).await).map(drop)
     }
 
     /// Makes a request for each path, several at a time; the answers come in the order of the paths. `doing` is for errors.
@@ -244,14 +254,15 @@ impl Folder {
     async fn rename(&self, one: &Move) -> Result<Renamed> {
         let Move { from, to, len } = one;
         let (old, new) = (self.key(from)?, self.key(to)?);
-        if self.length(&new).await.map_err(|fault| self.error("looking at", to, &fault))?.is_some() {
+        let call = &mut self.call();
+        if self.length(call, &new).await.map_err(|fault| self.error("looking at", to, &fault))?.is_some() {
             return Ok(Renamed::TargetExists);
         }
         let copy = || self.store().copy_opts(&old, &new, object_store::CopyOptions::default());
-        if found(self.request(copy).await).map_err(|fault| self.error("copying to", to, &fault))?.is_none() {
+        if found(self.request(call, copy).await).map_err(|fault| self.error("copying to", to, &fault))?.is_none() {
             return Ok(Renamed::SourceMissing);
         }
-        let found = self.length(&new).await.map_err(|fault| self.error("looking at", to, &fault))?;
+        let found = self.length(call, &new).await.map_err(|fault| self.error("looking at", to, &fault))?;
         if found != Some(*len) {
             let (from, to) = (self.describe(from), self.describe(to));
             return Err(Error::new(
@@ -260,7 +271,7 @@ impl Folder {
             )
             .help("see what the service says; the next start copies it again if it is deleted"));
         }
-        self.remove_key(&old).await.map_err(|fault| self.error("removing", from, &fault))?;
+        self.remove_key(call, &old).await.map_err(|fault| self.error("removing", from, &fault))?;
         Ok(Renamed::Done)
     }
 }
@@ -274,30 +285,33 @@ fn found<T>(answer: Result<T, Fault>) -> Result<Option<T>, Fault> {
     }
 }
 
-/// The waits between the repetitions of a request, which become longer, and come to an end.
-struct Pause {
+/// The time that a call has, and the waits between the repetitions of its requests, which become longer.
+struct Patience {
     begun: std::time::Instant,
     next: Duration,
+    all: Duration,
 }
 
-impl Pause {
-    fn new(first: Duration) -> Self {
-        Self { begun: clock::monotonic(), next: first }
+impl Patience {
+    /// Waits for the answer of a request, as long as there is time.
+    async fn of<T>(&self, request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        tokio::time::timeout(self.left(), request).await.unwrap_or_else(|late| Err(fault::late(self.all, late)))
     }
 
-    /// Waits; `false` if there was enough of it.
-    async fn take(&mut self) -> bool {
-        if self.is_over() {
+    /// Waits between two attempts; `false` if there was enough of it.
+    async fn pause(&mut self) -> bool {
+        let left = self.left();
+        if left.is_zero() {
             return false;
         }
         // The wait between two attempts, doubled each time.
-        tokio::time::sleep(self.next).await;
+        tokio::time::sleep(self.next.min(left)).await;
         self.next = (self.next * 2).min(BACKOFF[1]);
         true
     }
 
-    fn is_over(&self) -> bool {
-        clock::monotonic().saturating_duration_since(self.begun) > PATIENCE
+    fn left(&self) -> Duration {
+        self.all.saturating_sub(clock::monotonic().saturating_duration_since(self.begun))
     }
 }
 
@@ -325,7 +339,8 @@ impl Store for Folder {
         let (folder, path, key) = (self.clone(), path.to_owned(), self.key(path)?);
         bridge::run(async move {
             let read = || async { folder.store().get_opts(&key, GetOptions::default()).await?.bytes().await };
-            let bytes = found(folder.request(read).await).map_err(|fault| folder.error("reading", &path, &fault))?;
+            let bytes = found(folder.request(&mut folder.call(), read).await)
+                .map_err(|fault| folder.error("reading", &path, &fault))?;
             Ok(bytes.map(Vec::from))
         })
     }
@@ -335,7 +350,7 @@ impl Store for Folder {
     }
 
     fn lens(&self, paths: &[String]) -> Result<Vec<Option<u64>>> {
-        self.for_each(paths, "looking at", |folder, key| async move { folder.length(&key).await })
+        self.for_each(paths, "looking at", |folder, key| async move { folder.length(&mut folder.call(), &key).await })
     }
 
     fn list(&self, dir: &str) -> Result<Vec<Entry>> {
@@ -343,7 +358,10 @@ impl Store for Folder {
         bridge::run(async move {
             let prefix = (!key.as_ref().is_empty()).then_some(&key);
             let list = || folder.store().list_with_delimiter(prefix);
-            let listed = folder.request(list).await.map_err(|fault| folder.error("listing", &path, &fault))?;
+            let listed = folder
+                .request(&mut folder.call(), list)
+                .await
+                .map_err(|fault| folder.error("listing", &path, &fault))?;
             let dirs = listed.common_prefixes.iter().map(|prefix| (prefix, true));
             // Some services and tools show a folder as an object of its name.
             let objects = listed.objects.iter().filter(|object| object.location != key);
@@ -380,7 +398,8 @@ impl Store for Folder {
     }
 
     fn remove_many(&self, paths: &[String]) -> Result<()> {
-        self.for_each(paths, "removing", |folder, key| async move { folder.remove_key(&key).await }).map(drop)
+        self.for_each(paths, "removing", |folder, key| async move { folder.remove_key(&mut folder.call(), &key).await })
+            .map(drop)
     }
 
     fn remove_empty_dir(&self, _: &str) -> Result<bool> {

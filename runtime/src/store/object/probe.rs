@@ -40,7 +40,8 @@ fn left(folder: &Folder, dir: &str) -> Result<Vec<String>> {
     bridge::run(async move {
         let prefix = (!key.as_ref().is_empty()).then_some(&key);
         let list = || folder.store().list_with_delimiter(prefix);
-        let listed = folder.request(list).await.map_err(|fault| folder.error("listing", &path, &fault))?;
+        let listed =
+            folder.request(&mut folder.call(), list).await.map_err(|fault| folder.error("listing", &path, &fault))?;
         let probes = listed.objects.iter().filter_map(|object| {
             let name = object.location.filename().filter(|name| name.starts_with(PREFIX))?;
             Some((name, object.last_modified.timestamp()))

@@ -33,6 +33,7 @@ pub(super) async fn connect(location: &Location, bucket: &str) -> Result<Connect
     let endpoint = given.or_else(|| config.endpoint_url().map(str::to_owned));
     if let Some(endpoint) = &endpoint {
         location.check_endpoint(endpoint)?;
+        location.warn_if_clear(endpoint);
     }
     let (Some(region), Some(provider)) = (config.region(), config.credentials_provider()) else {
         return Err(location.wrong("there is no region, or there are no AWS credentials"));
@@ -52,6 +53,9 @@ pub(super) async fn connect(location: &Location, bucket: &str) -> Result<Connect
     }
     if let Some(key) = &location.options.kms_key {
         builder = builder.with_sse_kms_encryption(key);
+    }
+    if let Some(enabled) = location.options.kms_bucket_key {
+        builder = builder.with_bucket_key(enabled);
     }
     let store = builder.build().map_err(|error| location.wrong(error))?;
     Ok(Connected { store: Arc::new(store), credentials: Some(keys) })

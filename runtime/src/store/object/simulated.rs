@@ -18,7 +18,7 @@ use object_store::{
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
 
-use super::{Connected, Folder, bucket};
+use super::{Connected, Folder, PATIENCE, bucket};
 use crate::Result;
 use crate::store::simulated::{Died, Fate, Life, Process};
 use crate::store::{Location, Store};
@@ -29,7 +29,7 @@ pub(in crate::store) fn open(location: &Location, process: &Process, base: &str)
     let simulated = Bucket { memory: process.bucket(name), life: Arc::clone(process.life()), name: name.to_owned() };
     let connected = Connected { store: Arc::new(simulated), credentials: None };
     // It is not the less busy for being waited for.
-    Ok(Arc::new(Folder::with_backoff(connected, name, base, Duration::ZERO)))
+    Ok(Arc::new(Folder::with_times(connected, name, base, (Duration::ZERO, PATIENCE))))
 }
 
 #[derive(Debug, Clone)]

@@ -1,4 +1,7 @@
 #[cfg(feature = "s3")]
+mod encrypted;
+mod patience;
+#[cfg(feature = "s3")]
 mod tls;
 
 use std::collections::BTreeMap;

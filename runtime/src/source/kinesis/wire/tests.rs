@@ -143,6 +143,28 @@ fn answers_that_were_cut_are_errors() {
     }
 }
 
+/// Whatever comes, the two readers are of one opinion.
+#[test]
+fn fuzz_answers_to_get_records() {
+    let seeds: Vec<&[u8]> = ANSWERS.iter().map(|answer| answer.as_bytes()).collect();
+    let words: &[&[u8]] = &[
+        b"\"Records\":[",
+        b"\"Data\":\"YQ==\"",
+        b"\"SequenceNumber\":\"1\"",
+        b"\"ApproximateArrivalTimestamp\":1767225600.5",
+        b"\"ChildShards\":[]",
+        b"null",
+        b"\\u00e4",
+        b"\\",
+        b"},{",
+    ];
+    crate::testing::fuzz::fuzz("answers to GetRecords", &seeds, words, |bytes| {
+        let read = by_us(bytes).map(|answer| (answer.records.len(), answer.next_shard_iterator.is_some()));
+        same(bytes);
+        read.map_err(|error| error.to_string().chars().take(60).collect::<String>())
+    });
+}
+
 #[test]
 fn random_answers() {
     for seed in 0..4_000 {
