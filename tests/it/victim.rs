@@ -74,7 +74,7 @@ fn moody(places: Places) -> Pipeline {
         | decode json as Reading else dead_letter(parquet({bad}))
         | filter value >= 0.0
         | watermark 30s
-        | select { partition, n, run = {run}, mood = mood() }
+        | select { partition, n, run = {run}, mood = mood(), device_id }
         | select { .., of = mood % 3 }
         | sink parquet({out}, partition_by = [of])
     }
