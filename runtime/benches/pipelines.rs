@@ -11,6 +11,9 @@ mod by_hand;
 #[path = "pipelines/data.rs"]
 #[allow(dead_code, reason = "lines one by one are for the benchmark of Kinesis")]
 mod data;
+#[path = "pipelines/jobs.rs"]
+#[allow(dead_code, reason = "others are for other benchmarks")]
+mod jobs;
 #[path = "pipelines/sums.rs"]
 mod sums;
 #[path = "pipelines/yardstick/mod.rs"]
@@ -19,65 +22,9 @@ mod yardstick;
 use std::path::Path;
 
 use cpu_time::ProcessTime;
-use millstream::prelude::*;
+use millstream::Pipeline;
 
 use self::sums::Sum;
-
-/// What the pipelines read: of eleven fields they use six or three.
-#[derive(StreamSchema)]
-struct Reading {
-    device_id: String,
-    #[stream(event_time)]
-    ts: Timestamp,
-    temperature: f64,
-    humidity: f64,
-    country: Option<String>,
-    status: String,
-    battery: i64,
-    firmware: String,
-    seq: u64,
-    lat: f64,
-    lon: f64,
-}
-
-/// Decode, filter, project six fields, write.
-fn etl(input: &str, out: &str) -> Pipeline {
-    pipeline! {
-        from file({input})
-        | decode json as Reading
-        | filter temperature > 5.0
-        | select { device_id, ts, temperature, country, status, seq }
-        | sink parquet({out})
-    }
-}
-
-/// Minutes of each device.
-fn minutes(input: &str, out: &str) -> Pipeline {
-    pipeline! {
-        from file({input})
-        | decode json as Reading
-        | watermark 10s
-        | group_by { device_id, window = tumbling(1min) }
-        | agg { n = count(), mean = avg(temperature), hottest = max(temperature) }
-        | select { device_id, start = window.start, n, mean, hottest }
-        | sink parquet({out})
-    }
-}
-
-/// How often each word occurs.
-fn words(input: &str, out: &str) -> Pipeline {
-    pipeline! {
-        from file({input})
-        | decode text
-        | explode word = line.split(' ')
-        | select { word, at = Timestamp::from_micros(0) }
-        | watermark at 10s
-        | group_by { word, all = tumbling(at, 1d) }
-        | agg { n = count() }
-        | select { word, n }
-        | sink parquet({out})
-    }
-}
 
 struct Job {
     name: &'static str,
@@ -94,7 +41,7 @@ const JOBS: [Job; 3] = [
     Job {
         name: "W1 etl",
         input: "readings.json",
-        pipeline: etl,
+        pipeline: jobs::etl,
         by_hand: by_hand::etl,
         yardstick: yardstick::etl,
         sum: sums::etl,
@@ -103,7 +50,7 @@ const JOBS: [Job; 3] = [
     Job {
         name: "W2 windows",
         input: "readings.json",
-        pipeline: minutes,
+        pipeline: jobs::minutes,
         by_hand: by_hand::minutes,
         yardstick: yardstick::minutes,
         sum: sums::minutes,
@@ -112,7 +59,7 @@ const JOBS: [Job; 3] = [
     Job {
         name: "W3 words",
         input: "lines.txt",
-        pipeline: words,
+        pipeline: jobs::words,
         by_hand: by_hand::words,
         yardstick: yardstick::words,
         sum: sums::words,

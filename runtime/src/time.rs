@@ -113,13 +113,14 @@ impl Timestamp {
     pub(crate) const USUAL: usize = 24;
 
     /// Parses the form that most producers write, `2026-01-02T03:04:05.678Z`, eight characters at a time. `None` says no
-    /// more than that it is not just that.
+    /// more than that it is not just that. `last` is the day of the time before, which mostly is that of the next one.
     #[inline]
-    pub(crate) fn parse_usual(text: &[u8; Self::USUAL]) -> Option<Self> {
+    pub(crate) fn parse_usual(text: &[u8; Self::USUAL], last: &LastDay) -> Option<Self> {
         const FORM: [u64; 3] =
             [u64::from_le_bytes(*b"0000-00-"), u64::from_le_bytes(*b"00T00:00"), u64::from_le_bytes(*b":00.000Z")];
         let (words, _) = text.as_chunks::<8>();
         let [day, clock, second] = words else { return None };
+        let date = (u64::from_le_bytes(*day), u64::from_le_bytes(*clock) & 0xff_ffff);
         // What is left of a digit is its value, and nothing of a separator.
         let day = u64::from_le_bytes(*day) ^ FORM[0];
         let clock = u64::from_le_bytes(*clock) ^ FORM[1];
@@ -131,13 +132,20 @@ impl Timestamp {
         }
         // Each byte becomes the number of two digits, itself and the next; none is above 99.
         let pairs = |word: u64| (word.wrapping_mul(10).wrapping_add(word >> 8)).to_le_bytes();
-        let [century, _, year, _, _, month, ..] = pairs(day);
         let [of_month, _, _, hour, _, _, minute, _] = pairs(clock);
         let [_, of_minute, _, _, hundredths, _, milli, _] = pairs(second);
         if hour > 23 || minute > 59 || of_minute > 59 {
             return None;
         }
-        let days = days_of(i32::from(century) * 100 + i32::from(year), month, of_month)?;
+        let days = match last.0.get() {
+            (known, days) if known == date => days,
+            _ => {
+                let [century, _, year, _, _, month, ..] = pairs(day);
+                let days = days_of(i32::from(century) * 100 + i32::from(year), month, of_month)?;
+                last.0.set((date, days));
+                days
+            }
+        };
         let seconds = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(of_minute);
         // The last digit stands before a zero.
         let millis = i64::from(hundredths) * 10 + i64::from(milli) / 10;
@@ -150,7 +158,7 @@ impl Timestamp {
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
-        if let Some(time) = bytes.as_array().and_then(Self::parse_usual) {
+        if let Some(time) = bytes.as_array().and_then(|text| Self::parse_usual(text, &LastDay::default())) {
             return Some(time);
         }
         let (date, rest) = (bytes.get(..10)?, bytes.get(10..)?);
@@ -334,6 +342,10 @@ fn parse_date(text: &[u8]) -> Option<i32> {
     let year = i32::from(two(*y3, *y2)?) * 100 + i32::from(two(*y1, *y0)?);
     days_of(year, two(*m1, *m0)?, two(*d1, *d0)?)
 }
+
+/// The characters of a date and the `T` behind it, as [`Timestamp::parse_usual`] saw them last, and which day it is.
+#[derive(Debug, Default)]
+pub(crate) struct LastDay(std::cell::Cell<((u64, u64), i32)>);
 
 /// Days since the Unix epoch; after the algorithm `days_from_civil` of Howard Hinnant, "chrono-Compatible Low-Level Date
 /// Algorithms".

@@ -205,8 +205,8 @@ fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -
     let last = if schema.deny_unknown {
         let expected = format!("a field of `{own}`");
         quote! {
-            #(#names)|* => #rt::schema::Reader::skip(reader),
-            _ => ::std::result::Result::Err(#rt::schema::Fault::within(#rt::schema::Reader::unexpected(reader, #expected), key)),
+            #(#indices)|* => #rt::schema::Reader::skip(reader),
+            _ => ::std::result::Result::Err(#rt::schema::Fault::within(#rt::schema::Reader::unexpected(reader, #expected), key.as_str())),
         }
     } else {
         quote!(_ => #rt::schema::Reader::skip(reader),)
@@ -240,8 +240,14 @@ fn read(schema: &Struct, Names { rt, own, view, columns, bounds, .. }: &Names) -
             ) -> ::std::result::Result<#view<'a>, #rt::schema::Fault> {
                 #(let mut #columns: ::std::option::Option<<#types as #rt::schema::Stored>::View<'a>> =
                     ::std::option::Option::None;)*
-                #rt::schema::Reader::object(reader, |reader, key| match key {
-                    #(#names if const { #rt::schema::projection::uses::<P, #own>(#indices) } => {
+                let number = |key: &::std::primitive::str| -> ::std::primitive::usize {
+                    match key {
+                        #(#names => #indices,)*
+                        _ => ::std::primitive::usize::MAX,
+                    }
+                };
+                #rt::schema::Reader::fields(reader, number, |reader, number, key| match number {
+                    #(#indices if const { #rt::schema::projection::uses::<P, #own>(#indices) } => {
                         #rt::schema::fields::take(&mut #columns, reader, key, #wire, #readers)
                     })*
                     #last

@@ -18,19 +18,24 @@ impl Random {
 
 /// Readings of 10,000 devices, 100,000 of them to a minute, up to eight seconds out of order; gives the file's length.
 pub(crate) fn readings(path: &Path, count: u64) -> u64 {
+    readings_of(path, count, 10_000)
+}
+
+/// The same, of so many devices.
+pub(crate) fn readings_of(path: &Path, count: u64, devices: u64) -> u64 {
     let mut file = BufWriter::new(File::create(path).unwrap());
-    write_readings(&mut file, count);
+    write_readings(&mut file, count, devices);
     file.into_inner().unwrap().metadata().unwrap().len()
 }
 
 /// The same, one by one.
 pub(crate) fn lines_of_readings(count: u64) -> Vec<String> {
     let mut text = Vec::new();
-    write_readings(&mut text, count);
+    write_readings(&mut text, count, 10_000);
     String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn write_readings(out: &mut impl Write, count: u64) {
+fn write_readings(out: &mut impl Write, count: u64, devices: u64) {
     let mut random = Random(42);
     for seq in 0..count {
         let millis = 1_714_521_600_000 + seq * 6 / 10 + random.below(8_000);
@@ -40,7 +45,7 @@ fn write_readings(out: &mut impl Write, count: u64) {
             "{{\"device_id\":\"device-{:06}\",\"ts\":\"{}T{:02}:{:02}:{:02}.{:03}Z\",\"temperature\":{}.{},\
              \"humidity\":0.{:03},\"country\":\"{}\",\"status\":\"{}\",\"battery\":{},\"firmware\":\"1.4.{}-lts\",\
              \"seq\":{},\"lat\":{}.{:06},\"lon\":{}.{:06}}}",
-            random.below(10_000),
+            random.below(devices),
             ts.date(),
             ts.hour(),
             millis / 60_000 % 60,

@@ -15,7 +15,7 @@ use bumpalo::Bump;
 pub use self::bytes::bytes;
 pub use self::json::json;
 pub use self::text::text;
-pub use crate::schema::{Arena, Fault, Found, Reader};
+pub use crate::schema::{Arena, Fault, Found, Name, Reader};
 use crate::schema::{Projection, StreamSchema};
 use crate::source::Chunk;
 
@@ -87,6 +87,30 @@ pub trait Decoder: Send + Sync + 'static {
 
     /// Looks at a whole chunk before its records are decoded.
     fn prepare(&self, _chunk: &Chunk, _scratch: &mut Self::Scratch) {}
+
+    /// Whether payloads are UTF-8 text as they come: a chunk of them is then checked as a whole, which takes a fraction of
+    /// what it takes record by record, and [`Self::next_known`] is told.
+    #[inline]
+    fn is_text(&self) -> bool {
+        false
+    }
+
+    /// As [`Self::next`], of a payload that may be known to be UTF-8: `text` is the payload then. By default it makes no
+    /// difference.
+    ///
+    /// # Errors
+    /// See [`Self::next`].
+    #[inline]
+    fn next_known<'a>(
+        &self,
+        payload: &'a [u8],
+        _text: Option<&'a str>,
+        at: &mut usize,
+        arena: &'a Bump,
+        scratch: &mut Self::Scratch,
+    ) -> Result<Option<Self::Row<'a>>, Fault> {
+        self.next(payload, at, arena, scratch)
+    }
 
     /// Makes of a record's payload what [`Self::next`] is to read, such as by unpacking it; by default the payload itself.
     /// What it makes lives in the arena.

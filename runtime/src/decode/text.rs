@@ -37,15 +37,31 @@ impl Decoder for Text {
     type Row<'a> = Line<'a>;
     type Scratch = ();
 
+    fn is_text(&self) -> bool {
+        true
+    }
+
     #[inline]
     fn next<'a>(
         &self,
         payload: &'a [u8],
         at: &mut usize,
+        arena: &'a Bump,
+        (): &mut (),
+    ) -> Result<Option<Line<'a>>, Fault> {
+        self.next_known(payload, None, at, arena, &mut ())
+    }
+
+    #[inline]
+    fn next_known<'a>(
+        &self,
+        payload: &'a [u8],
+        text: Option<&'a str>,
+        at: &mut usize,
         _arena: &'a Bump,
         (): &mut (),
     ) -> Result<Option<Line<'a>>, Fault> {
-        once(payload, at, |payload| match std::str::from_utf8(payload) {
+        once(payload, at, |payload| match text.map_or_else(|| std::str::from_utf8(payload), Ok) {
             Ok(line) => Ok(Line { line }),
             Err(error) => {
                 let at = error.valid_up_to();

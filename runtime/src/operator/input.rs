@@ -67,6 +67,9 @@ pub struct Input<'a, D: Decoder> {
     arena: &'a Bump,
     decoder: &'a D,
     scratch: &'a mut D::Scratch,
+    /// The chunk, if it is known to be text, and the part of it that [`Self::payload`] is.
+    chunk: Option<&'a str>,
+    text: Option<&'a str>,
     /// What was opened last of the record.
     raw: Option<&'a [u8]>,
     /// It, unpacked; `None` when it could not be unpacked, and behind its last row.
@@ -96,6 +99,7 @@ impl<'a, D: Decoder> Input<'a, D> {
         arena: &'a Bump,
         decoder: &'a D,
         scratch: &'a mut D::Scratch,
+        chunk: Option<&'a str>,
         partition: u32,
         horizon: Timestamp,
     ) -> Self {
@@ -103,6 +107,8 @@ impl<'a, D: Decoder> Input<'a, D> {
             arena,
             decoder,
             scratch,
+            chunk,
+            text: None,
             raw: None,
             payload: None,
             began: 0,
@@ -146,6 +152,7 @@ impl<'a, D: Decoder> Input<'a, D> {
                 None
             }
         };
+        self.text = self.chunk.zip(self.payload).and_then(|(chunk, payload)| part_of(chunk, payload));
     }
 
     /// The next row of the payload. What becomes of what cannot be decoded is the policy's business.
@@ -158,7 +165,7 @@ impl<'a, D: Decoder> Input<'a, D> {
             self.began = next;
             // It counts if there is one; and if to decode it panics.
             self.counts.rows += 1;
-            let row = self.decoder.next(payload, &mut next, self.arena, self.scratch);
+            let row = self.decoder.next_known(payload, self.text, &mut next, self.arena, self.scratch);
             self.next = next;
             match row {
                 Ok(Some(row)) => return Some(row),
@@ -286,4 +293,13 @@ impl<'a, D: Decoder> Input<'a, D> {
     pub fn arena(&self) -> &'a Bump {
         self.arena
     }
+}
+
+/// The part of `text` that `bytes` are, by their place in memory; `None` where they are no part of it, or begin or end
+/// within a character.
+#[inline]
+fn part_of<'a>(text: &'a str, bytes: &[u8]) -> Option<&'a str> {
+    let start = bytes.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let part = text.get(start..start.checked_add(bytes.len())?)?;
+    std::ptr::eq(part.as_bytes(), bytes).then_some(part)
 }

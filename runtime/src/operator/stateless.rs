@@ -121,7 +121,9 @@ where
                 .help("its source must set `Chunk::meta` to its own `Source::Meta`")
         })?;
         self.decoder.prepare(chunk, &mut self.scratch);
-        let work = Work { chunk, meta, plan, pulse };
+        // Of a chunk that is no text each record is checked by itself, so that the others are rows.
+        let text = if self.decoder.is_text() { std::str::from_utf8(&chunk.data).ok() } else { None };
+        let work = Work { chunk, text, meta, plan, pulse };
         let (mut report, mut next) = (Report::default(), Next::default());
         while next.record < chunk.len() {
             next = self.records(work, next, (&mut report, &mut *letters))?;
@@ -157,6 +159,8 @@ const ARENA: usize = 64 << 20;
 /// A chunk at work.
 struct Work<'w, M> {
     chunk: &'w Chunk,
+    /// All of it, if it is known to be UTF-8.
+    text: Option<&'w str>,
     meta: &'w M,
     plan: &'w EpochPlan,
     pulse: &'w Pulse,
@@ -191,10 +195,10 @@ where
         first: Next,
         (report, letters): (&mut Report, &mut dyn Letters),
     ) -> Result<Next> {
-        let Work { chunk, meta, plan, pulse } = work;
+        let Work { chunk, text, meta, plan, pulse } = work;
         let Self { closure, decoder, scratch, arena, out, policy, late, .. } = self;
         let fate = Fate { policy: *policy, late: *late };
-        let mut input = Input::new(arena, &**decoder, scratch, chunk.order, plan.horizon);
+        let mut input = Input::new(arena, &**decoder, scratch, text, chunk.order, plan.horizon);
         let mut resume = first.resume;
         // Of a list that panicked where no record is given up.
         explode::broke_off();
@@ -253,22 +257,51 @@ struct Fate {
 /// Does with a record, once its rows are made, what the policies say.
 #[inline]
 fn settle<'a, S: Source, D: Decoder>(
-    Work { chunk, meta, plan, .. }: Work<'_, S::Meta>,
+    work: Work<'_, S::Meta>,
     index: usize,
     fate: Fate,
     (input, out): (&mut Input<'a, D>, &mut impl Gather),
     (report, letters): (&mut Report, &mut dyn Letters),
 ) -> Result<()> {
+    if !input.faults.is_empty() {
+        give_up::<S, D>(work, index, fate.policy, input, (report, letters))?;
+    }
+    while let Some(time) = out.late_row() {
+        let Work { chunk, meta, plan, .. } = work;
+        let place = S::record(chunk, meta, index).place();
+        if fate.late == Policy::Fail {
+            return Err(too_late(time, plan, &place));
+        }
+        input.counts.dead += 1;
+        report.late_dead += 1;
+        // One letter for all late rows of a record, even if it is taken up again: it has the whole record.
+        if !std::mem::replace(&mut input.resume.late, true) {
+            letters.post(late_letter(time, plan, chunk.payload(index), place), true)?;
+        }
+    }
+    Ok(())
+}
+
+/// Does with what is of no use in a record what the policy says.
+#[cold]
+#[inline(never)]
+fn give_up<'a, S: Source, D: Decoder>(
+    Work { chunk, meta, plan, .. }: Work<'_, S::Meta>,
+    index: usize,
+    policy: Policy,
+    input: &mut Input<'a, D>,
+    (report, letters): (&mut Report, &mut dyn Letters),
+) -> Result<()> {
     // Not an empty slice: that of an empty payload may be the same.
     let mut raw: Option<&[u8]> = None;
     for (fault, part) in input.faults.drain(..) {
-        if fate.policy == Policy::Fail {
+        if policy == Policy::Fail {
             return Err(unusable(&fault, &S::record(chunk, meta, index).place()));
         }
         if report.first_bad.is_none() {
             report.first_bad = Some((fault.clone(), S::record(chunk, meta, index).place()));
         }
-        if fate.policy == Policy::Skip {
+        if policy == Policy::Skip {
             input.counts.skipped += 1;
             continue;
         }
@@ -279,18 +312,6 @@ fn settle<'a, S: Source, D: Decoder>(
             raw = Some(given_up);
             let place = S::record(chunk, meta, index).place();
             letters.post(dead_letter(&fault, plan, given_up, place), false)?;
-        }
-    }
-    while let Some(time) = out.late_row() {
-        let place = S::record(chunk, meta, index).place();
-        if fate.late == Policy::Fail {
-            return Err(too_late(time, plan, &place));
-        }
-        input.counts.dead += 1;
-        report.late_dead += 1;
-        // One letter for all late rows of a record, even if it is taken up again: it has the whole record.
-        if !std::mem::replace(&mut input.resume.late, true) {
-            letters.post(late_letter(time, plan, chunk.payload(index), place), true)?;
         }
     }
     Ok(())

@@ -62,10 +62,12 @@
 //! impl Column for Degrees {
 //!     fn read<'a, R: Reader<'a>, P: Projection>(reader: &mut R) -> Result<DegreesView<'a>, Fault> {
 //!         let mut value = None;
-//!         reader.object(|reader, key| match key {
-//!             "value" if const { uses::<P, Degrees>(0) } => {
-//!                 take(&mut value, reader, key, "value", <f64 as Column>::read::<R, Inside<P, Degrees, 0>>)
-//!             }
+//!         let number = |key: &str| match key {
+//!             "value" if const { uses::<P, Degrees>(0) } => 0,
+//!             _ => usize::MAX,
+//!         };
+//!         reader.fields(number, |reader, number, key| match number {
+//!             0 => take(&mut value, reader, key, "value", <f64 as Column>::read::<R, Inside<P, Degrees, 0>>),
 //!             _ => reader.skip(),
 //!         })?;
 //!         Ok(DegreesView { value: field::<R, f64>(reader, value, const { uses::<P, Degrees>(0) }, "value")? })
@@ -128,7 +130,7 @@ use arrow::datatypes::{Field, Fields};
 
 use super::format::ReadAs;
 use super::kind::Instant;
-use super::{Column, Fault, Reader, Stored};
+use super::{Column, Fault, Name, Reader, Stored};
 use crate::time::Timestamp;
 
 /// Reads the value of a field into its place.
@@ -139,7 +141,7 @@ use crate::time::Timestamp;
 pub fn take<'a, R: Reader<'a>, V>(
     place: &mut Option<V>,
     reader: &mut R,
-    key: &str,
+    key: Name<'a>,
     name: &'static str,
     read: impl FnOnce(&mut R) -> Result<V, Fault>,
 ) -> Result<(), Fault> {
@@ -148,7 +150,7 @@ pub fn take<'a, R: Reader<'a>, V>(
     }
     match read(reader) {
         Ok(value) => *place = Some(value),
-        Err(fault) => return Err(fault.within(key)),
+        Err(fault) => return Err(fault.within(key.as_str())),
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub use fault::{Fault, Found};
 pub use kind::{EventTime, Predicate};
 pub use newtype::Newtype;
 pub use projection::{All, Projection};
-pub use reader::Reader;
+pub use reader::{Name, Reader};
 pub use row::{Row, RowBuilder, Rows};
 pub use window::Window;
 

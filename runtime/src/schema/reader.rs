@@ -5,6 +5,37 @@ use bumpalo::Bump;
 use super::Fault;
 use crate::time::{Date, Timestamp};
 
+/// The key of a field as the record has it. It is cut out of the record only when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'a> {
+    text: &'a str,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Name<'a> {
+    /// The key that is in `text` from byte `start` up to but without `end`.
+    #[inline]
+    #[must_use]
+    pub fn within(text: &'a str, start: usize, end: usize) -> Self {
+        Self { text, start, end }
+    }
+
+    /// The key; empty where there is none.
+    #[inline]
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.text.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a str> for Name<'a> {
+    #[inline]
+    fn from(key: &'a str) -> Self {
+        Self::within(key, 0, key.len())
+    }
+}
+
 /// What a format offers to the columns of a schema: its next value, as what the column asks for.
 ///
 /// Every method takes one value, or leaves the reader in an undefined place and returns the fault.
@@ -76,6 +107,18 @@ pub trait Reader<'a>: Sized {
     /// # Errors
     /// See [`Self::bool`]; and the faults of `field`.
     fn object(&mut self, field: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>) -> Result<(), Fault>;
+    /// The fields of a struct: `number` says which one a key is, and `field` is given that number and takes the value. A reader
+    /// may remember the numbers of keys, so `number` says the same each time.
+    ///
+    /// # Errors
+    /// See [`Self::object`].
+    fn fields(
+        &mut self,
+        number: fn(&str) -> usize,
+        mut field: impl FnMut(&mut Self, usize, Name<'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.object(|reader, key| field(reader, number(key), Name::from(key)))
+    }
     /// Takes a value of any type, checking that it is well formed.
     ///
     /// # Errors

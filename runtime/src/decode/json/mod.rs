@@ -240,10 +240,31 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
         }
     }
 
+    fn is_text(&self) -> bool {
+        #[cfg(any(feature = "gzip", feature = "zstd"))]
+        if self.json.packing.is_some() {
+            return false;
+        }
+        // Of several documents in a payload each looks for its own end.
+        !self.json.lines
+    }
+
     #[inline]
     fn next<'a>(
         &self,
         payload: &'a [u8],
+        at: &mut usize,
+        arena: &'a Bump,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Self::Row<'a>>, Fault> {
+        self.next_known(payload, None, at, arena, scratch)
+    }
+
+    #[inline]
+    fn next_known<'a>(
+        &self,
+        payload: &'a [u8],
+        text: Option<&'a str>,
         at: &mut usize,
         arena: &'a Bump,
         scratch: &mut Scratch,
@@ -264,8 +285,11 @@ impl<T: StreamSchema, P: Projection> Decoder for JsonDecoder<T, P> {
         if start > 0 {
             return Ok(None);
         }
-        let text = std::str::from_utf8(payload).map_err(|error| not_utf8(payload, error.valid_up_to()))?;
-        let mut reader = JsonReader::new(text, 0, &self.json.limits, arena, &mut scratch.shape);
+        let text = match text {
+            Some(text) => text,
+            None => std::str::from_utf8(payload).map_err(|error| not_utf8(payload, error.valid_up_to()))?,
+        };
+        let mut reader = JsonReader::new(text, 0, &self.json.limits, arena, &scratch.shape);
         if reader.peek().is_none() {
             return Err(empty(payload));
         }
@@ -311,7 +335,7 @@ impl<T: StreamSchema, P: Projection> JsonDecoder<T, P> {
                     (std::str::from_utf8(valid).unwrap_or_default(), broken)
                 }
             };
-            let mut reader = JsonReader::new(text, base, &self.json.limits, arena, &mut scratch.shape);
+            let mut reader = JsonReader::new(text, base, &self.json.limits, arena, &scratch.shape);
             match T::read::<_, P>(&mut reader) {
                 // A document ends with its own brace, so nothing behind it can change it.
                 Ok(row) => {

@@ -1,6 +1,6 @@
 //! Numbers: exact integers and correctly rounded floats.
 
-use super::swar::digits;
+use super::swar::{digits, digits_before, short_number};
 
 /// The digits of a number as they stand in the text, `mantissa * 10^exponent`.
 pub(super) struct Parts {
@@ -137,8 +137,73 @@ impl Parts {
     }
 }
 
+/// The `i64` that `bytes` begin with and its length. `None` says no more than that it is to be looked at more closely; so for
+/// the others.
+#[inline]
+pub(super) fn quick_i64(bytes: &[u8]) -> Option<(i64, usize)> {
+    let parts = parts(bytes).ok()?;
+    let value = i64::try_from(parts.mantissa).ok()?;
+    // `-0` is none.
+    let usual = parts.integer & parts.exact & !(parts.negative & (value == 0));
+    usual.then_some((if parts.negative { -value } else { value }, parts.len))
+}
+
+/// As [`quick_i64`].
+#[inline]
+pub(super) fn quick_u64(bytes: &[u8]) -> Option<(u64, usize)> {
+    let parts = parts(bytes).ok()?;
+    (parts.integer & parts.exact & !parts.negative).then_some((parts.mantissa, parts.len))
+}
+
+/// As [`quick_i64`].
+#[inline]
+pub(super) fn quick_f64(bytes: &[u8]) -> Option<(f64, usize)> {
+    if let Some((digits, places, len)) = bytes.first_chunk().and_then(|bytes| short_number(*bytes)) {
+        // Both are exact, so it is rounded once.
+        return Some((digits as f64 / POWERS.get(places)?, len));
+    }
+    let parts = parts(bytes).ok()?;
+    Some((parts.quick_f64()?, parts.len))
+}
+
+/// As [`quick_i64`].
+#[inline]
+pub(super) fn quick_f32(bytes: &[u8]) -> Option<(f32, usize)> {
+    let parts = parts(bytes).ok()?;
+    Some((parts.quick_f32()?, parts.len))
+}
+
 /// The length of the number that `bytes` begins with, without its value.
 #[inline(always)]
 pub(super) fn skip(bytes: &[u8]) -> Result<usize, usize> {
+    match short(bytes) {
+        Some(len) => Ok(len),
+        None => long(bytes),
+    }
+}
+
+/// As [`skip`], of a number without an exponent that has fewer than sixteen digits before its point, and behind it.
+#[inline(always)]
+fn short(bytes: &[u8]) -> Option<usize> {
+    let sign = usize::from(*bytes.first()? == b'-');
+    let body = bytes.get(sign..)?;
+    let whole = digits_before(body)?;
+    let zero = (whole > 1) & (*body.first()? == b'0');
+    let rest = body.get(whole..)?;
+    let (places, end) = if *rest.first()? == b'.' {
+        let rest = rest.get(1..)?;
+        let places = digits_before(rest)?;
+        (1 + places, *rest.get(places)?)
+    } else {
+        (2, *rest.first()?)
+    };
+    // A point without digits behind it is 1 here.
+    let usual = (whole > 0) & !zero & (places > 1) & (end | 0x20 != b'e');
+    let fraction = if *rest.first()? == b'.' { places } else { 0 };
+    usual.then_some(sign + whole + fraction)
+}
+
+#[inline(never)]
+fn long(bytes: &[u8]) -> Result<usize, usize> {
     parts(bytes).map(|parts| parts.len)
 }

@@ -1,22 +1,26 @@
 //! The reader: one pass over a document, pulled by the columns of a schema.
 
+mod fault;
+mod object;
 mod skip;
 
 use bumpalo::Bump;
 
 use super::shape::Shape;
 use super::{Limits, number, string};
-use crate::decode::{Fault, Found, Reader};
+use crate::decode::{Fault, Name, Reader};
 use crate::time::{Date, Timestamp};
 
-/// The most fields of an object and entries of a map that are read.
-const MAX_FIELDS: usize = 10_000;
 /// The most items of a list that are read.
 const MAX_ITEMS: usize = 1_000_000;
 
 /// Reads one document.
 ///
 /// The text is known to be UTF-8, so a string is a slice of it and is checked for no more than where it ends.
+///
+/// It is copied for all that is rare and not inlined, so that its place in the text need not be in memory: what takes the
+/// next byte would wait for it each time.
+#[derive(Clone, Copy)]
 pub(super) struct JsonReader<'a, 'r> {
     text: &'a str,
     at: usize,
@@ -27,13 +31,22 @@ pub(super) struct JsonReader<'a, 'r> {
     last: usize,
     limits: &'r Limits,
     arena: &'a Bump,
-    shape: &'r mut Shape,
+    shape: &'r Shape,
 }
 
 impl<'a, 'r> JsonReader<'a, 'r> {
     #[inline(always)]
-    pub(super) fn new(text: &'a str, base: usize, limits: &'r Limits, arena: &'a Bump, shape: &'r mut Shape) -> Self {
+    pub(super) fn new(text: &'a str, base: usize, limits: &'r Limits, arena: &'a Bump, shape: &'r Shape) -> Self {
         Self { text, at: 0, base, depth: 0, last: 0, limits, arena, shape }
+    }
+
+    /// Does something rare in a copy of the reader, and goes on where that ends.
+    #[inline(always)]
+    fn aside<T>(&mut self, rare: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut copy = *self;
+        let taken = rare(&mut copy);
+        (self.at, self.last) = (copy.at, copy.last);
+        taken
     }
 
     /// How much was taken.
@@ -46,26 +59,22 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    /// The next byte, whatever it is.
+    #[inline(always)]
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
     /// The next byte that is no white space; it is not taken.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
-        match *self.rest() {
-            [byte, ..] if byte > b' ' => Some(byte),
-            // Many producers write one space behind `:` and `,`.
-            [b' ', byte, ..] if byte > b' ' => {
-                self.at += 1;
-                Some(byte)
+        match self.byte() {
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => {
+                self.at += space(self.rest());
+                self.byte()
             }
-            _ => self.peek_behind_space(),
         }
-    }
-
-    #[inline(never)]
-    fn peek_behind_space(&mut self) -> Option<u8> {
-        let rest = self.rest();
-        let space = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
-        self.at += space;
-        rest.get(space).copied()
     }
 
     /// The rest of a string behind its opening quote.
@@ -79,7 +88,7 @@ impl<'a, 'r> JsonReader<'a, 'r> {
             // Both ends are next to a quote, hence boundaries of characters.
             return Ok(self.text.get(start..start + len).unwrap_or_default());
         }
-        self.escaped_string()
+        self.aside(Self::escaped_string)
     }
 
     #[cold]
@@ -109,17 +118,78 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         if len <= self.limits.string.saturating_add(1) {
             return Ok(());
         }
-        let expected = format!("a string of at most {} bytes", self.limits.string);
-        Err(Fault::new("LIMIT", self.base + self.at, expected, Found::Type("a longer one")))
+        Err(self.too_long())
+    }
+
+    /// Takes a number whose value and length `quick` may know; `any` knows all, and what is wrong with it.
+    #[inline(always)]
+    fn quick<T>(
+        &mut self,
+        quick: impl FnOnce(&[u8]) -> Option<(T, usize)>,
+        any: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.peek();
+        let Some((value, len)) = quick(self.rest()) else { return self.aside(any) };
+        self.last = self.at;
+        self.at += len;
+        Ok(value)
     }
 
     #[cold]
-    fn bad_string(&self, bad: &string::Bad) -> Fault {
-        self.syntax(self.at + bad.at, bad.expected)
+    #[inline(never)]
+    fn any_i64(&mut self) -> Result<i64, Fault> {
+        let (parts, bytes) = self.number("an integer")?;
+        // `-0` is the float -0.0, as in serde_json.
+        if !parts.integer || (parts.negative && parts.mantissa == 0 && parts.exact) {
+            return Err(self.unexpected("an integer"));
+        }
+        let magnitude = parts.magnitude(bytes);
+        let value = if parts.negative {
+            magnitude.and_then(|magnitude| 0i64.checked_sub_unsigned(magnitude))
+        } else {
+            magnitude.and_then(|magnitude| i64::try_from(magnitude).ok())
+        };
+        value.ok_or_else(|| self.out_of_range("i64"))
     }
 
-    /// Takes a number of which `quick` may know the value; it is asked for text otherwise.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
+    fn any_u64(&mut self) -> Result<u64, Fault> {
+        let (parts, bytes) = self.number("an integer")?;
+        if !parts.integer {
+            return Err(self.unexpected("an integer"));
+        }
+        if parts.negative {
+            return Err(self.out_of_range("u64"));
+        }
+        parts.magnitude(bytes).ok_or_else(|| self.out_of_range("u64"))
+    }
+
+    #[inline(never)]
+    fn any_timestamp(&mut self) -> Result<Timestamp, Fault> {
+        let text = self.str()?;
+        Timestamp::parse_rfc3339(text).ok_or_else(|| self.unexpected("a time such as \"2026-01-02T03:04:05Z\""))
+    }
+
+    #[inline(never)]
+    fn any_f64(&mut self) -> Result<f64, Fault> {
+        self.number("a number")?;
+        match self.last().parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(self.out_of_range("f64")),
+        }
+    }
+
+    #[inline(never)]
+    fn any_f32(&mut self) -> Result<f32, Fault> {
+        self.number("a number")?;
+        match self.last().parse::<f32>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(self.out_of_range("f32")),
+        }
+    }
+
+    /// Takes a number, and gives the text that begins with it.
     fn number(&mut self, expected: &'static str) -> Result<(number::Parts, &'a [u8]), Fault> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => {}
@@ -151,48 +221,6 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         Err(self.bad_literal(literal))
     }
 
-    #[cold]
-    fn bad_literal(&self, literal: &'static str) -> Fault {
-        let same = self.rest().iter().zip(literal.as_bytes()).take_while(|(found, byte)| found == byte).count();
-        self.syntax(self.at + same, format!("`{literal}`"))
-    }
-
-    /// Takes key `number` of an object and the colon behind it.
-    #[inline(always)]
-    fn key(&mut self, number: usize) -> Result<&'a str, Fault> {
-        if self.rest().first() == Some(&b' ') {
-            self.at += 1;
-        }
-        // Objects inside of others have keys of their own, and are not remembered.
-        let known = if self.depth == 1 { self.shape.key(number, self.rest()) } else { None };
-        let Some(len) = known else { return self.new_key(number) };
-        self.last = self.at;
-        self.at += len;
-        // A key and its quotes and colon end where characters do.
-        Ok(self.text.get(self.last + 1..self.at - 2).unwrap_or_default())
-    }
-
-    /// As [`Self::key`], of one that the record before did not have there.
-    #[inline(never)]
-    fn new_key(&mut self, number: usize) -> Result<&'a str, Fault> {
-        if self.peek() != Some(b'"') {
-            return Err(self.syntax(self.at, "a key"));
-        }
-        if number >= MAX_FIELDS {
-            return Err(self.too_many(MAX_FIELDS, "fields in an object"));
-        }
-        self.last = self.at;
-        self.at += 1;
-        let key = self.string()?;
-        let (end, escaped) = (self.at, self.at - self.last != key.len() + 2);
-        self.colon()?;
-        if self.depth == 1 && !escaped && self.at == end + 1 {
-            let text = self.text.as_bytes().get(self.last..self.at).unwrap_or_default();
-            self.shape.learn(number, text);
-        }
-        Ok(key)
-    }
-
     /// Takes the colon behind a key.
     #[inline(always)]
     fn colon(&mut self) -> Result<(), Fault> {
@@ -220,45 +248,21 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         self.depth -= 1;
         self.at += 1;
     }
+}
 
-    #[cold]
-    fn too_deep(&self) -> Fault {
-        let expected = format!("at most {} lists and objects inside each other", self.limits.depth);
-        Fault::new("LIMIT", self.base + self.at, expected, Found::Type("one more"))
+/// How much white space is at the beginning. Many producers write one space behind `:` and `,`.
+#[inline(never)]
+fn space(bytes: &[u8]) -> usize {
+    if let [b' ', byte, ..] = bytes
+        && *byte > b' '
+    {
+        return 1;
     }
-
-    #[cold]
-    fn too_many(&self, limit: usize, what: &str) -> Fault {
-        Fault::new("LIMIT", self.base + self.at, format!("at most {limit} {what}"), Found::Type("one more"))
-    }
-
-    /// The fault "the text is no JSON at byte `at`".
-    #[cold]
-    #[inline(never)]
-    pub(super) fn syntax(&self, at: usize, expected: impl Into<String>) -> Fault {
-        let found = self.text.as_bytes().get(at).map_or(Found::End, |byte| Found::Byte(*byte));
-        Fault::new("JSON_SYNTAX", self.base + at, expected, found)
-    }
-
-    /// The fault "the value that begins here is not `expected`".
-    #[cold]
-    #[inline(never)]
-    fn wrong(&self, expected: &'static str) -> Fault {
-        let found = match self.rest().first() {
-            Some(b'"') => "a string",
-            Some(b'-' | b'0'..=b'9') => "a number",
-            Some(b't' | b'f') => "a bool",
-            Some(b'n') => "null",
-            Some(b'[') => "a list",
-            Some(b'{') => "an object",
-            _ => return self.syntax(self.at, expected),
-        };
-        Fault::new("TYPE", self.base + self.at, expected, Found::Type(found))
-    }
+    bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count()
 }
 
 impl<'a> Reader<'a> for JsonReader<'a, '_> {
-    #[inline]
+    #[inline(always)]
     fn null(&mut self) -> Result<bool, Fault> {
         if self.peek() != Some(b'n') {
             return Ok(false);
@@ -275,56 +279,24 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn i64(&mut self) -> Result<i64, Fault> {
-        let (parts, bytes) = self.number("an integer")?;
-        // `-0` is the float -0.0, as in serde_json.
-        if !parts.integer || (parts.negative && parts.mantissa == 0 && parts.exact) {
-            return Err(self.unexpected("an integer"));
-        }
-        let magnitude = parts.magnitude(bytes);
-        let value = if parts.negative {
-            magnitude.and_then(|magnitude| 0i64.checked_sub_unsigned(magnitude))
-        } else {
-            magnitude.and_then(|magnitude| i64::try_from(magnitude).ok())
-        };
-        value.ok_or_else(|| self.out_of_range("i64"))
+        self.quick(number::quick_i64, Self::any_i64)
     }
 
-    #[inline]
+    #[inline(always)]
     fn u64(&mut self) -> Result<u64, Fault> {
-        let (parts, bytes) = self.number("an integer")?;
-        if !parts.integer {
-            return Err(self.unexpected("an integer"));
-        }
-        if parts.negative {
-            return Err(self.out_of_range("u64"));
-        }
-        parts.magnitude(bytes).ok_or_else(|| self.out_of_range("u64"))
+        self.quick(number::quick_u64, Self::any_u64)
     }
 
-    #[inline]
+    #[inline(always)]
     fn f64(&mut self) -> Result<f64, Fault> {
-        let (parts, _) = self.number("a number")?;
-        if let Some(value) = parts.quick_f64() {
-            return Ok(value);
-        }
-        match self.last().parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(self.out_of_range("f64")),
-        }
+        self.quick(number::quick_f64, Self::any_f64)
     }
 
-    #[inline]
+    #[inline(always)]
     fn f32(&mut self) -> Result<f32, Fault> {
-        let (parts, _) = self.number("a number")?;
-        if let Some(value) = parts.quick_f32() {
-            return Ok(value);
-        }
-        match self.last().parse::<f32>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(self.out_of_range("f32")),
-        }
+        self.quick(number::quick_f32, Self::any_f32)
     }
 
     #[inline]
@@ -336,7 +308,7 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         Ok(self.last())
     }
 
-    #[inline]
+    #[inline(always)]
     fn str(&mut self) -> Result<&'a str, Fault> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));
@@ -351,19 +323,18 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         string::base64(text, self.arena).ok_or_else(|| self.unexpected("base64"))
     }
 
-    #[inline]
+    #[inline(always)]
     fn timestamp(&mut self) -> Result<Timestamp, Fault> {
         self.peek();
         if let Some([b'"', text @ .., b'"']) = self.rest().first_chunk::<{ Timestamp::USUAL + 2 }>()
-            && let Some(time) = text.as_array().and_then(Timestamp::parse_usual)
+            && let Some(time) = text.as_array().and_then(|text| Timestamp::parse_usual(text, &self.shape.day))
             && text.len() <= self.limits.string
         {
             self.last = self.at;
             self.at += text.len() + 2;
             return Ok(time);
         }
-        let text = self.str()?;
-        Timestamp::parse_rfc3339(text).ok_or_else(|| self.unexpected("a time such as \"2026-01-02T03:04:05Z\""))
+        self.aside(Self::any_timestamp)
     }
 
     #[inline]
@@ -402,35 +373,32 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>) -> Result<(), Fault> {
-        if self.peek() != Some(b'{') {
-            return Err(self.wrong("an object"));
+        self.entries(|reader, order| {
+            let key = reader.key(order)?;
+            field(reader, key)
+        })
+    }
+
+    #[inline(always)]
+    fn fields(
+        &mut self,
+        number: fn(&str) -> usize,
+        mut field: impl FnMut(&mut Self, usize, Name<'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        if self.depth == 0 {
+            self.shape.is_of(number);
         }
-        self.enter()?;
-        if self.peek() == Some(b'}') {
-            self.leave();
-            return Ok(());
-        }
-        let mut fields = 0;
-        loop {
-            let key = self.key(fields)?;
-            fields += 1;
-            field(self, key)?;
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.leave();
-                    return Ok(());
-                }
-                _ => return Err(self.syntax(self.at, "`,` or `}`")),
-            }
-        }
+        self.entries(|reader, order| {
+            let (name, number) = reader.field(order, number)?;
+            field(reader, number, name)
+        })
     }
 
     #[inline(always)]
     fn skip(&mut self) -> Result<(), Fault> {
         match self.peek() {
-            Some(b'{' | b'[') => self.skip_nested(),
-            _ => self.skip_scalar(),
+            Some(b'{' | b'[') => self.aside(Self::skip_nested),
+            byte => self.skip_scalar(byte),
         }
     }
 
@@ -439,27 +407,23 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         self.arena
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn out_of_range(&self, expected: &'static str) -> Fault {
-        Fault::new("RANGE", self.base + self.last, expected, Found::Text(self.last()))
+        self.range_fault(expected)
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn unexpected(&self, expected: &'static str) -> Fault {
-        Fault::new("TYPE", self.base + self.last, expected, Found::Text(self.last()))
+        self.type_fault(expected)
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn missing(&self, column: &'static str) -> Fault {
-        Fault::new("MISSING", self.base + self.at, "the field", Found::Nothing).within(column)
+        self.missing_fault(column)
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn duplicate(&self, column: &'static str) -> Fault {
-        Fault::new("DUPLICATE", self.base + self.last, "the field once", Found::Type("it again")).within(column)
+        self.duplicate_fault(column)
     }
 }

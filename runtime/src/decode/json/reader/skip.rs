@@ -27,7 +27,7 @@ impl JsonReader<'_, '_> {
                         continue;
                     }
                 }
-                _ => self.skip_scalar()?,
+                byte => self.skip_scalar(byte)?,
             }
             // A value ended, or a level that has none is about to.
             loop {
@@ -63,9 +63,10 @@ impl JsonReader<'_, '_> {
         self.colon()
     }
 
+    /// Takes a value that begins with this byte and is no list and no object.
     #[inline(always)]
-    pub(super) fn skip_scalar(&mut self) -> Result<(), Fault> {
-        match self.peek() {
+    pub(super) fn skip_scalar(&mut self, byte: Option<u8>) -> Result<(), Fault> {
+        match byte {
             Some(b'"') => {
                 self.at += 1;
                 self.skip_string()
