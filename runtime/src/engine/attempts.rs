@@ -10,13 +10,13 @@ use super::crew::gone;
 use super::driver::{Driver, Stop};
 use super::spans;
 use super::summary::Summary;
-use crate::Result;
 use crate::observe::RUN;
 #[cfg(feature = "metrics")]
 use crate::observe::monitor::{Monitor, lock};
 use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
+use crate::{Result, clock};
 
 /// How long the first wait for room is; each is twice as long as the one before, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ async fn attempts(plan: Plan, mut options: Options, mut stop: watch::Receiver<St
         tokio::select! {
             // The next start does what is left.
             Ok(_) = stop.wait_for(|stop| *stop != Stop::No) => return Err(error),
-            () = tokio::time::sleep(wait) => {}
+            () = clock::sleep(wait) => {}
         }
         wait = (wait * 2).min(LONGEST);
         // These starts are ours and say nothing about the program.

@@ -113,8 +113,8 @@ struct Inner {
     /// The folder's path in the bucket; empty for the bucket itself.
     base: String,
     writes: Semaphore,
-    /// The first wait before a request is repeated.
-    backoff: Duration,
+    /// Bytes of a part of a large object.
+    part: usize,
 }
 
 impl fmt::Debug for Folder {
@@ -125,13 +125,13 @@ impl fmt::Debug for Folder {
 
 impl Folder {
     fn new(connected: Connected, bucket: &str, base: &str) -> Self {
-        Self::with_backoff(connected, bucket, base, BACKOFF[0])
+        Self::with_parts(connected, bucket, base, file::PART)
     }
 
-    fn with_backoff(connected: Connected, bucket: &str, base: &str, backoff: Duration) -> Self {
+    fn with_parts(connected: Connected, bucket: &str, base: &str, part: usize) -> Self {
         let Connected { store, credentials } = connected;
         let (bucket, base, writes) = (bucket.to_owned(), base.to_owned(), Semaphore::new(FLYING));
-        Self(Arc::new(Inner { store, credentials, bucket, base, writes, backoff }))
+        Self(Arc::new(Inner { store, credentials, bucket, base, writes, part }))
     }
 
     fn store(&self) -> &dyn ObjectStore {
@@ -161,7 +161,7 @@ impl Folder {
         F: Fn() -> A,
         A: Future<Output = Result<T, Fault>>,
     {
-        let mut pause = Pause::new(self.0.backoff);
+        let mut pause = Pause::new();
         let mut refreshed = false;
         loop {
             let fault = match ask().await {
@@ -187,7 +187,7 @@ impl Folder {
 
     /// Makes an object unless there is one of its name. Whoever asks for one that is there has to look whose it is.
     async fn create(&self, path: &str, key: &Path, payload: PutPayload) -> Result<Created> {
-        let mut pause = Pause::new(self.0.backoff);
+        let mut pause = Pause::new();
         loop {
             let put = || self.store().put_opts(key, payload.clone(), PutMode::Create.into());
             let Err(fault) = put().await else { return Ok(Created::Created) };
@@ -281,8 +281,8 @@ struct Pause {
 }
 
 impl Pause {
-    fn new(first: Duration) -> Self {
-        Self { begun: clock::monotonic(), next: first }
+    fn new() -> Self {
+        Self { begun: clock::monotonic(), next: BACKOFF[0] }
     }
 
     /// Waits; `false` if there was enough of it.
@@ -291,13 +291,13 @@ impl Pause {
             return false;
         }
         // The wait between two attempts, doubled each time.
-        tokio::time::sleep(self.next).await;
+        clock::sleep(self.next).await;
         self.next = (self.next * 2).min(BACKOFF[1]);
         true
     }
 
     fn is_over(&self) -> bool {
-        clock::monotonic().saturating_duration_since(self.begun) > PATIENCE
+        clock::since(self.begun) > PATIENCE
     }
 }
 
