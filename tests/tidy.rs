@@ -59,6 +59,7 @@ const RUNTIME: &[&[&str]] = &[
     &["error"],
     &["decimal"],
     &["time"],
+    &["thread"],
     &["clock", "loopback", "mutant", "secret", "setting", "stage"],
     &["aws"],
     &["store"],
@@ -165,6 +166,7 @@ fn absences() {
         (
             "spawn",
             &[
+                "runtime/src/thread/",
                 "runtime/src/engine/",
                 "runtime/src/testing/",
                 // Files are read by tokio's threads, shards by a task each.

@@ -102,6 +102,7 @@ pub mod stage;
 pub mod state;
 pub mod store;
 pub mod testing;
+mod thread;
 pub mod time;
 
 #[cfg(feature = "cli")]

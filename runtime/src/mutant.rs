@@ -21,6 +21,16 @@ pub(crate) enum Mutant {
     CommitOverwrites,
     /// The names of state files are synced after the record that names them.
     RecordBeforeState,
+    /// Garbage that is collected is what the last commit does not need itself: the older state for repairs is not spared.
+    OlderCollected,
+    /// A large object counts as written before its parts are put together.
+    UploadNotAwaited,
+    /// A savepoint has its record before it has its state.
+    SavepointEarly,
+    /// A state file is named by a commit before it is synced.
+    StateUnsynced,
+    /// A slot that was made by a request whose answer was lost is taken for somebody else's.
+    OwnIsTaken,
     /// That a shard was read to its end is not recorded.
     ParentForgotten,
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::log::{floor_path, slot_path};
-use super::record::Record;
+use super::record::{OperatorFiles, Record, StateFile};
 use super::{Checkpoint, STATE, lock};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Created, join};
 
 /// What a collection deleted.
@@ -35,8 +36,7 @@ impl Checkpoint {
 
     fn collect_state(&self, in_use: &BTreeSet<String>) -> Result<u64> {
         let Some(last) = lock(&self.head).last.clone() else { return Ok(0) };
-        let named: BTreeSet<&str> =
-            last.operators.values().flat_map(|files| files.files()).map(|file| file.path.as_str()).collect();
+        let named: BTreeSet<&str> = last.operators.values().flat_map(needed).map(|file| file.path.as_str()).collect();
         let mut unneeded = Vec::new();
         for operator in self.store.list(STATE)?.into_iter().filter(|entry| entry.is_dir) {
             let dir = join(STATE, &operator.name);
@@ -104,6 +104,13 @@ impl Checkpoint {
         lock(&self.head).lowest = end;
         Ok(end - lowest)
     }
+}
+
+/// The files of an operator that may be needed.
+fn needed(files: &OperatorFiles) -> impl Iterator<Item = &StateFile> {
+    let older = files.previous_snapshots.iter().chain(&files.previous_changelogs);
+    let older = older.filter(|_| !mutant::is(Mutant::OlderCollected));
+    files.snapshots.iter().chain(&files.changelogs).chain(older)
 }
 
 /// The two numbers in the name of a state file; `None` if it is none of ours.

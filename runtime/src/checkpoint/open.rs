@@ -55,7 +55,11 @@ impl Checkpoint {
                 None => Previous::of(store.as_ref(), &history)?,
             };
             let plan = Plan::of(&options, &store, &history, previous, &compare)?;
-            let strangers = check_outputs(&options, &history, seed.is_some(), store.as_ref())?;
+            let strangers = match check_outputs(&options, &history, seed.is_some(), store.as_ref()) {
+                // Where there are no locks, another instance may have gone on since the log was read.
+                Err(_) if log.listing()?.slots.end != history.listing.slots.end => continue,
+                strangers => strangers?,
+            };
             let (groups, origin) = match &seed {
                 Some(seed) => (seed.key_groups, Some(seed.origin.clone())),
                 None => (options.key_groups, None),

@@ -20,6 +20,7 @@ use super::open::{Looked, Previous};
 use super::options::OpenOptions;
 use super::record::{Commit, Record, StateFile};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Created, Durability, Place, RESTORE, Store, digest_of, parent};
 
 const SAVEPOINT: &str = "SAVEPOINT.rec";
@@ -106,7 +107,9 @@ fn copy(source: &Arc<dyn Store>, target: &dyn Store) -> Result<Written> {
     }
     let (mut files, mut bytes) = (0, 0);
     for file in commit.operators.values().flat_map(|files| files.files()) {
-        carry(source.as_ref(), target, file)?;
+        if !mutant::is(Mutant::SavepointEarly) {
+            carry(source.as_ref(), target, file)?;
+        }
         (files, bytes) = (files + 1, bytes + file.len);
     }
     let epoch = commit.epoch;
@@ -124,6 +127,14 @@ fn copy(source: &Arc<dyn Store>, target: &dyn Store) -> Result<Written> {
         Created::Unknown(error) => return Err(error),
     }
     target.sync_dir("")?;
+    if mutant::is(Mutant::SavepointEarly) {
+        saved
+            .commit
+            .operators
+            .values()
+            .flat_map(|files| files.files())
+            .try_for_each(|file| carry(source.as_ref(), target, file))?;
+    }
     Ok(Written { pipeline_id, epoch, files, bytes })
 }
 

@@ -75,11 +75,15 @@ pub(super) fn prepare(id: &str, sink: &SinkRoot, pipeline_id: &str) -> Result<()
     let owner = Owner { pipeline_id: pipeline_id.to_owned(), sink: id.to_owned() };
     let owner = serde_json::to_vec(&owner).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     let path = sink.stage_path(OWNER);
-    match store.create_only(&path, &owner)? {
+    let unknown = match store.create_only(&path, &owner)? {
         Created::Created => return Ok(()),
-        Created::Exists | Created::Unknown(_) => {}
-    }
-    let found = store.read(&path)?.unwrap_or_default();
+        Created::Exists => None,
+        Created::Unknown(error) => Some(error),
+    };
+    let found = match (store.read(&path)?, unknown) {
+        (None, Some(error)) => return Err(error),
+        (found, _) => found.unwrap_or_default(),
+    };
     let shown = store.describe(&path);
     let found: Owner = serde_json::from_slice(&found).map_err(|e| {
         Error::new(Kind::Io, format!("`{shown}` is corrupt: {e}"))

@@ -14,7 +14,7 @@ use super::restore::Restore;
 use crate::checkpoint::savepoint::{self, Seed};
 use crate::checkpoint::{
     Checkpoint, Commit, Instance, OpenOptions, OperatorFiles, OutboxFile, OutputFile, PartitionPosition,
-    PartitionState, Previous, SourcePositions, StateFile, StateKind, remove_tree,
+    PartitionState, Previous, Retention, SourcePositions, StateFile, StateKind, remove_tree,
 };
 use crate::error::{Error, Kind};
 use crate::mutant::{self, Mutant};
@@ -45,6 +45,8 @@ pub(super) struct Book {
     sources: SourcePositions,
     pub(super) operators: BTreeMap<String, OperatorFiles>,
     counters: BTreeMap<String, u64>,
+    /// Epochs between two collections of garbage.
+    collect: u64,
     /// The files of the last commit with rows to be delivered, by sink.
     outbox: BTreeMap<String, Vec<String>>,
 }
@@ -66,6 +68,10 @@ impl Book {
         let mut open = OpenOptions::new("", fingerprint, descriptor, Instance::here(build()));
         open.root = root;
         open.durability = options.durability;
+        let scale = options.scale();
+        if let Some(slots) = scale.slots {
+            open.retention = Retention { slots, micros: 0, most: 5 * slots, batch: 1 };
+        }
         open.ignore_crash_loop = options.ignore_crash_loop;
         open.allow_network_filesystem = options.allow_network_filesystem;
         if let Some(place) = options.changes.savepoint.as_ref().and_then(crate::pipeline::options::Checkpoint::place) {
@@ -89,6 +95,7 @@ impl Book {
             sources: last.sources.get(SOURCE).cloned().unwrap_or_default(),
             operators: last.operators.clone(),
             counters: last.counters.clone(),
+            collect: scale.collect.unwrap_or(COLLECT),
             outbox: paths(&last.outbox),
         };
         match book.take_over(comparison.as_ref(), (&last, opened.starts), plan, &options.changes) {
@@ -222,7 +229,7 @@ impl Book {
             let files = operators.entry(name.clone()).or_insert_with(OperatorFiles::begun);
             let begun = clock::monotonic();
             self.write_state(name, stage, work, files)?;
-            writing.push(begun.elapsed());
+            writing.push(clock::since(begun));
         }
         let mut commit = Commit {
             epoch,
@@ -292,7 +299,7 @@ impl Book {
 
     /// Now and then collects garbage.
     pub(super) fn collect(&mut self, epoch: u64) -> Result<()> {
-        if epoch.is_multiple_of(COLLECT) {
+        if epoch.is_multiple_of(self.collect) {
             self.checkpoint.collect_garbage(&std::collections::BTreeSet::new())?;
         }
         Ok(())

@@ -2,8 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -26,6 +25,7 @@ use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::sink::StageWriter;
 use crate::source::{Metrics, PartitionProgress, Resume};
+use crate::thread::{self, Thread};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -157,8 +157,8 @@ impl Pending {
 
 /// The commit thread.
 pub(crate) struct Committer {
-    jobs: mpsc::Sender<Job>,
-    thread: Option<JoinHandle<()>>,
+    jobs: thread::Sender<Job>,
+    thread: Option<Thread>,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -170,30 +170,28 @@ impl Committer {
         stop: watch::Receiver<Stop>,
         run: &Span,
     ) -> Result<(Self, Recovered)> {
-        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (jobs, inbox) = thread::channel::<Job>();
         let (ready, opened) = oneshot::channel();
         let watch = Arc::new(Watch::default());
         let (watched, room) = (Arc::clone(&watch), Room::new(plan, options, stop));
         let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
-        let thread = std::thread::Builder::new()
-            .name("millstream-commit".to_owned())
-            .spawn(move || {
-                let _run = run.entered();
-                // What is delivered again runs code of the user's.
-                let open = || plan.check().and_then(|()| Ledger::open(&plan, &options));
-                let opened = catch_unwind(AssertUnwindSafe(open));
-                match opened.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
-                    Ok((ledger, recovered)) => {
-                        if ready.send(Ok(recovered)).is_ok() {
-                            work(ledger, room, &inbox, &watched);
-                        }
-                    }
-                    Err(error) => {
-                        ready.send(Err(error)).ok();
+        let thread = thread::spawn("millstream-commit", move || {
+            let _run = run.entered();
+            // What is delivered again runs code of the user's.
+            let open = || plan.check().and_then(|()| Ledger::open(&plan, &options));
+            let opened = catch_unwind(AssertUnwindSafe(open));
+            match opened.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))) {
+                Ok((ledger, recovered)) => {
+                    if ready.send(Ok(recovered)).is_ok() {
+                        work(ledger, room, &inbox, &watched);
                     }
                 }
-            })
-            .map_err(|error| Error::io("starting the commit thread", error))?;
+                Err(error) => {
+                    ready.send(Err(error)).ok();
+                }
+            }
+        })
+        .map_err(|error| Error::io("starting the commit thread", error))?;
         let recovered: Recovered = opened.await.map_err(|_| gone())??;
         Ok((Self { jobs, thread: Some(thread), watch }, recovered))
     }
@@ -225,16 +223,16 @@ impl Committer {
         let closed = answer.await.map_err(|_| gone())?;
         if let Some(thread) = self.thread.take() {
             // It has answered its last job, so it ends now.
-            thread.join().ok();
+            thread.join();
         }
         closed
     }
 }
 
-fn work(mut ledger: Ledger, mut room: Room, inbox: &mpsc::Receiver<Job>, watch: &Watch) {
+fn work(mut ledger: Ledger, mut room: Room, inbox: &thread::Receiver<Job>, watch: &Watch) {
     // After a failure nothing may be committed: a later epoch would leave a gap.
     let mut failed = false;
-    for job in inbox {
+    while let Some(job) = inbox.recv() {
         match job {
             Job::Starts(starts, identity, done) => {
                 done.send(ledger.starts(&starts, identity)).ok();

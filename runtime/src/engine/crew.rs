@@ -16,6 +16,7 @@ use crate::operator::chain::{EpochPlan, Part};
 use crate::pipeline::Plan;
 use crate::sink::StageWriter;
 use crate::source::Chunk;
+use crate::thread;
 use crate::time::Timestamp;
 
 /// The workers of a run.
@@ -151,18 +152,18 @@ impl Crew {
         let mut threads = Vec::new();
         for worker in &mut self.workers {
             // Dropping the sender ends the thread.
-            let (unused, _) = std::sync::mpsc::channel();
+            let (unused, _) = thread::channel();
             drop(std::mem::replace(&mut worker.commands, unused));
             threads.extend(worker.thread.take());
         }
         let (done, ended) = tokio::sync::oneshot::channel();
         let join = move || {
             for thread in threads {
-                thread.join().ok();
+                thread.join();
             }
             done.send(()).ok();
         };
-        if std::thread::Builder::new().name("millstream-end".to_owned()).spawn(join).is_ok() {
+        if thread::spawn("millstream-end", join).is_ok() {
             ended.await.ok();
         }
     }

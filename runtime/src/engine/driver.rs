@@ -128,7 +128,8 @@ impl Driver {
                 *pending = Some(committer.submit(work)?);
                 self.epoch += 1;
                 // In a crash test one after the other, so that calls have numbers.
-                if self.options.rehearsal.is_some() || within.is_err() {
+                if self.options.rehearsal.as_ref().is_some_and(|run| !run.process.life().overlaps()) || within.is_err()
+                {
                     self.settle(pending).await?;
                 }
                 within?;

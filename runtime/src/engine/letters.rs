@@ -1,6 +1,6 @@
 //! Dead letters on their way to their sinks: written as they come, so that an epoch of nothing else does not pile up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 
@@ -9,6 +9,7 @@ use crate::Result;
 use crate::operator::dead_letters::{Builders, DeadLetter, Letters};
 use crate::schema::Rows;
 use crate::sink::StageWriter;
+use crate::thread;
 
 /// Where the workers put dead letters for one sink. They share it, so that an epoch has one file for all of them.
 #[derive(Clone)]
@@ -32,7 +33,7 @@ impl LetterBox {
     }
 
     fn put(&self, epoch: u64, batch: RecordBatch) -> Result<()> {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = thread::lock(&self.inside);
         inside.used = true;
         let Inside { writer, batches, .. } = &mut *inside;
         match writer {
@@ -46,7 +47,7 @@ impl LetterBox {
 
     /// What was put into it in an epoch; to be asked when all workers have put all they have. Whoever comes first gets it.
     fn seal(&self, epoch: u64) -> Result<Option<Slot>> {
-        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = thread::lock(&self.inside);
         if !std::mem::take(&mut inside.used) {
             return Ok(None);
         }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 
 use super::crew::gone;
 use crate::Result;
@@ -12,6 +11,7 @@ use crate::checkpoint::{KEY_GROUPS, OperatorFiles, StateFile};
 use crate::error::{Error, Kind};
 use crate::observe::STATE;
 use crate::store::Store;
+use crate::thread;
 
 /// What is to be put back.
 pub(crate) struct Restore {
@@ -23,22 +23,31 @@ pub(crate) struct Restore {
 /// State that is being read.
 pub(super) struct Restoring {
     files: mpsc::Receiver<(usize, Rows)>,
-    task: JoinHandle<Result<Vec<(StateFile, String)>>>,
+    ended: oneshot::Receiver<Result<Vec<(StateFile, String)>>>,
 }
 
 impl Restore {
     /// Begins to read, on a thread of its own.
-    pub(super) fn begin(self) -> Restoring {
+    pub(super) fn begin(self) -> Result<Restoring> {
         // Two files wait at most: the state is not to be in memory twice.
         let (sender, files) = mpsc::channel(1);
-        let task = tokio::task::spawn_blocking(move || {
-            let mut reading = Reading::new(self.store.as_ref(), KEY_GROUPS);
-            for (stage, files) in self.stages.iter().enumerate() {
-                reading.operator(files, |rows| sender.blocking_send((stage, rows)).map_err(|_| gone()))?;
-            }
-            reading.finish()
-        });
-        Restoring { files, task }
+        let (done, ended) = oneshot::channel();
+        let read = move || {
+            // Nobody may want to know any more.
+            done.send(self.read(&sender)).ok();
+        };
+        thread::spawn("millstream-restore", read)
+            .map_err(|error| Error::io("starting the thread that reads the state", error))?;
+        Ok(Restoring { files, ended })
+    }
+
+    fn read(&self, sender: &mpsc::Sender<(usize, Rows)>) -> Result<Vec<(StateFile, String)>> {
+        let mut reading = Reading::new(self.store.as_ref(), KEY_GROUPS);
+        for (stage, files) in self.stages.iter().enumerate() {
+            let put = |rows| if thread::send_to_runtime(sender, (stage, rows)) { Ok(()) } else { Err(gone()) };
+            reading.operator(files, put)?;
+        }
+        reading.finish()
     }
 }
 
@@ -50,7 +59,7 @@ impl Restoring {
 
     /// Waits for the end. Gives the snapshots that were corrupt: older ones stood in for them.
     pub(super) async fn end(self) -> Result<Vec<StateFile>> {
-        let damaged = self.task.await.map_err(|error| {
+        let damaged = self.ended.await.map_err(|error| {
             Error::new(Kind::Internal, "reading the state panicked").caused_by(error).help("please report it")
         })??;
         for (file, why) in &damaged {

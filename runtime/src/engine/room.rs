@@ -6,12 +6,12 @@ use tokio::sync::watch;
 
 use super::driver::Stop;
 use super::watchdog::{Watch, What};
-use crate::Result;
 use crate::observe::RUN;
 #[cfg(feature = "metrics")]
 use crate::observe::monitor::lock;
 use crate::pipeline::Plan;
 use crate::pipeline::options::{Checkpoint, Options};
+use crate::{Result, clock};
 
 /// How long the first wait for room is; each is twice as long as the one before, up to [`LONGEST`].
 const FIRST: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ impl Room {
         let wait = self.begin();
         tokio::select! {
             Ok(_) = self.stop.wait_for(|stop| *stop != Stop::No) => false,
-            () = tokio::time::sleep(wait) => true,
+            () = clock::sleep(wait) => true,
         }
     }
 

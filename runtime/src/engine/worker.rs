@@ -3,8 +3,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -25,6 +23,7 @@ use crate::operator::keyed::owner;
 use crate::schema::Fault;
 use crate::sink::{StageWriter, StagedFile};
 use crate::source::{Chunk, Place};
+use crate::thread::{self, Thread};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -107,9 +106,9 @@ pub(crate) struct StageState {
 
 /// A running worker.
 pub(crate) struct Worker {
-    pub commands: mpsc::Sender<Command>,
+    pub commands: thread::Sender<Command>,
     pub watch: Arc<Watch>,
-    pub thread: Option<JoinHandle<()>>,
+    pub thread: Option<Thread>,
 }
 
 /// Starts a worker. It ends when its command channel is dropped.
@@ -120,54 +119,52 @@ pub(crate) fn start(
     log_changes: bool,
     answers: replies::UnboundedSender<(usize, Reply)>,
 ) -> Result<Worker> {
-    let (commands, inbox) = mpsc::channel();
+    let (commands, inbox) = thread::channel();
     let letters = Post::new(letters);
     let watch = Arc::new(Watch::default());
     let watched = Arc::clone(&watch);
-    let thread = std::thread::Builder::new()
-        .name(format!("millstream-worker-{number}"))
-        .spawn(move || {
-            let mut chain = match catch_unwind(AssertUnwindSafe(make)) {
-                Ok(chain) => chain,
-                Err(panic) => {
-                    answers.send((number, Reply::Failed(panicked(panic.as_ref())))).ok();
-                    // Whoever sends a command is to find the reason, not a closed channel.
-                    inbox.into_iter().for_each(drop);
-                    return;
-                }
-            };
-            for stage in &mut chain.keyed {
-                stage.log_changes(log_changes);
+    let thread = thread::spawn(&format!("millstream-worker-{number}"), move || {
+        let mut chain = match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(chain) => chain,
+            Err(panic) => {
+                answers.send((number, Reply::Failed(panicked(panic.as_ref())))).ok();
+                // Whoever sends a command is to find the reason, not a closed channel.
+                while inbox.recv().is_some() {}
+                return;
             }
-            let mut state = State {
-                number,
-                watch: watched,
-                chain,
-                writer,
-                letters,
-                epoch: 0,
-                took: Vec::new(),
-                sealed: Sealed::default(),
-                finished: Finished::default(),
-                failed: false,
+        };
+        for stage in &mut chain.keyed {
+            stage.log_changes(log_changes);
+        }
+        let mut state = State {
+            number,
+            watch: watched,
+            chain,
+            writer,
+            letters,
+            epoch: 0,
+            took: Vec::new(),
+            sealed: Sealed::default(),
+            finished: Finished::default(),
+            failed: false,
+        };
+        while let Some(command) = inbox.recv() {
+            let answer = catch_unwind(AssertUnwindSafe(|| state.obey(command)));
+            let answer = match answer {
+                Ok(Ok(None)) => continue,
+                Ok(Ok(Some(reply))) => reply,
+                Ok(Err(error)) => Reply::Failed(error),
+                Err(panic) => Reply::Failed(panicked(panic.as_ref())),
             };
-            for command in inbox {
-                let answer = catch_unwind(AssertUnwindSafe(|| state.obey(command)));
-                let answer = match answer {
-                    Ok(Ok(None)) => continue,
-                    Ok(Ok(Some(reply))) => reply,
-                    Ok(Err(error)) => Reply::Failed(error),
-                    Err(panic) => Reply::Failed(panicked(panic.as_ref())),
-                };
-                state.watch.end();
-                // The state is not to be trusted after a failure, and the driver stops at the first.
-                state.failed |= matches!(answer, Reply::Failed(_));
-                if answers.send((number, answer)).is_err() {
-                    return;
-                }
+            state.watch.end();
+            // The state is not to be trusted after a failure, and the driver stops at the first.
+            state.failed |= matches!(answer, Reply::Failed(_));
+            if answers.send((number, answer)).is_err() {
+                return;
             }
-        })
-        .map_err(|error| Error::io("starting a worker thread", error))?;
+        }
+    })
+    .map_err(|error| Error::io("starting a worker thread", error))?;
     Ok(Worker { commands, watch, thread: Some(thread) })
 }
 
@@ -222,7 +219,7 @@ impl State {
                 }
                 let rows = self.chain.map.rows(false)?;
                 self.write(rows)?;
-                self.sealed.busy += begun.elapsed();
+                self.sealed.busy += clock::since(begun);
                 Ok(None)
             }
             Command::Seal { workers } => {
@@ -233,7 +230,7 @@ impl State {
                 let mut sealed = std::mem::take(&mut self.sealed);
                 sealed.counts.late += late;
                 sealed.parts = parts;
-                sealed.busy += begun.elapsed();
+                sealed.busy += clock::since(begun);
                 Ok(Some(Reply::Sealed(Box::new(sealed))))
             }
             Command::Reduce { stage, parts, plan, watermark, workers } => {
@@ -247,7 +244,7 @@ impl State {
                 let merged = clock::monotonic();
                 let (output, late) = keyed.close(&plan, watermark, workers)?;
                 self.watch.end();
-                self.took.push((merged - begun, merged.elapsed()));
+                self.took.push((merged - begun, clock::since(merged)));
                 let output = self.output(output)?;
                 Ok(Some(Reply::Reduced { output, late }))
             }

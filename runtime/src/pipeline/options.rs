@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::changes::Changes;
 use super::rehearsal::Rehearsal;
 use crate::observe::progress::Progress;
+use crate::store::simulated::Scale;
 use crate::store::{Durability, Location, Place};
 
 /// When an epoch ends and the next begins.
@@ -140,6 +141,13 @@ pub(crate) struct Options {
     pub figures: Option<crate::observe::monitor::Shared>,
     /// The simulated machine that it runs on, in a crash test.
     pub rehearsal: Option<Rehearsal>,
+}
+
+impl Options {
+    /// What is done more often than in earnest.
+    pub(crate) fn scale(&self) -> Scale {
+        self.rehearsal.as_ref().map(|rehearsal| rehearsal.process.scale()).unwrap_or_default()
+    }
 }
 
 impl Default for Options {

@@ -14,6 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::named::StateFile;
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::{Digest, DurableFile, Hashing, RESTORE, Store};
 
 /// Bytes in memory of the rows of a row group. More than one batch is in it only up to this size, so that its rows can be
@@ -45,7 +46,9 @@ pub fn write(
     batches: &[RecordBatch],
 ) -> Result<StateFile> {
     let (named, file) = write_unsynced(store, path, of, schema, batches)?;
-    file.sync_and_close()?;
+    if !mutant::is(Mutant::StateUnsynced) {
+        file.sync_and_close()?;
+    }
     Ok(named)
 }
 

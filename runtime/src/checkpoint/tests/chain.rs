@@ -1,6 +1,6 @@
 //! What was altered is found.
 
-use super::faulty::{Death, Faulty};
+use super::traced::Traced;
 use super::*;
 
 fn three_epochs(world: &World) {
@@ -34,7 +34,7 @@ fn every_changed_byte_of_the_last_slot_stops_the_start() {
     three_epochs(&world);
     let path = world.slot(4);
     let good = std::fs::read(&path).unwrap();
-    let log = Log::new(Arc::new(Faulty::new(&world.root(), Death::Never)));
+    let log = Log::new(Arc::new(Traced::new(&world.root())));
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 0x10;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::faulty::{Death, Faulty};
+use super::traced::Traced;
 use super::*;
 
 fn median(mut times: Vec<u128>) -> u128 {
@@ -63,12 +63,12 @@ fn prepare_without_last(checkpoint: &Checkpoint, epoch: u64) -> Commit {
 #[test]
 fn an_empty_epoch_is_one_effect() {
     let world = World::new();
-    let store = Faulty::new(&world.root(), Death::Never);
+    let store = Traced::new(&world.root());
     let mut options = world.options();
     options.root = Place::Store(Arc::new(store.clone()), String::new());
     let checkpoint = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
-    let before = store.calls();
+    store.trace();
     checkpoint.commit(Commit { epoch: 1, ..Commit::default() }).unwrap();
     checkpoint.publish(1).unwrap();
-    assert_eq!(store.calls() - before, 1);
+    assert_eq!(store.trace().len(), 1);
 }

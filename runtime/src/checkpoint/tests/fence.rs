@@ -1,12 +1,12 @@
 //! Two instances at once.
 
-use super::faulty::{Death, Faulty};
+use super::traced::Traced;
 use super::*;
 
 impl World {
     fn open_unlocked(&self, host: &str) -> Result<Opened> {
         let mut options = self.options();
-        let store = Faulty::new(&self.root(), Death::Never).without_locks();
+        let store = Traced::new(&self.root()).without_locks();
         options.root = Place::Store(Arc::new(store), String::new());
         options.instance.host = host.to_owned();
         options.ignore_crash_loop = true;
@@ -76,7 +76,7 @@ fn a_slot_made_again_after_its_collection_fences_its_writer() {
     let world = World::new();
     let zombie = world.open_unlocked("a").unwrap().checkpoint;
     let mut options = world.options();
-    options.root = Place::Store(Arc::new(Faulty::new(&world.root(), Death::Never).without_locks()), String::new());
+    options.root = Place::Store(Arc::new(Traced::new(&world.root()).without_locks()), String::new());
     options.retention = Retention { slots: 4, micros: 0, most: 1_000, batch: 1 };
     let newer = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
     for epoch in 1..=30 {

@@ -1,12 +1,12 @@
 mod chain;
 mod collect;
 mod cost;
-mod crash;
-mod faulty;
 mod fence;
 mod fuzz;
 #[cfg(feature = "_objects")]
 mod objects;
+mod order;
+mod traced;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -53,13 +53,6 @@ impl World {
     fn rows(&self) -> BTreeMap<String, String> {
         let mut rows = BTreeMap::new();
         read_tree(&self.out(), &mut rows);
-        rows
-    }
-
-    fn staged(&self) -> BTreeMap<String, String> {
-        let mut rows = BTreeMap::new();
-        read_tree(&self.dir.path().join("out.stage"), &mut rows);
-        rows.retain(|path, _| !path.ends_with("OWNER"));
         rows
     }
 }

@@ -61,7 +61,7 @@ impl Driver {
             summary,
             line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped)),
+            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped, options.scale())),
             budget: Budget::of(&options),
             tick: clock::monotonic(),
             counted: Metrics::default(),
@@ -108,7 +108,7 @@ impl Driver {
     /// Puts back the state of every keyed stage.
     #[cfg(feature = "parquet")]
     async fn put_back(&mut self, state: Restore, committer: &Committer) -> Result<()> {
-        let mut restoring = state.begin();
+        let mut restoring = state.begin()?;
         while let Some((stage, rows)) = restoring.next().await {
             self.crew.restore(stage, rows).await?;
         }

@@ -210,7 +210,7 @@ impl FileFeed {
             self.scan().await?;
             self.bound();
             self.stopped = true;
-        } else if following.is_some_and(|interval| self.scanned.elapsed() >= interval) && !self.stopping {
+        } else if following.is_some_and(|interval| clock::since(self.scanned) >= interval) && !self.stopping {
             self.scan().await?;
         }
         // A file that has rows in this epoch must not be forgotten in it: its event times count for the watermark.
@@ -258,7 +258,7 @@ impl FileFeed {
             if now >= limits.until || (limits.eager && bytes > 0) {
                 break;
             }
-            tokio::time::sleep_until((self.scanned + interval).min(limits.until).into()).await;
+            clock::sleep_until((self.scanned + interval).min(limits.until)).await;
             if clock::monotonic() >= self.scanned + interval {
                 let known = self.numbers;
                 self.scan().await?;

@@ -65,7 +65,7 @@ impl RateFeed {
     fn due(&self) -> u64 {
         let passed = match self.rate.pace {
             Pace::Unpaced => u128::from(u64::MAX),
-            Pace::Paced => self.opened.elapsed().as_nanos() * u128::from(self.rate.rate) / 1_000_000_000,
+            Pace::Paced => clock::since(self.opened).as_nanos() * u128::from(self.rate.rate) / 1_000_000_000,
         };
         self.base.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX)).min(self.end)
     }
@@ -117,7 +117,7 @@ impl RateFeed {
             if now >= limits.until || (limits.eager && bytes > 0) {
                 break;
             }
-            tokio::time::sleep_until(self.due_at(next).max(now + GATHER).min(limits.until).into()).await;
+            clock::sleep_until(self.due_at(next).max(now + GATHER).min(limits.until)).await;
         }
         let mut partitions = Vec::new();
         for part in self.parts.iter_mut().filter(|part| !part.reported) {

@@ -11,14 +11,22 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Kind, Result};
+use crate::thread::Seat;
 
 /// Something that runs.
-pub(super) struct Task<T>(Receiver<T>);
+pub(super) struct Task<T> {
+    answer: Receiver<T>,
+    /// Its number in a simulation.
+    place: Option<u64>,
+}
 
 impl<T> Task<T> {
     /// Blocks until it has ended.
     pub(super) fn wait(self) -> Result<T> {
-        self.0
+        if let Some(id) = self.place {
+            Seat::current().iter().for_each(|seat| seat.wait_for_task(id));
+        }
+        self.answer
             .recv()
             .map_err(|_| Error::new(Kind::Internal, "a request to an object store panicked").help("please report it"))
     }
@@ -30,18 +38,24 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
+    let (done, answer) = sync_channel(1);
+    if let Some(seat) = Seat::current() {
+        let id = seat.start(async move {
+            done.send(future.await).ok();
+        });
+        return Ok(Task { answer, place: Some(id) });
+    }
     static RUNTIME: OnceLock<Result<Runtime, std::io::Error>> = OnceLock::new();
     let start = || Builder::new_multi_thread().worker_threads(2).thread_name("millstream-store").enable_all().build();
     let runtime = RUNTIME.get_or_init(start).as_ref().map_err(|error| {
         Error::new(Kind::Io, format!("starting the threads of object stores: {error}"))
             .help("raise the limit of threads of this user or container")
     })?;
-    let (done, ended) = sync_channel(1);
     runtime.spawn(async move {
         // Nobody may want to know any more.
         done.send(future.await).ok();
     });
-    Ok(Task(ended))
+    Ok(Task { answer, place: None })
 }
 
 /// Runs something and blocks until it has ended.

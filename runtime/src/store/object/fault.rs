@@ -69,8 +69,8 @@ fn transport(fault: &Fault) -> Option<HttpErrorKind> {
 }
 
 /// The fault of a call that was given up.
-pub(super) fn late(after: Duration, why: tokio::time::error::Elapsed) -> Fault {
-    let source = HttpError::new(HttpErrorKind::Timeout, why);
+pub(super) fn late(after: Duration) -> Fault {
+    let source = HttpError::new(HttpErrorKind::Timeout, std::io::Error::from(std::io::ErrorKind::TimedOut));
     Fault::Generic { store: "no answer", source: Box::new(Late { after, source }) }
 }
 

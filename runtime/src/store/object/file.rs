@@ -12,10 +12,11 @@ use object_store::{MultipartUpload, PutMode, PutPayload};
 use super::bridge::{self, Task};
 use super::{Folder, fault};
 use crate::error::{Error, Kind, Result};
+use crate::mutant::{self, Mutant};
 use crate::store::DurableFile;
 
 /// Bytes of a part. S3 takes 10,000 of them, each but the last of at least 5 MiB and, at some services, all alike.
-const PART: usize = 8 << 20;
+pub(super) const PART: usize = 8 << 20;
 /// Parts of one file that are on their way at once.
 const FLYING: usize = 4;
 
@@ -105,10 +106,11 @@ impl ObjectFile {
 
 impl Write for ObjectFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(PART - self.buffer.len());
+        let part = self.folder.0.limits.part;
+        let taken = bytes.len().min(part - self.buffer.len());
         self.buffer.extend_from_slice(bytes.get(..taken).unwrap_or(bytes));
         self.len += taken as u64;
-        if self.buffer.len() == PART {
+        if self.buffer.len() == part {
             self.send_part().map_err(io::Error::other)?;
         }
         Ok(taken)
@@ -133,6 +135,7 @@ impl DurableFile for ObjectFile {
     fn sync_and_close(mut self: Box<Self>) -> Result<()> {
         self.begin_sync();
         match self.ending.take() {
+            Some(ending) if mutant::is(Mutant::UploadNotAwaited) => ending.map(drop),
             Some(ending) => ending?.wait()?,
             None => Err(Error::new(Kind::Internal, format!("`{}` was ended twice", self.shown))),
         }

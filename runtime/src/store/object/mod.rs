@@ -114,10 +114,24 @@ struct Inner {
     /// The folder's path in the bucket; empty for the bucket itself.
     base: String,
     writes: Semaphore,
+    limits: Limits,
+}
+
+/// What tests set otherwise.
+#[derive(Clone, Copy)]
+struct Limits {
     /// The first wait before a request is repeated.
     backoff: Duration,
     /// See [`PATIENCE`].
     patience: Duration,
+    /// Bytes of a part of a large object.
+    part: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { backoff: BACKOFF[0], patience: PATIENCE, part: file::PART }
+    }
 }
 
 impl fmt::Debug for Folder {
@@ -128,14 +142,14 @@ impl fmt::Debug for Folder {
 
 impl Folder {
     fn new(connected: Connected, bucket: &str, base: &str) -> Self {
-        Self::with_times(connected, bucket, base, (BACKOFF[0], PATIENCE))
+        Self::with(connected, bucket, base, Limits::default())
     }
 
-    /// As [`new`](Self::new), with another first wait and another patience.
-    fn with_times(connected: Connected, bucket: &str, base: &str, (backoff, patience): (Duration, Duration)) -> Self {
+    /// As [`new`](Self::new), with other limits.
+    fn with(connected: Connected, bucket: &str, base: &str, limits: Limits) -> Self {
         let Connected { store, credentials } = connected;
         let (bucket, base, writes) = (bucket.to_owned(), base.to_owned(), Semaphore::new(FLYING));
-        Self(Arc::new(Inner { store, credentials, bucket, base, writes, backoff, patience }))
+        Self(Arc::new(Inner { store, credentials, bucket, base, writes, limits }))
     }
 
     fn store(&self) -> &dyn ObjectStore {
@@ -161,7 +175,7 @@ impl Folder {
 
     /// The time of a call begins.
     fn call(&self) -> Patience {
-        Patience { begun: clock::monotonic(), next: self.0.backoff, all: self.0.patience }
+        Patience { begun: clock::monotonic(), next: self.0.limits.backoff, all: self.0.limits.patience }
     }
 
     /// Makes a request that does no harm when it is made twice, until there is an answer or the time of the call is over.
@@ -295,7 +309,7 @@ struct Patience {
 impl Patience {
     /// Waits for the answer of a request, as long as there is time.
     async fn of<T>(&self, request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        tokio::time::timeout(self.left(), request).await.unwrap_or_else(|late| Err(fault::late(self.all, late)))
+        clock::within(self.left(), request).await.unwrap_or_else(|| Err(fault::late(self.all)))
     }
 
     /// Waits between two attempts; `false` if there was enough of it.
@@ -305,13 +319,13 @@ impl Patience {
             return false;
         }
         // The wait between two attempts, doubled each time.
-        tokio::time::sleep(self.next.min(left)).await;
+        clock::sleep(self.next.min(left)).await;
         self.next = (self.next * 2).min(BACKOFF[1]);
         true
     }
 
     fn left(&self) -> Duration {
-        self.all.saturating_sub(clock::monotonic().saturating_duration_since(self.begun))
+        self.all.saturating_sub(clock::since(self.begun))
     }
 }
 

@@ -4,8 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -15,21 +14,24 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error as Fault, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, UploadPart,
 };
+use tokio::sync::oneshot;
 
-use super::{Connected, Folder, PATIENCE, bucket};
+use super::{Connected, Folder, Limits, bucket};
 use crate::Result;
-use crate::store::simulated::{Died, Fate, Life, Process};
+use crate::store::simulated::{Died, Fate, Life, Process, Trouble, Weather};
 use crate::store::{Location, Store};
+use crate::thread::Seat;
 
 /// The store of a simulated bucket, below a folder of it.
 pub(in crate::store) fn open(location: &Location, process: &Process, base: &str) -> Result<Arc<dyn Store>> {
     let name = bucket(location)?;
     let simulated = Bucket { memory: process.bucket(name), life: Arc::clone(process.life()), name: name.to_owned() };
     let connected = Connected { store: Arc::new(simulated), credentials: None };
-    // It is not the less busy for being waited for.
-    Ok(Arc::new(Folder::with_times(connected, name, base, (Duration::ZERO, PATIENCE))))
+    let mut limits = Limits::default();
+    limits.part = process.scale().part.unwrap_or(limits.part);
+    Ok(Arc::new(Folder::with(connected, name, base, limits)))
 }
 
 #[derive(Debug, Clone)]
@@ -53,24 +55,29 @@ impl From<Died> for Fault {
 
 impl Bucket {
     /// A request that changes something.
-    async fn change<T>(
+    async fn change<T: Send + 'static>(
         &self,
         what: &str,
         path: &Path,
-        ask: impl Future<Output = object_store::Result<T>>,
+        ask: impl Future<Output = object_store::Result<T>> + Send + 'static,
     ) -> object_store::Result<T> {
         let fate = self.life.enter(|| format!("{what} {}/{path}", self.name))?;
         if fate == Fate::Late {
             self.life.thawed().await;
         }
-        let answer = match self.life.storm(SIDES) {
-            Some(0) => Err(busy()),
-            Some(1) => Err(lost()),
-            Some(2) => ask.await.and_then(|_| Err(lost())),
-            Some(3) if what == CREATE => Err(conflict()),
+        let answer = match (self.life.weather(), Seat::current()) {
+            (Some(weather), Some(seat)) => {
+                let answer = send(&seat, weather, what, ask);
+                if fate != Fate::Made {
+                    self.life.die();
+                }
+                answer.await
+            }
             _ => ask.await,
         };
         if matches!(fate, Fate::Made | Fate::Late) {
+            // It may have died over another call meanwhile.
+            self.life.alive()?;
             return answer;
         }
         self.life.die();
@@ -80,16 +87,65 @@ impl Bucket {
     /// A request that changes nothing.
     async fn look<T>(&self, ask: impl Future<Output = object_store::Result<T>>) -> object_store::Result<T> {
         self.life.alive()?;
-        match self.life.storm(SIDES) {
-            Some(0) => Err(busy()),
-            Some(1) => Err(lost()),
+        let (Some(weather), Some(seat)) = (self.life.weather(), Seat::current()) else { return ask.await };
+        seat.sleep(weather.on_its_way()).await;
+        let answer = match weather.trouble(false) {
+            Some(Trouble::Busy) => Err(busy()),
+            Some(Trouble::Lost) => Err(lost()),
             _ => ask.await,
-        }
+        };
+        seat.sleep(weather.on_its_way()).await;
+        self.life.alive()?;
+        answer
     }
 }
 
-/// Of so many requests in a storm each trouble happens to one.
-const SIDES: u64 = 16;
+/// Sends a request to a service in a storm: it gets there, or not, whatever becomes of the process. Gives the answer.
+fn send<T: Send + 'static, A: Future<Output = object_store::Result<T>> + Send + 'static>(
+    seat: &Seat,
+    weather: &Weather,
+    what: &str,
+    ask: A,
+) -> impl Future<Output = A::Output> + use<T, A> {
+    let (mut way, back) = (weather.on_its_way(), weather.on_its_way());
+    let trouble = match weather.trouble(what == CREATE) {
+        // The client of a service repeats these itself until they get through. If a completion was not answered, it is told
+        // then that there is no such upload.
+        Some(trouble) if [PART, COMPLETE].contains(&what) => {
+            way += weather.late();
+            (what == COMPLETE && trouble == Trouble::Unanswered).then_some(trouble)
+        }
+        trouble => trouble,
+    };
+    if trouble == Some(Trouble::Late) {
+        way += weather.late();
+    }
+    let (done, carried_out) = oneshot::channel();
+    if matches!(trouble, None | Some(Trouble::Unanswered | Trouble::Late)) {
+        let arrival = seat.sleep(way);
+        seat.start(async move {
+            arrival.await;
+            // Nobody may wait for the answer any more.
+            done.send(ask.await).ok();
+        });
+    }
+    let seat = seat.clone();
+    async move {
+        let answer = match trouble {
+            None => carried_out.await.unwrap_or_else(|_| Err(lost())),
+            Some(Trouble::Unanswered) => carried_out.await.map_or_else(|_| Err(lost()), |_| Err(lost())),
+            Some(Trouble::Busy) => Err(busy()),
+            Some(Trouble::Lost | Trouble::Late) => Err(lost()),
+            Some(Trouble::Conflict) => Err(conflict()),
+        };
+        seat.sleep(back).await;
+        answer
+    }
+}
+
+/// Writing a part of an object, and making it of its parts.
+const PART: &str = "put a part of";
+const COMPLETE: &str = "complete";
 
 /// Making an object only if there is none of its name.
 const CREATE: &str = "create";
@@ -118,19 +174,55 @@ pub(super) fn died() -> Fault {
     generic(Box::new(Died))
 }
 
+/// An object that is put in parts.
+#[derive(Debug)]
+struct Upload {
+    bucket: Bucket,
+    path: Path,
+    /// Those that have arrived.
+    parts: Vec<Arc<OnceLock<PutPayload>>>,
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, payload: PutPayload) -> UploadPart {
+        let (bucket, path, part) = (self.bucket.clone(), self.path.clone(), Arc::new(OnceLock::new()));
+        self.parts.push(Arc::clone(&part));
+        let arrives = async move {
+            part.get_or_init(|| payload);
+            Ok(())
+        };
+        Box::pin(async move { bucket.change(PART, &path, arrives).await })
+    }
+
+    async fn complete(&mut self) -> object_store::Result<PutResult> {
+        let parts: Option<Vec<PutPayload>> = self.parts.iter().map(|part| part.get().cloned()).collect();
+        let parts = parts.ok_or_else(|| generic("a part is missing".into()))?;
+        let whole: PutPayload = parts.iter().flatten().cloned().collect();
+        let (memory, path) = (Arc::clone(&self.bucket.memory), self.path.clone());
+        self.bucket.change(COMPLETE, &self.path, async move { memory.put(&path, whole).await }).await
+    }
+
+    async fn abort(&mut self) -> object_store::Result<()> {
+        self.bucket.change("abort", &self.path, std::future::ready(Ok(()))).await
+    }
+}
+
 #[async_trait]
 impl ObjectStore for Bucket {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
         let what = if options.mode == PutMode::Create { CREATE } else { "put" };
-        self.change(what, path, self.memory.put_opts(path, payload, options)).await
+        let (memory, to) = (Arc::clone(&self.memory), path.clone());
+        self.change(what, path, async move { memory.put_opts(&to, payload, options).await }).await
     }
 
     async fn put_multipart_opts(
         &self,
         path: &Path,
-        options: PutMultipartOptions,
+        _: PutMultipartOptions,
     ) -> object_store::Result<Box<dyn MultipartUpload>> {
-        self.change("begin", path, self.memory.put_multipart_opts(path, options)).await
+        self.change("begin", path, std::future::ready(Ok(()))).await?;
+        Ok(Box::new(Upload { bucket: self.clone(), path: path.clone(), parts: Vec::new() }))
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
@@ -146,7 +238,8 @@ impl ObjectStore for Bucket {
             let bucket = bucket.clone();
             async move {
                 let path = path?;
-                bucket.change("delete", &path, bucket.memory.delete(&path)).await?;
+                let (memory, gone) = (Arc::clone(&bucket.memory), path.clone());
+                bucket.change("delete", &path, async move { memory.delete(&gone).await }).await?;
                 Ok(path)
             }
         };
@@ -159,7 +252,7 @@ impl ObjectStore for Bucket {
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
         let mut listed = self.look(self.memory.list_with_delimiter(prefix)).await?;
-        if self.life.storm(2) == Some(0) {
+        if self.life.weather().is_some_and(Weather::lags) {
             // What was made last may not be in it.
             listed.objects.pop();
         }
@@ -167,6 +260,7 @@ impl ObjectStore for Bucket {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
-        self.change("copy to", to, self.memory.copy_opts(from, to, options)).await
+        let (memory, of, name) = (Arc::clone(&self.memory), from.clone(), to.clone());
+        self.change("copy to", to, async move { memory.copy_opts(&of, &name, options).await }).await
     }
 }

@@ -8,10 +8,14 @@
 //! * `disk`: names and contents, synced and not.
 //! * `folder`: open folders and files.
 //! * `process`: counting calls, and dying.
+//! * `scale`: what is done more often than in earnest.
+//! * `weather`: how long calls take in a storm, and what goes wrong.
 
 mod disk;
 mod folder;
 mod process;
+mod scale;
+mod weather;
 
 #[cfg(feature = "_objects")]
 use std::collections::BTreeMap;
@@ -26,6 +30,10 @@ pub(in crate::store) use self::folder::{File, Folder};
 pub(crate) use self::process::{Death, How, Life, Process};
 #[cfg(feature = "_objects")]
 pub(in crate::store) use self::process::{Died, Fate};
+pub(crate) use self::scale::Scale;
+#[cfg(feature = "_objects")]
+pub(in crate::store) use self::weather::{Trouble, Weather};
+pub(crate) use crate::thread::Random;
 
 /// What outlives a process.
 #[derive(Debug, Default)]
@@ -33,6 +41,7 @@ pub(crate) struct World {
     disk: Arc<Mutex<Disk>>,
     #[cfg(feature = "_objects")]
     buckets: Buckets,
+    pub(crate) scale: Scale,
 }
 
 /// Buckets by their URLs.
@@ -50,36 +59,25 @@ impl World {
                 let forked = buckets.iter().map(|(name, bucket)| (name.clone(), Arc::new(bucket.fork())));
                 Arc::new(Mutex::new(forked.collect()))
             },
+            scale: self.scale,
         }
     }
 
-    /// A process, which may be going to die, and may be in a storm: requests to buckets fail as `storm` says.
+    /// A process, which may be going to die, and may be in a storm: calls take as long as `storm` says, and requests fail. Then
+    /// it has to have a seat in a schedule.
     pub(crate) fn process(&self, death: Option<Death>, storm: Option<u64>) -> Process {
         Process {
             life: Arc::new(Life::new(death, storm)),
             disk: Arc::clone(&self.disk),
             #[cfg(feature = "_objects")]
             buckets: Arc::clone(&self.buckets),
+            scale: self.scale,
         }
     }
 
     /// The power goes off and on again: of what is not synced, the disk keeps what `seed` says.
     pub(crate) fn cut_power(&self, seed: u64) {
         lock(&self.disk).cut_power(seed);
-    }
-}
-
-/// Numbers that look random and are the same for each seed (splitmix64).
-#[derive(Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
     }
 }
 

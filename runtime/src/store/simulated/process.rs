@@ -10,8 +10,11 @@ use tokio::sync::watch;
 #[cfg(feature = "_objects")]
 use super::Buckets;
 use super::disk::Disk;
-use super::{Random, lock};
+use super::lock;
+use super::scale::Scale;
+use super::weather::Weather;
 use crate::error::{Error, Kind};
+use crate::thread;
 
 /// When a process dies, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +44,18 @@ pub(crate) struct Process {
     pub(super) disk: Arc<Mutex<Disk>>,
     #[cfg(feature = "_objects")]
     pub(super) buckets: Buckets,
+    pub(super) scale: Scale,
 }
 
 impl Process {
     /// Whether it lives, and what it did.
     pub(crate) fn life(&self) -> &Arc<Life> {
         &self.life
+    }
+
+    /// What is done more often than in earnest.
+    pub(crate) fn scale(&self) -> Scale {
+        self.scale
     }
 
     /// Looks at the disk.
@@ -75,8 +84,7 @@ impl Process {
 #[derive(Debug)]
 pub(crate) struct Life {
     death: Option<Death>,
-    #[cfg_attr(not(feature = "_objects"), allow(dead_code))]
-    storm: Option<Mutex<Random>>,
+    weather: Option<Weather>,
     state: Mutex<State>,
     changed: Condvar,
     thawed: watch::Sender<bool>,
@@ -124,15 +132,19 @@ impl From<Died> for Error {
 
 impl Life {
     pub(super) fn new(death: Option<Death>, storm: Option<u64>) -> Self {
-        let storm = storm.map(|seed| Mutex::new(Random(seed)));
         let thawed = watch::Sender::new(false);
-        Self { death, storm, state: Mutex::default(), changed: Condvar::new(), thawed }
+        Self { death, weather: storm.map(Weather::new), state: Mutex::default(), changed: Condvar::new(), thawed }
     }
 
-    /// A number below `limit` if there is a storm.
+    /// The weather, if there is a storm.
     #[cfg(feature = "_objects")]
-    pub(in crate::store) fn storm(&self, limit: u64) -> Option<u64> {
-        self.storm.as_ref().map(|random| lock(random).below(limit))
+    pub(in crate::store) fn weather(&self) -> Option<&Weather> {
+        self.weather.as_ref()
+    }
+
+    /// Whether an epoch is computed while the one before it is committed: where there are no storms, calls have numbers.
+    pub(crate) fn overlaps(&self) -> bool {
+        self.weather.is_some()
     }
 
     /// Whether it has died.
@@ -186,6 +198,9 @@ impl Life {
         what: impl FnOnce() -> String,
         act: impl FnOnce(bool) -> Result<T, E>,
     ) -> Result<T, E> {
+        if let Some(weather) = &self.weather {
+            thread::pause(weather.on_the_disk());
+        }
         let fate = self.enter(what)?;
         if fate == Fate::Late {
             let mut state = lock(&self.state);

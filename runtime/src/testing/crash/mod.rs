@@ -35,19 +35,25 @@
 //! * At the end all files of all commits are there, none besides, nothing is staged, and their rows are those of the run that
 //!   did not die, each as often. An epoch that was delivered twice had the same token and the same rows both times.
 //!
+//! With [`storms`](CrashTest::storms) the pipeline is besides run as it is in earnest, in simulated time: with all its workers, the
+//! next epoch computed while one is committed, several requests on their way at once. Each call takes the time that a seed says,
+//! and whose turn it is when several could go on is drawn by lot from it, so that the same seed is the same run.
+//!
 //! A test that fails says which deaths it was, one after the other, and the same test fails at the same place again.
 //!
 //! # What it needs
 //!
 //! A checkpoint; an input that can be read again and again and ends, by itself or by the trigger `AvailableNow`; and expressions
 //! whose results are the same each time. Epochs have to be cut at the same places: use `max_rows_per_epoch` with windows, since
-//! which rows are late depends on it. The run is one worker's, each epoch is published before the next one is computed, and data
-//! is synced (`Durability::PowerLoss`), whatever the pipeline's options say. A small input is enough: the number of runs is
+//! which rows are late depends on it. But in storms the run is one worker's, and each epoch is published before the next one is
+//! computed; and data is synced (`Durability::PowerLoss`), whatever the pipeline's options say. A source that waits for something
+//! outside, such as `kinesis`, is read in real time, and then a seed does not say everything. A small input is enough: the number of runs is
 //! three times that of the calls, about 25 for each epoch.
 
 mod outcome;
 mod rows;
 mod search;
+mod storm;
 #[cfg(test)]
 mod tests;
 
@@ -83,8 +89,10 @@ pub struct Report {
     pub power_cuts: u64,
     /// Runs that were frozen, and went on after another instance had taken over.
     pub frozen: u64,
-    /// Runs while requests failed at random.
+    /// Storms.
     pub storms: u64,
+    /// Of these, such with two instances at once.
+    pub rivals: u64,
     /// Runs that were to die at a call that they did not make, and ended well: the source has cut its epochs at other places.
     pub missed: u64,
     /// Starts, over all.
@@ -93,10 +101,10 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, calls, deaths, power_cuts, frozen, storms, missed, starts } = self;
+        let Self { rows, calls, deaths, power_cuts, frozen, storms, rivals, missed, starts } = self;
         write!(
             f,
-            "{calls} calls, {deaths} deaths, {power_cuts} power cuts, {frozen} frozen, {storms} storms, {missed} missed; {starts} starts, {rows} \
+            "{calls} calls, {deaths} deaths, {power_cuts} power cuts, {frozen} frozen, {storms} storms ({rivals} with two instances), {missed} missed; {starts} starts, {rows} \
              rows each time"
         )
     }
@@ -132,9 +140,11 @@ impl CrashTest {
         self
     }
 
-    /// How often the pipeline is also run while requests to its buckets fail at random; 0 by default. The service is busy (503),
-    /// connections are lost before a request and after it was carried out, names are about to be taken by others (409),
-    /// listings do not show the last object. The process dies at a random call, and the next one ends in the same weather.
+    /// How often the pipeline is also run as in earnest, in simulated time and bad weather; 0 by default. Calls take their time, some
+    /// very long; the service is busy (503), connections are lost before a request, after it was carried out, and with it on its
+    /// way, so that it is carried out later; names are about to be taken by others (409), listings do not show the last object.
+    /// Up to three processes die at random calls, each while it recovers; with [`power_cuts`](Self::power_cuts) the power may fail,
+    /// too; with a checkpoint in a bucket another instance may be started meanwhile. The last one ends in the same weather.
     pub fn storms(mut self, storms: u64) -> Self {
         self.storms = storms;
         self

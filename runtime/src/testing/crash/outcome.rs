@@ -14,6 +14,9 @@ use crate::store::{Digest, SinkRoot, Store, join};
 /// What went wrong, in words.
 type Verdict<T> = std::result::Result<T, String>;
 
+/// What commits say of files, by sink and path.
+type Named = BTreeMap<(String, String), OutputFile>;
+
 /// The outputs of a pipeline: by sink and path, what the commit says of the file, and its content.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -29,14 +32,14 @@ impl Seen {
     pub(super) fn by_readers(plan: &Plan, options: &Options) -> Verdict<Self> {
         let failed = |error: crate::Error| format!("what is written cannot be read: {error}");
         let (log, outputs) = ledger::outcome(plan, options).map_err(failed)?;
-        let mut named = log.as_ref().map_or_else(|| Ok(BTreeMap::new()), named).map_err(failed)?;
+        let (mut named, oldest) = log.as_ref().map_or_else(|| Ok((Named::new(), 0)), named).map_err(failed)?;
         let mut seen = Self::default();
         for (sink, root) in &outputs {
             for path in tree(root, &root.out_path("")).map_err(failed)? {
                 let bytes = root.store().read(&path).map_err(failed)?.unwrap_or_default();
                 let inside = path.get(root.out_path("").len() + 1..).unwrap_or_default().to_owned();
                 let key = (sink.clone(), inside);
-                let Some(file) = named.remove(&key) else {
+                let Some(file) = named.remove(&key).or_else(|| of_collected(&key.1, oldest, &bytes)) else {
                     return Err(format!("a reader sees `{path}`, which no commit names"));
                 };
                 let recorded = Digest { len: file.len, xxh3: file.xxh3.clone() };
@@ -60,17 +63,27 @@ impl Seen {
     }
 }
 
-/// All files that commits name, by sink and path.
-fn named(log: &Log) -> crate::Result<BTreeMap<(String, String), OutputFile>> {
-    let mut named = BTreeMap::new();
-    for slot in log.listing()?.slots {
+/// All files that commits name, by sink and path, and the epoch of the first of them if those before were collected.
+fn named(log: &Log) -> crate::Result<(Named, u64)> {
+    let (mut named, mut oldest) = (Named::new(), None);
+    let listing = log.listing()?;
+    for slot in listing.slots {
         if let Record::Commit(commit) = log.read(slot)?.record {
+            oldest.get_or_insert(commit.epoch);
             for (sink, files) in commit.sinks {
                 named.extend(files.into_iter().map(|file| ((sink.clone(), file.path.clone()), file)));
             }
         }
     }
-    Ok(named)
+    Ok((named, oldest.filter(|_| listing.floor > 0).unwrap_or(0)))
+}
+
+/// A file of an epoch whose commit was collected as garbage: that its rows are right is seen at the end.
+fn of_collected(path: &str, oldest: u64, bytes: &[u8]) -> Option<OutputFile> {
+    let name = path.rsplit('/').next()?;
+    let epoch: u64 = name.strip_prefix('e')?.get(..10)?.parse().ok()?;
+    let Digest { len, xxh3 } = Digest::of(bytes);
+    (epoch < oldest).then(|| OutputFile { path: path.to_owned(), len, xxh3, ..OutputFile::default() })
 }
 
 /// All files below a folder.

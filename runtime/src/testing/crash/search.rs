@@ -1,6 +1,6 @@
 //! Tries every death.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -14,17 +14,18 @@ use crate::error::{Error, Kind};
 use crate::pipeline::options::Options;
 use crate::pipeline::rehearsal::{Received, Rehearsal};
 use crate::store::Durability;
-use crate::store::simulated::{Death, How, Process, Random, World};
+use crate::store::simulated::{Death, How, Process, World};
+use crate::thread;
 
 /// What outlives a process: its machine, and what it has delivered.
 #[derive(Default)]
-struct Machine {
-    world: World,
-    received: Received,
+pub(super) struct Machine {
+    pub(super) world: World,
+    pub(super) received: Received,
 }
 
 impl Machine {
-    fn fork(&self) -> Self {
+    pub(super) fn fork(&self) -> Self {
         let received = self.received.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Self { world: self.world.fork(), received: Received::new(Mutex::new(received)) }
     }
@@ -32,18 +33,15 @@ impl Machine {
 
 /// Runs a test, on a thread of its own: the caller's may be one of a tokio runtime.
 pub(super) fn run(test: &CrashTest) -> Result<Report> {
-    let search = || {
-        let mut search = Search { test, report: Report::default(), rows: Rows::default(), tried: test.seed };
-        let machine = Machine::default();
-        if let Some(before) = &test.before {
-            let before = CrashTest { pipeline: before.clone(), ..test.clone() };
-            Search::begin(&before, &machine, &machine.world.process(None, None))?;
-        }
-        search.explore(&machine, &mut Vec::new(), test.deaths)?;
-        (0..test.storms).try_for_each(|storm| search.storm(&machine, storm))?;
-        Ok(search.report)
-    };
+    let machine = Machine::default();
     std::thread::scope(|scope| {
+        let search = || {
+            if let Some(before) = &test.before {
+                let before = CrashTest { pipeline: before.clone(), ..test.clone() };
+                begin(&before, &machine.received, &machine.world.process(None, None))?;
+            }
+            from(test, &machine)
+        };
         let thread = std::thread::Builder::new().name("millstream-crash-test".to_owned()).spawn_scoped(scope, search);
         let thread = thread.map_err(|error| Error::io("starting the thread of a crash test", error))?;
         thread
@@ -52,15 +50,27 @@ pub(super) fn run(test: &CrashTest) -> Result<Report> {
     })
 }
 
-struct Search<'a> {
-    test: &'a CrashTest,
-    report: Report,
-    rows: Rows,
+/// Tries everything, each time from a machine as this one is.
+pub(super) fn from(test: &CrashTest, machine: &Machine) -> Result<Report> {
+    let mut search = Search::new(test);
+    search.explore(machine, &mut Vec::new(), test.deaths)?;
+    (0..test.storms).try_for_each(|storm| search.storm(machine, storm).map(drop))?;
+    Ok(search.report)
+}
+
+pub(super) struct Search<'a> {
+    pub(super) test: &'a CrashTest,
+    pub(super) report: Report,
+    pub(super) rows: Rows,
     /// Counts the calls that could be tried.
     tried: u64,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    pub(super) fn new(test: &'a CrashTest) -> Self {
+        Self { test, report: Report::default(), rows: Rows::default(), tried: test.seed }
+    }
+
     /// Tries every death of a process that starts on a machine; what happened to that before is in `story`.
     fn explore(&mut self, machine: &Machine, story: &mut Vec<String>, deaths: u32) -> Result<()> {
         let calls = self.finish(&machine.fork(), story)?;
@@ -125,42 +135,16 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// While requests fail, a process dies, and another one recovers.
-    fn storm(&mut self, machine: &Machine, number: u64) -> Result<()> {
-        let seed = self.test.seed.wrapping_mul(1_000_000).wrapping_add(number);
-        let machine = machine.fork();
-        // It makes more calls than it would in good weather.
-        let at = Random(seed).below(2 * self.report.calls.max(1)) as usize;
-        let (how, story) = (How::After, &mut vec![format!("requests failed at random (storm {number}, seed {seed})")]);
-        let process = machine.world.process(Some(Death { at, how }), Some(seed));
-        let ended = self.start(&machine, &process);
-        self.report.storms += 1;
-        if process.life().dead() {
-            self.report.deaths += 1;
-            story.push(format!("{} call {at} of its own", words(how)));
-        } else {
-            ended.map_err(|error| fault(story, &error.to_string()).caused_by(error))?;
-        }
-        self.look(&machine, story)?;
-        let process = machine.world.process(None, Some(!seed));
-        let ended = self.start(&machine, &process);
-        ended.map_err(|error| fault(story, &format!("the next start failed: {error}")).caused_by(error))?;
-        let mut seen = self.look(&machine, story)?;
-        // What a listing did not show was not deleted.
-        seen.forget_staged();
-        self.rows.check(&seen, &machine.received).map_err(|what| fault(story, &what))
-    }
-
     /// A process is frozen, another one takes over and ends, and the first one goes on.
     fn freeze(&mut self, machine: &Machine, at: usize, story: &[String]) -> Result<()> {
         let process = machine.world.process(Some(Death { at, how: How::Frozen }), None);
         let (older, newer) = (&process, machine.world.process(None, None));
         let newer = std::thread::scope(|scope| {
-            let start = || Self::begin(self.test, machine, older);
+            let start = || begin(self.test, &machine.received, older);
             let thread = std::thread::Builder::new().name("millstream-frozen".to_owned()).spawn_scoped(scope, start);
             let thread = thread.map_err(|error| Error::io("starting the thread of a frozen process", error))?;
             older.life().wait_for_frost();
-            let ended = Self::begin(self.test, machine, &newer);
+            let ended = begin(self.test, &machine.received, &newer);
             older.life().thaw();
             // Mostly it is fenced; it may also have had nothing left to do, or have been about to start.
             thread.join().ok();
@@ -175,7 +159,7 @@ impl Search<'_> {
     }
 
     /// A start that nothing happens to, and what it leaves. Gives its calls.
-    fn finish(&mut self, machine: &Machine, story: &[String]) -> Result<Vec<String>> {
+    pub(super) fn finish(&mut self, machine: &Machine, story: &[String]) -> Result<Vec<String>> {
         let process = machine.world.process(None, None);
         let ended = self.start(machine, &process);
         ended.map_err(|error| match story {
@@ -193,54 +177,57 @@ impl Search<'_> {
     }
 
     /// Looks at the outputs as readers do.
-    fn look(&mut self, machine: &Machine, story: &[String]) -> Result<Seen> {
+    pub(super) fn look(&mut self, machine: &Machine, story: &[String]) -> Result<Seen> {
         // To look makes folders.
         let looker = machine.fork();
-        let options = options(self.test, &looker, &looker.world.process(None, None));
+        let options = options(self.test, &looker.received, &looker.world.process(None, None));
         Seen::by_readers(&self.test.pipeline.plan, &options).map_err(|what| fault(story, &what))
     }
 
     fn start(&mut self, machine: &Machine, process: &Process) -> Result<()> {
         self.report.starts += 1;
-        Self::begin(self.test, machine, process)
-    }
-
-    fn begin(test: &CrashTest, machine: &Machine, process: &Process) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let (_stop, stopped) = watch::channel(Stop::No);
-        let ended = runtime.map_err(|error| Error::io("starting the tokio runtime", error)).and_then(|runtime| {
-            runtime.block_on(attempts::run(test.pipeline.plan.clone(), options(test, machine, process), stopped))
-        });
-        process.life().end();
-        ended.map(drop)
+        begin(self.test, &machine.received, process)
     }
 }
 
-/// What a process does that nothing happens to but a storm.
+/// Runs a process to its end.
+pub(super) fn begin(test: &CrashTest, received: &Received, process: &Process) -> Result<()> {
+    let (_stop, stopped) = watch::channel(Stop::No);
+    let options = options(test, received, process);
+    let ended = thread::block_on(attempts::run(test.pipeline.plan.clone(), options, stopped))
+        .map_err(|error| Error::io("starting the tokio runtime", error));
+    process.life().end();
+    ended?.map(drop)
+}
+
+/// A storm by itself.
 #[cfg(test)]
-pub(super) fn calls(test: &CrashTest, storm: u64) -> Result<Vec<String>> {
+pub(super) fn storm(test: &CrashTest, number: u64) -> Result<super::storm::Passed> {
     let machine = Machine::default();
-    let process = machine.world.process(None, Some(storm));
-    Search::begin(test, &machine, &process).map(|()| process.life().calls())
+    let mut search = Search::new(test);
+    search.finish(&machine.fork(), &[])?;
+    search.storm(&machine, number)
 }
 
 /// The pipeline's options, on a simulated machine.
-fn options(test: &CrashTest, machine: &Machine, process: &Process) -> Options {
-    let received = Received::clone(&machine.received);
+fn options(test: &CrashTest, received: &Received, process: &Process) -> Options {
     let mut options = test.pipeline.options.clone();
     // More starts without a commit than this are a crash loop, by design.
-    options.ignore_crash_loop |= test.deaths > 3;
-    (options.workers, options.durability) = (1, Durability::PowerLoss);
+    options.ignore_crash_loop |= test.deaths > 3 || process.life().overlaps();
+    options.durability = Durability::PowerLoss;
+    if !process.life().overlaps() {
+        options.workers = 1;
+    }
     (options.listener, options.progress) = (None, false);
     #[cfg(feature = "metrics")]
     {
         options.shown_at = Default::default();
     }
-    options.rehearsal = Some(Rehearsal { process: process.clone(), received });
+    options.rehearsal = Some(Rehearsal { process: process.clone(), received: Arc::clone(received) });
     options
 }
 
-fn words(how: How) -> &'static str {
+pub(super) fn words(how: How) -> &'static str {
     match how {
         How::Before => "a process died before",
         How::After => "a process died after",
@@ -250,7 +237,7 @@ fn words(how: How) -> &'static str {
 }
 
 /// What has gone wrong, after all that happened.
-fn fault(story: &[String], what: &str) -> Error {
+pub(super) fn fault(story: &[String], what: &str) -> Error {
     let story = match story {
         [] => "nothing happened".to_owned(),
         story => story.join(", "),

@@ -74,7 +74,10 @@ impl ObjectStore for Away {
 fn f_075_a_call_has_one_budget_of_time() {
     for away in [Away::Silent, Away::Busy] {
         let connected = Connected { store: Arc::new(away), credentials: None };
-        let store = Folder::with_times(connected, "test://bucket", "", (Duration::from_millis(5), PATIENT));
+        let store = {
+            let limits = Limits { backoff: Duration::from_millis(5), patience: PATIENT, ..Limits::default() };
+            Folder::with(connected, "test://bucket", "", limits)
+        };
         let timed = |what: &str, call: &dyn Fn() -> Error| {
             let begun = Instant::now();
             let (error, took) = (call(), begun.elapsed());

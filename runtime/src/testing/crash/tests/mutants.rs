@@ -37,6 +37,33 @@ fn a_record_that_is_durable_before_the_state_it_names() {
     is_found_by_crashes(Mutant::RecordBeforeState, "f_060_windows_on_a_disk", "crash test: a process died");
 }
 
+#[test]
+fn a_state_file_that_is_not_synced() {
+    is_found_by_crashes(Mutant::StateUnsynced, "f_060_windows_on_a_disk", "then the power failed");
+}
+
+#[test]
+fn a_collection_that_does_not_spare_the_older_state() {
+    is_found_by_crashes(Mutant::OlderCollected, "seldom::a_repair_on_a_disk", "missing or corrupt");
+}
+
+#[test]
+fn a_savepoint_that_has_its_record_first() {
+    is_found_by_crashes(Mutant::SavepointEarly, "savepoints::on_a_disk", "of a savepoint");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn an_upload_that_is_not_waited_for() {
+    is_found_by_crashes(Mutant::UploadNotAwaited, "seldom::large_objects", "is not there");
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn a_slot_of_ones_own_that_is_taken_for_anothers() {
+    is_found_by_crashes(Mutant::OwnIsTaken, "windows_in_a_bucket", "crash test: a storm");
+}
+
 #[cfg(feature = "s3")]
 #[test]
 fn a_slot_that_is_overwritten() {
