@@ -96,8 +96,14 @@ impl Log {
         let gaps = slots.iter().zip(slots.iter().skip(1)).filter(|(slot, next)| *slot + 1 != **next);
         let run = gaps.map(|(_, next)| *next).next_back().or(slots.first().copied());
         let below = run.unwrap_or(0).saturating_sub(1);
-        if below > found.floor && self.store.exists(&floor_path(below))? {
-            found.floor = below;
+        if below > found.floor {
+            // Some of the slots below it may still be there.
+            for marker in below..=slots.last().copied().unwrap_or(below) {
+                if self.store.exists(&floor_path(marker))? {
+                    found.floor = marker;
+                    break;
+                }
+            }
         }
         found.collected.extend(slots.iter().filter(|slot| **slot <= found.floor).map(|slot| slot_path(*slot)));
         found.collected.extend(floors.iter().filter(|floor| **floor < found.floor).map(|floor| floor_path(*floor)));
