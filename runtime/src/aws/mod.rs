@@ -87,6 +87,13 @@ impl Aws {
         {
             return Err((format!("role_arn is `{role}`"), "give an ARN like `arn:aws:iam::ACCOUNT:role/NAME`"));
         }
+        let clear = self.sts_endpoint.as_deref().and_then(|endpoint| endpoint.strip_prefix("http://"));
+        if clear.is_some_and(|rest| !is_loopback(rest)) {
+            return fault(
+                "the temporary keys of `sts_endpoint` would come in the clear",
+                "give an endpoint `https://`",
+            );
+        }
         if let (Some(region), Some(of_arn)) = (self.region.as_deref(), resource.and_then(region_of))
             && region != of_arn
         {

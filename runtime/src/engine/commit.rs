@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -159,6 +160,8 @@ impl Pending {
 pub(crate) struct Committer {
     jobs: thread::Sender<Job>,
     thread: Option<Thread>,
+    /// Ends its waits for room on a full disk.
+    given_up: Arc<AtomicBool>,
     pub(super) watch: Arc<Watch>,
 }
 
@@ -174,6 +177,7 @@ impl Committer {
         let (ready, opened) = oneshot::channel();
         let watch = Arc::new(Watch::default());
         let (watched, room) = (Arc::clone(&watch), Room::new(plan, options, stop));
+        let given_up = room.given_up();
         let (plan, options, run) = (plan.clone(), options.clone(), run.clone());
         let thread = thread::spawn("millstream-commit", move || {
             let _run = run.entered();
@@ -193,7 +197,7 @@ impl Committer {
         })
         .map_err(|error| Error::io("starting the commit thread", error))?;
         let recovered: Recovered = opened.await.map_err(|_| gone())??;
-        Ok((Self { jobs, thread: Some(thread), watch }, recovered))
+        Ok((Self { jobs, thread: Some(thread), given_up, watch }, recovered))
     }
 
     /// Makes the resolved start of the source durable, before its first fetch.
@@ -216,8 +220,16 @@ impl Committer {
         Ok(Pending(answer))
     }
 
+    /// The run has failed: what was handed over is done, but nothing waits for room on a disk any more.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+    }
+
     /// Ends the thread, after all that was handed over.
     pub(crate) async fn close(mut self, error: Option<Error>) -> Result<()> {
+        if error.is_some() {
+            self.give_up();
+        }
         let (done, answer) = oneshot::channel();
         self.jobs.send(Job::Close(error, done)).map_err(|_| gone())?;
         let closed = answer.await.map_err(|_| gone())?;
@@ -226,6 +238,13 @@ impl Committer {
             thread.join();
         }
         closed
+    }
+}
+
+impl Drop for Committer {
+    /// Nobody waits for the run any more.
+    fn drop(&mut self) {
+        self.give_up();
     }
 }
 

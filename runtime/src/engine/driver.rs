@@ -95,6 +95,9 @@ impl Driver {
     async fn turn(&mut self, feed: Box<dyn Feed>, committer: &Committer) -> Result<()> {
         let mut pending = None;
         let ended = self.epochs(feed, committer, &mut pending).await;
+        if ended.is_err() {
+            committer.give_up();
+        }
         // What was handed over is committed whatever has ended the run, so it is told of.
         let settled = self.settle(&mut pending).await;
         ended.and(settled)

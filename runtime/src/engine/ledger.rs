@@ -237,11 +237,23 @@ impl Ledger {
             #[cfg(feature = "parquet")]
             Log::Book(book) => {
                 room.finish(watch, epoch, || book.publish(epoch))?;
-                room.finish(watch, epoch, || book.collect(epoch))?;
             }
         }
         for slot in slots {
+            if slot.batches.is_empty() {
+                continue;
+            }
             room.finish(watch, epoch, || self.deliver(epoch, slot.sink, &slot.batches))?;
+            // A step of its own: what was delivered is not delivered again for want of room.
+            #[cfg(feature = "parquet")]
+            if let Log::Book(book) = &self.log {
+                room.finish(watch, epoch, || book.delivered(slot.sink))?;
+            }
+        }
+        #[cfg(feature = "parquet")]
+        if let Log::Book(book) = &mut self.log {
+            // Without room garbage stays until the next time.
+            book.collect(epoch).or_else(|error| if error.is_disk_full() { Ok(()) } else { Err(error) })?;
         }
         Ok(())
     }
@@ -249,15 +261,7 @@ impl Ledger {
     fn deliver(&mut self, epoch: u64, sink: usize, batches: &[RecordBatch]) -> Result<()> {
         let token = Token { pipeline: self.pipeline_id().to_owned(), sink, epoch };
         let Some(delivering) = delivering(&mut self.targets, sink) else { return Ok(()) };
-        if batches.is_empty() {
-            return Ok(());
-        }
-        delivering.deliver(&token, batches)?;
-        match &self.log {
-            Log::None { .. } => Ok(()),
-            #[cfg(feature = "parquet")]
-            Log::Book(book) => book.delivered(sink),
-        }
+        delivering.deliver(&token, batches)
     }
 
     /// What the pipeline's own sink says of its deliveries since it was last asked.

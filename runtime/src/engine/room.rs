@@ -1,5 +1,7 @@
 //! Waiting for room on a disk that is full.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -22,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Waits for room, each time longer than before.
 pub(crate) struct Room {
     stop: watch::Receiver<Stop>,
+    /// Whether the run has failed, or nobody waits for it any more.
+    given_up: Arc<AtomicBool>,
     #[cfg(feature = "metrics")]
     figures: Option<crate::observe::monitor::Shared>,
     /// Whether a new start goes on where the last commit was, with nothing lost.
@@ -35,6 +39,7 @@ impl Room {
         let waits = kept && options.rehearsal.is_none() && plan.source.describe().replayable;
         Self {
             stop,
+            given_up: Arc::default(),
             #[cfg(feature = "metrics")]
             figures: options.figures.clone(),
             waits,
@@ -47,6 +52,15 @@ impl Room {
         self.waits
     }
 
+    /// What ends the waits of a run that has failed: its error is not to wait for room.
+    pub(super) fn given_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.given_up)
+    }
+
+    fn is_to_end(&self) -> bool {
+        *self.stop.borrow() != Stop::No || self.given_up.load(Ordering::Acquire)
+    }
+
     /// There was room: the next wait is a short one again.
     pub(super) fn was_there(&mut self) {
         self.next = FIRST;
@@ -54,6 +68,9 @@ impl Room {
 
     /// Waits; `false` if the run is to end, which the next start then does what is left for.
     pub(super) async fn wait(&mut self) -> bool {
+        if self.is_to_end() {
+            return false;
+        }
         let wait = self.begin();
         tokio::select! {
             Ok(_) = self.stop.wait_for(|stop| *stop != Stop::No) => false,
@@ -84,16 +101,16 @@ impl Room {
 
     /// As [`wait`](Self::wait), of a thread of its own.
     fn wait_blocking(&mut self) -> bool {
+        if self.is_to_end() {
+            return false;
+        }
         let mut left = self.begin();
-        while !left.is_zero() {
-            if *self.stop.borrow() != Stop::No {
-                return false;
-            }
+        while !left.is_zero() && !self.is_to_end() {
             let slice = left.min(LOOK);
             std::thread::sleep(slice);
             left -= slice;
         }
-        true
+        !self.is_to_end()
     }
 
     fn begin(&mut self) -> Duration {

@@ -404,15 +404,14 @@ fn temporary_name(name: &str) -> String {
     format!(".tmp-{name}-{unique:016x}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Makes the root and all above it, and syncs every directory that got a new name. The parent of the root is synced
-/// even if the root was there, since the process that made it may have died before it could.
+/// Makes the root and all above it, and syncs every directory above it, whether or not it got a new name now: the process that
+/// made a level may have died before it could.
 fn make_root(medium: &Medium, path: &Path, options: LocalOptions) -> Result<()> {
     let fail = |path: &Path, e: io::Error| {
         Error::io(format!("creating the folder `{}`", path.display()), e).help("make it, or choose another folder")
     };
     let missing: Vec<&Path> = path.ancestors().take_while(|level| !medium.exists(level)).collect();
-    let mut levels: Vec<&Path> = missing.iter().rev().copied().collect();
-    for level in &levels {
+    for level in missing.iter().rev() {
         match medium.make(level, options.private) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -422,17 +421,18 @@ fn make_root(medium: &Medium, path: &Path, options: LocalOptions) -> Result<()> 
     if options.durability == Durability::ProcessCrash {
         return Ok(());
     }
-    let made = !levels.is_empty();
-    if !made {
-        levels.push(path);
-    }
-    for above in levels.iter().filter_map(|level| level.parent()) {
+    for level in path.ancestors() {
+        let Some(above) = level.parent() else { break };
         match medium.sync(above) {
             Ok(()) => {}
-            // A parent that only others may read was not changed by us.
-            Err(e) if !made && e.kind() == ErrorKind::PermissionDenied => {}
+            // A folder that only others may read was not changed by us, and some file systems have nothing to sync.
+            Err(e) if !missing.contains(&level) && UNSYNCED.contains(&e.kind()) => {}
             Err(e) => return Err(fail(above, e)),
         }
     }
     Ok(())
 }
+
+/// Why a folder cannot be synced that others made.
+const UNSYNCED: [ErrorKind; 4] =
+    [ErrorKind::PermissionDenied, ErrorKind::InvalidInput, ErrorKind::Unsupported, ErrorKind::ReadOnlyFilesystem];

@@ -17,7 +17,7 @@ use crate::{is_long, seed};
 fn f_064_results_of_two_computations_are_never_mixed() {
     let (mut victim, mut random) = (Victim::new(), Random(seed() + 17));
     let kills = if is_long() { 400 } else { 25 };
-    let input = Input::make(&victim.path("in"), 1_000 + 100 * kills, seed() + 17);
+    let input = Input::make(&victim.path("in"), 4_000 + 100 * kills, seed() + 17);
     let mut killed = 0;
     loop {
         victim.read_log();

@@ -52,6 +52,10 @@ use crate::error::{Error, Kind, Result};
 /// How long a call lasts at most whose requests nobody answers, or that the service is too busy for: all requests of the call, as
 /// often as they are repeated, by the client or by us. A file that is sent in parts is a call for each part.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long of that the client repeats a request by itself: after that its last fault is known, which says more than silence.
+const CLIENT: Duration = Duration::from_secs(30);
+/// Bytes of an object that are read with one request.
+const PIECE: u64 = if cfg!(test) { 1 << 10 } else { 64 << 20 };
 /// The first and the longest wait before a request is repeated.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(10)];
 /// Requests of a call for many files that are on their way at once, and writes of a folder.
@@ -99,7 +103,7 @@ fn bucket(location: &Location) -> Result<&str> {
 fn retries() -> RetryConfig {
     let [init_backoff, max_backoff] = BACKOFF;
     let backoff = BackoffConfig { init_backoff, max_backoff, base: 2.0 };
-    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: PATIENCE }
+    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: CLIENT }
 }
 
 /// A folder of an object store.
@@ -205,6 +209,36 @@ impl Folder {
     async fn length(&self, call: &mut Patience, key: &Path) -> Result<Option<u64>, Fault> {
         let head = || self.store().get_opts(key, GetOptions { head: true, ..GetOptions::default() });
         found(self.request(call, head).await.map(|found| found.meta.size))
+    }
+
+    /// The content of an object. That of a large one is read in pieces, each of which has the time of a call.
+    async fn read_key(&self, key: &Path) -> Result<Vec<u8>, Fault> {
+        let whole = || async {
+            let found = self.store().get_opts(key, GetOptions::default()).await?;
+            let meta = found.meta.clone();
+            let bytes = if meta.size <= PIECE { Some(found.bytes().await?) } else { None };
+            Ok((meta, bytes))
+        };
+        let (meta, bytes) = self.request(&mut self.call(), whole).await?;
+        if let Some(bytes) = bytes {
+            return Ok(Vec::from(bytes));
+        }
+        let mut read = Vec::with_capacity(usize::try_from(meta.size).unwrap_or_default());
+        while (read.len() as u64) < meta.size {
+            let from = read.len() as u64;
+            let piece = || async {
+                let range = Some((from..meta.size.min(from + PIECE)).into());
+                let same = GetOptions { range, if_match: meta.e_tag.clone(), ..GetOptions::default() };
+                self.store().get_opts(key, same).await?.bytes().await
+            };
+            let piece = self.request(&mut self.call(), piece).await?;
+            // It would never end.
+            if piece.is_empty() {
+                break;
+            }
+            read.extend_from_slice(&piece);
+        }
+        Ok(read)
     }
 
     /// Makes an object unless there is one of its name. Whoever asks for one that is there has to look whose it is.
@@ -321,7 +355,8 @@ impl Patience {
         // The wait between two attempts, doubled each time.
         clock::sleep(self.next.min(left)).await;
         self.next = (self.next * 2).min(BACKOFF[1]);
-        true
+        // A request that has no time would be sent, and nobody would see what came of it.
+        !self.left().is_zero()
     }
 
     fn left(&self) -> Duration {
@@ -352,10 +387,8 @@ impl Store for Folder {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let (folder, path, key) = (self.clone(), path.to_owned(), self.key(path)?);
         bridge::run(async move {
-            let read = || async { folder.store().get_opts(&key, GetOptions::default()).await?.bytes().await };
-            let bytes = found(folder.request(&mut folder.call(), read).await)
-                .map_err(|fault| folder.error("reading", &path, &fault))?;
-            Ok(bytes.map(Vec::from))
+            let read = found(folder.read_key(&key).await);
+            read.map_err(|fault| folder.error("reading", &path, &fault))
         })
     }
 
