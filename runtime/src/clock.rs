@@ -50,6 +50,7 @@ pub(crate) async fn sleep(time: Duration) {
 }
 
 /// Waits for what a future gives, for a time; `None` when that is over.
+#[cfg_attr(not(feature = "_objects"), allow(dead_code))]
 pub(crate) async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;

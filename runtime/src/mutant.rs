@@ -24,6 +24,7 @@ pub(crate) enum Mutant {
     /// Garbage that is collected is what the last commit does not need itself: the older state for repairs is not spared.
     OlderCollected,
     /// A large object counts as written before its parts are put together.
+    #[cfg_attr(not(feature = "_objects"), allow(dead_code))]
     UploadNotAwaited,
     /// A savepoint has its record before it has its state.
     SavepointEarly,
