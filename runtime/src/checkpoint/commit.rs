@@ -153,8 +153,8 @@ impl Checkpoint {
         self.end(None)
     }
 
-    /// Ends this generation because of an error, which the next starts can then tell; a full disk is none. Writes nothing where the error has
-    /// already made appending impossible.
+    /// Ends this generation because of an error, which the next starts can then tell; a full disk is none. Writes nothing
+    /// where an error has made appending impossible before, unless a disk was full then: it may have room again.
     ///
     /// # Errors
     ///
@@ -165,9 +165,14 @@ impl Checkpoint {
             return Ok(());
         }
         {
-            let head = lock(&self.head);
+            let mut head = lock(&self.head);
             if head.ended.is_some() {
-                return fence::check(&self.log, &head.tail, &self.author);
+                let free = fence::check(&self.log, &head.tail, &self.author)?;
+                if !(free && error.is_disk_full()) {
+                    return Ok(());
+                }
+                // The record that there was no room for is not in the log, and its slot is made only once.
+                head.ended = None;
             }
         }
         self.end(Close::because(error))

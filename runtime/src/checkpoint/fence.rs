@@ -12,14 +12,15 @@ pub(super) fn append(log: &Log, tail: &Tail, author: &Author, record: &Record) -
     }
 }
 
-/// Fails if a newer generation has begun. For one that cannot append any more, and so would not find out.
-pub(super) fn check(log: &Log, tail: &Tail, author: &Author) -> Result<()> {
+/// Fails if a newer generation has begun. For one that cannot append any more, and so would not find out. Gives whether the
+/// next slot is free.
+pub(super) fn check(log: &Log, tail: &Tail, author: &Author) -> Result<bool> {
     let slot = tail.slot + 1;
-    let Some(bytes) = log.store.read(&slot_path(slot))? else { return Ok(()) };
+    let Some(bytes) = log.store.read(&slot_path(slot))? else { return Ok(true) };
     match parse(slot, &bytes) {
         // One's own is there when the answer to an append was lost.
         Ok(slot) if slot.header.nonce != author.nonce => Err(fenced_by(log, &slot)),
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }
 

@@ -18,6 +18,10 @@ use crate::store::{Place, SinkRoot, Store, join};
 
 /// So many starts in a row may end without a commit.
 const STARTS: usize = 5;
+/// So often a start is tried again because another instance was quicker, and because the outputs are ahead of what the log
+/// said when it was read.
+const TRIES: usize = 100;
+const LOOKS: usize = 3;
 
 impl Checkpoint {
     /// Opens a checkpoint, and makes it if it is not there.
@@ -47,7 +51,7 @@ impl Checkpoint {
         // A process may have died between making these and syncing their names. `log` is synced by the claim.
         store.sync_dir("")?;
         let log = Log::new(Arc::clone(&store));
-        for _ in 0..100 {
+        for tries in 0..TRIES {
             let mut history = log.history()?;
             let seed = Seed::due(&options, &history, store.as_ref())?;
             let previous = match &seed {
@@ -57,7 +61,7 @@ impl Checkpoint {
             let plan = Plan::of(&options, &store, &history, previous, &compare)?;
             let strangers = match check_outputs(&options, &history, seed.is_some(), store.as_ref()) {
                 // Where there are no locks, another instance may have gone on since the log was read.
-                Err(_) if log.listing()?.slots.end != history.listing.slots.end => continue,
+                Err(_) if tries < LOOKS && has_gone_on(&log, &history) => continue,
                 strangers => strangers?,
             };
             let (groups, origin) = match &seed {
@@ -212,6 +216,10 @@ fn check_outputs(options: &OpenOptions, history: &History, seeded: bool, store: 
         }
     }
     Ok(strangers)
+}
+
+fn has_gone_on(log: &Log, history: &History) -> bool {
+    log.listing().is_ok_and(|now| now.slots.end != history.listing.slots.end)
 }
 
 /// The epoch in the name of a file of ours: `e0000000042-w..`.

@@ -235,7 +235,8 @@ pub trait Delivering: Send {
     /// Takes the rows of an epoch; they count as delivered when this returns.
     ///
     /// # Errors
-    /// The receiver failed; the run ends, and the next one delivers the epoch again.
+    /// The receiver failed. The epoch is delivered again, with the same token: to this sink when a disk was full and has room
+    /// again, or else to that of the next run.
     fn deliver(&mut self, token: &Token, batches: &[RecordBatch]) -> Result<()>;
     /// Figures of what was delivered since this was last asked, for the progress document. Asked after each epoch.
     fn metrics(&mut self) -> Metrics {

@@ -128,6 +128,7 @@ fn f_065_room_for_a_committed_epoch_is_waited_for() {
     let Some((mut victim, output, disk)) = full_for_a_committed_epoch() else { return };
     let (mut running, said) = start(&mut program(), &victim, "many", 400, &output);
     assert!(running.wait_for(LONG, || victim.has_grown_by(3)), "{}", running.errors());
+    // That it waits shows only in that it has not ended a while later.
     std::thread::sleep(Duration::from_millis(1_500));
     assert_eq!(running.ended(), None, "it did not wait: {}", running.errors());
     assert!(disk.again("remount,nr_inodes=20000"));
@@ -148,6 +149,7 @@ fn f_065_starts_that_wait_for_room_are_no_crash_loop() {
         let (mut running, _said) = start(&mut program(), &victim, "many", 400, &output);
         let waits = || victim.has_grown_by(if started == 0 { 3 } else { 2 });
         assert!(running.wait_for(LONG, waits), "{}", running.errors());
+        // As above.
         std::thread::sleep(Duration::from_millis(200));
         assert_eq!(running.ended(), None, "it did not wait: {}", running.errors());
         running.signal(Signal::TERM);

@@ -115,3 +115,20 @@ fn starts_that_lead_nowhere_end() {
     Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint.close().unwrap();
     drop(world.open().unwrap());
 }
+
+/// A disk that was full for the record of an epoch says nothing about the build, however often it is.
+#[test]
+fn starts_that_meet_a_full_disk_do_not_count() {
+    let world = World::new();
+    let store = Traced::new(&world.root());
+    for _ in 0..6 {
+        let mut options = world.options();
+        options.root = Place::Store(Arc::new(store.clone()), String::new());
+        let opened = Checkpoint::open(options, |_, _| Ok(())).unwrap().checkpoint;
+        let commit = prepare(&opened, 1).unwrap();
+        store.fill();
+        let error = opened.commit(commit).unwrap_err();
+        assert!(error.is_disk_full(), "{error}");
+        opened.fail(&error).unwrap();
+    }
+}

@@ -1,5 +1,7 @@
 //! A store that remembers what was done to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use crate::store::{Created, DurableFile, Entry, LocalOptions, LocalStore, Locked, Renamed};
 
@@ -9,17 +11,28 @@ pub(super) struct Traced {
     inner: Arc<LocalStore>,
     calls: Arc<Mutex<Vec<String>>>,
     locks: bool,
+    full: Arc<AtomicBool>,
 }
 
 impl Traced {
     pub(super) fn new(dir: &Path) -> Self {
         let options = LocalOptions { durability: Durability::ProcessCrash, private: true };
-        Self { inner: Arc::new(LocalStore::open(dir, options).unwrap()), calls: Arc::default(), locks: true }
+        Self {
+            inner: Arc::new(LocalStore::open(dir, options).unwrap()),
+            calls: Arc::default(),
+            locks: true,
+            full: Arc::default(),
+        }
     }
 
     pub(super) fn without_locks(mut self) -> Self {
         self.locks = false;
         self
+    }
+
+    /// The disk is full when the next slot is made; then it has room again.
+    pub(super) fn fill(&self) {
+        self.full.store(true, Ordering::Relaxed);
     }
 
     /// Another folder; what is done there is remembered with the rest.
@@ -69,6 +82,9 @@ impl Store for Traced {
     }
 
     fn create_only(&self, path: &str, bytes: &[u8]) -> Result<Created> {
+        if self.full.swap(false, Ordering::Relaxed) {
+            return Err(Error::io("writing a slot", std::io::ErrorKind::StorageFull.into()));
+        }
         self.effect("create_only", path, || self.inner.create_only(path, bytes))
     }
 
