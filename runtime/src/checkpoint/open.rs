@@ -18,10 +18,8 @@ use crate::store::{Place, SinkRoot, Store, join};
 
 /// So many starts in a row may end without a commit.
 const STARTS: usize = 5;
-/// So often a start is tried again because another instance was quicker, and because the outputs are ahead of what the log
-/// said when it was read.
+/// So often a start is tried again because another instance was quicker.
 const TRIES: usize = 100;
-const LOOKS: usize = 3;
 
 impl Checkpoint {
     /// Opens a checkpoint, and makes it if it is not there.
@@ -51,7 +49,7 @@ impl Checkpoint {
         // A process may have died between making these and syncing their names. `log` is synced by the claim.
         store.sync_dir("")?;
         let log = Log::new(Arc::clone(&store));
-        for tries in 0..TRIES {
+        for _ in 0..TRIES {
             let mut history = log.history()?;
             let seed = Seed::due(&options, &history, store.as_ref())?;
             let previous = match &seed {
@@ -61,7 +59,7 @@ impl Checkpoint {
             let plan = Plan::of(&options, &store, &history, previous, &compare)?;
             let strangers = match check_outputs(&options, &history, seed.is_some(), store.as_ref()) {
                 // Where there are no locks, another instance may have gone on since the log was read.
-                Err(_) if tries < LOOKS && has_gone_on(&log, &history) => continue,
+                Err(_) if has_gone_on(&log, &history) => continue,
                 strangers => strangers?,
             };
             let (groups, origin) = match &seed {
