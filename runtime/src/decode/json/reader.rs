@@ -373,8 +373,8 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.entries(|reader, order| {
-            let key = reader.key(order)?;
+        self.entries(|reader| {
+            let key = reader.key()?;
             field(reader, key)
         })
     }
@@ -382,14 +382,12 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
     #[inline(always)]
     fn fields(
         &mut self,
-        number: fn(&str) -> usize,
+        numbers: fn(&str) -> usize,
         mut field: impl FnMut(&mut Self, usize, Name<'a>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        if self.depth == 0 {
-            self.shape.is_of(number);
-        }
-        self.entries(|reader, order| {
-            let (name, number) = reader.field(order, number)?;
+        let mut place = self.shape.start(numbers);
+        self.entries(|reader| {
+            let (name, number) = reader.field(&mut place, numbers)?;
             field(reader, number, name)
         })
     }
