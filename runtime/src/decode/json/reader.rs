@@ -91,14 +91,13 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         self.aside(Self::escaped_string)
     }
 
-    #[cold]
     #[inline(never)]
     fn escaped_string(&mut self) -> Result<&'a str, Fault> {
         // The end is found before anything is copied, so that no string over the limit is.
         let rest = self.rest();
         let len = string::skip(rest).map_err(|bad| self.bad_string(&bad))?;
         self.string_limit(len)?;
-        let text = self.text.get(self.at..).unwrap_or_default();
+        let text = self.text.get(self.at..self.at + len).unwrap_or_default();
         let (value, len) = string::unescape(text, self.arena).map_err(|bad| self.bad_string(&bad))?;
         self.at += len;
         Ok(value)
