@@ -68,7 +68,7 @@ pub(crate) struct Both {
     arena: Arena,
     /// What is remembered of the documents before.
     scratch: (Scratch, Scratch),
-    taken: usize,
+    pub(crate) taken: usize,
     refused: usize,
 }
 

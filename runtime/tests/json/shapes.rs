@@ -87,3 +87,40 @@ fn bytes_that_are_no_text_are_no_key_that_was_skipped() {
         }
     }
 }
+
+schema!(Inner InnerView { 0 "b" b: i64, 1 "a" a: i64 });
+schema!(Outer OuterView { 0 "a" a: Option<Inner>, 1 "b" b: Option<Inner>, 2 "c" c: i64 });
+
+#[test]
+fn a_key_means_what_it_does_to_its_own_struct() {
+    let (decoder, arena, mut scratch) = (json().decoder::<Outer, All>(), Arena::new(), Default::default());
+    let mut random = Random::new(23);
+    for _ in 0..rounds(2_000) {
+        let [mut first, mut second] = ["{\"b\":1,\"a\":2}", "{\"a\":2,\"b\":1}"];
+        if random.below(2) == 0 {
+            std::mem::swap(&mut first, &mut second);
+        }
+        let mut fields = [format!("\"a\":{first}"), format!("\"b\":{second}"), "\"c\":3".to_owned()];
+        fields.rotate_left(random.below(3));
+        let payload = format!("{{{}}}", fields.join(","));
+        let row = decode_after::<Outer, _>(&decoder, payload.as_bytes(), &arena, &mut scratch).unwrap();
+        let inner = || Some(Inner { b: 1, a: 2 });
+        assert_eq!(row, Outer { a: inner(), b: inner(), c: 3 }, "{payload}");
+    }
+}
+
+#[test]
+fn more_keys_than_are_kept() {
+    let mut both = Both::new();
+    let mut random = Random::new(29);
+    for round in 0..40 {
+        // Hundreds that differ in each document, so that the table is full soon, and known ones between them.
+        let unknown = |number: usize| format!("\"z{}\":{number}", (round * 37 + number) % 1_000);
+        let mut fields: Vec<String> = (0..60).map(unknown).collect();
+        for known in ["\"s\":\"a\"", "\"i\":1", "\"p\":{\"x\":1,\"y\":2}", "\"f\":2.5", "\"m\":{\"x\":3,\"s\":4}"] {
+            fields.insert(random.below(fields.len()), known.to_owned());
+        }
+        both.check(format!("{{{}}}", fields.join(",")).as_bytes());
+    }
+    assert_eq!(both.taken, 40);
+}

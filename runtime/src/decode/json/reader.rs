@@ -91,14 +91,13 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         self.aside(Self::escaped_string)
     }
 
-    #[cold]
     #[inline(never)]
     fn escaped_string(&mut self) -> Result<&'a str, Fault> {
         // The end is found before anything is copied, so that no string over the limit is.
         let rest = self.rest();
         let len = string::skip(rest).map_err(|bad| self.bad_string(&bad))?;
         self.string_limit(len)?;
-        let text = self.text.get(self.at..).unwrap_or_default();
+        let text = self.text.get(self.at..self.at + len).unwrap_or_default();
         let (value, len) = string::unescape(text, self.arena).map_err(|bad| self.bad_string(&bad))?;
         self.at += len;
         Ok(value)
@@ -373,8 +372,8 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn object(&mut self, mut field: impl FnMut(&mut Self, &'a str) -> Result<(), Fault>) -> Result<(), Fault> {
-        self.entries(|reader, order| {
-            let key = reader.key(order)?;
+        self.entries(|reader| {
+            let key = reader.key()?;
             field(reader, key)
         })
     }
@@ -382,14 +381,12 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
     #[inline(always)]
     fn fields(
         &mut self,
-        number: fn(&str) -> usize,
+        numbers: fn(&str) -> usize,
         mut field: impl FnMut(&mut Self, usize, Name<'a>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        if self.depth == 0 {
-            self.shape.is_of(number);
-        }
-        self.entries(|reader, order| {
-            let (name, number) = reader.field(order, number)?;
+        let mut place = self.shape.start(numbers);
+        self.entries(|reader| {
+            let (name, number) = reader.field(&mut place, numbers)?;
             field(reader, number, name)
         })
     }

@@ -26,12 +26,13 @@ pub(super) struct Bad {
     pub(super) expected: &'static str,
 }
 
-/// The value of a string with escapes and its length with the closing quote; `text` begins behind the opening one.
-#[cold]
+/// The value of a string with escapes and its length with the closing quote; `text` begins behind the opening one and ends
+/// with the closing one.
 #[inline(never)]
 pub(super) fn unescape<'a>(text: &str, arena: &'a Bump) -> Result<(&'a str, usize), Bad> {
     let bytes = text.as_bytes();
-    let mut out = String::new_in(arena);
+    // No escape is shorter than what it means, so this need not grow.
+    let mut out = String::with_capacity_in(text.len(), arena);
     let mut at = 0;
     loop {
         let len = plain(bytes.get(at..).unwrap_or_default());
@@ -60,7 +61,6 @@ pub(super) fn skip(bytes: &[u8]) -> Result<usize, Bad> {
     if bytes.get(len) == Some(&b'"') { Ok(len + 1) } else { skip_escaped(bytes, len) }
 }
 
-#[cold]
 #[inline(never)]
 fn skip_escaped(bytes: &[u8], mut at: usize) -> Result<usize, Bad> {
     loop {

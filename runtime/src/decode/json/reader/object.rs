@@ -1,5 +1,7 @@
 //! Objects: their braces, commas and keys.
 
+use super::super::shape::{LONGEST, Place};
+use super::super::string;
 use super::JsonReader;
 use crate::decode::{Fault, Name};
 
@@ -7,12 +9,9 @@ use crate::decode::{Fault, Name};
 const MAX_FIELDS: usize = 10_000;
 
 impl<'a> JsonReader<'a, '_> {
-    /// Takes an object; `entry` takes each key and value, and is told how many there were before.
+    /// Takes an object; `entry` takes each key and value.
     #[inline(always)]
-    pub(super) fn entries(
-        &mut self,
-        mut entry: impl FnMut(&mut Self, usize) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    pub(super) fn entries(&mut self, mut entry: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
         // A copy, as this one is in memory where the code of a schema is not inlined.
         let mut reader = *self;
         if reader.peek() != Some(b'{') {
@@ -26,8 +25,11 @@ impl<'a> JsonReader<'a, '_> {
         }
         let mut entries = 0;
         loop {
-            entry(&mut reader, entries)?;
             entries += 1;
+            if entries > MAX_FIELDS {
+                return Err(reader.too_many(MAX_FIELDS, "fields in an object"));
+            }
+            entry(&mut reader)?;
             match reader.peek() {
                 Some(b',') => reader.at += 1,
                 Some(b'}') => {
@@ -40,22 +42,36 @@ impl<'a> JsonReader<'a, '_> {
         }
     }
 
-    /// Takes key `order` of an object and the colon behind it.
-    #[inline(always)]
-    pub(super) fn key(&mut self, order: usize) -> Result<&'a str, Fault> {
-        self.field(order, |_| 0).map(|(name, _)| name.as_str())
+    /// Takes a key and the colon behind it.
+    #[inline]
+    pub(super) fn key(&mut self) -> Result<&'a str, Fault> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax(self.at, "a key"));
+        }
+        self.last = self.at;
+        self.at += 1;
+        let key = self.string()?;
+        self.colon()?;
+        Ok(key)
     }
 
-    /// As [`Self::key`]; gives also the field's number, which `number` knows by its name.
+    /// As [`Self::key`], of a struct; gives also the field's number, which `numbers` knows by its name.
     #[inline(always)]
-    pub(super) fn field(&mut self, order: usize, number: fn(&str) -> usize) -> Result<(Name<'a>, usize), Fault> {
+    pub(super) fn field(
+        &mut self,
+        place: &mut Place<'_>,
+        numbers: fn(&str) -> usize,
+    ) -> Result<(Name<'a>, usize), Fault> {
         if self.byte() == Some(b' ') {
             self.at += 1;
         }
-        // Objects inside of others have keys of their own, and are not remembered.
-        let rest = self.text.as_bytes().get(self.at..).filter(|_| self.depth == 1);
-        let Some((len, number)) = rest.and_then(|rest| self.shape.key(order, rest)) else {
-            return self.aside(|reader| reader.new_field(order, number));
+        let followed = self.text.as_bytes().get(self.at..).and_then(|rest| place.follow(rest));
+        let Some((len, number)) = followed else {
+            // A copy that need not be in memory, as the reader's.
+            let mut turned = *place;
+            let field = self.aside(|reader| reader.other_field(&mut turned, numbers));
+            *place = turned;
+            return field;
         };
         self.last = self.at;
         self.at += len;
@@ -63,25 +79,22 @@ impl<'a> JsonReader<'a, '_> {
         Ok((Name::within(self.text, self.last + 1, self.at - 2), number))
     }
 
-    /// As [`Self::field`], of one that the record before did not have there.
+    /// As [`Self::field`], of one that was not there last.
     #[inline(never)]
-    fn new_field(&mut self, order: usize, number: fn(&str) -> usize) -> Result<(Name<'a>, usize), Fault> {
-        if self.peek() != Some(b'"') {
-            return Err(self.syntax(self.at, "a key"));
+    fn other_field(&mut self, place: &mut Place<'_>, numbers: fn(&str) -> usize) -> Result<(Name<'a>, usize), Fault> {
+        self.peek();
+        let rest = self.rest();
+        if let Some((b'"', text)) = rest.split_first() {
+            let len = string::plain(text);
+            let whole = len + 3;
+            if whole <= LONGEST && len <= self.limits.string && text.get(len..len + 2) == Some(b"\":") {
+                self.last = self.at;
+                self.at += whole;
+                let name = Name::within(self.text, self.last + 1, self.at - 2);
+                return Ok((name, place.turn(rest, whole, name, numbers)));
+            }
         }
-        if order >= MAX_FIELDS {
-            return Err(self.too_many(MAX_FIELDS, "fields in an object"));
-        }
-        self.last = self.at;
-        self.at += 1;
-        let key = self.string()?;
-        let (end, escaped) = (self.at, self.at - self.last != key.len() + 2);
-        self.colon()?;
-        let number = number(key);
-        if self.depth == 1 && !escaped && self.at == end + 1 {
-            let text = self.text.as_bytes().get(self.last..self.at).unwrap_or_default();
-            self.shape.learn(order, text, number);
-        }
-        Ok((Name::from(key), number))
+        let key = self.key()?;
+        Ok((Name::from(key), numbers(key)))
     }
 }
