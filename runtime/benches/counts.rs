@@ -7,8 +7,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 #[path = "pipelines/data.rs"]
-#[allow(dead_code, reason = "lines one by one are for the benchmark of Kinesis")]
 mod data;
+#[path = "targets/decode.rs"]
+#[allow(dead_code, reason = "beside serde_json they are in the benchmark of aims")]
+mod decode;
 #[path = "pipelines/jobs.rs"]
 #[allow(dead_code, reason = "one is for the benchmark of aims")]
 mod jobs;
@@ -41,11 +43,19 @@ fn input(folder: &Path, name: &str, events: u64) -> PathBuf {
 
 /// Runs a path, in a process of its own under valgrind.
 fn run(number: usize, events: u64, folder: &Path) {
-    let (_, name, pipeline) = PATHS[number];
+    let Some((_, name, pipeline)) = PATHS.get(number) else {
+        let row = &mut decoding()[number - PATHS.len()];
+        return (0..events / decode::RECORDS).for_each(|_| (row.ours)());
+    };
     let scratch = tempfile::tempdir_in(folder).unwrap();
     let out = scratch.path().join("out");
     let pipeline = pipeline(input(folder, name, events).to_str().unwrap(), out.to_str().unwrap());
     pipeline.checkpoint(scratch.path().join("checkpoint")).run_blocking().unwrap();
+}
+
+/// Decoding alone, whose paths come behind the others.
+fn decoding() -> Vec<decode::Row> {
+    decode::rows(|_| 0.0, data::lines_of_readings)
 }
 
 /// The instructions of [`run`].
@@ -103,14 +113,15 @@ fn main() {
         String::from_utf8_lossy(&version.stdout).trim(),
     );
     let mut over = Vec::new();
-    for (number, (name, ..)) in PATHS.iter().enumerate() {
+    let names = PATHS.iter().map(|(name, ..)| *name).chain(decoding().into_iter().map(|row| row.name));
+    for (number, name) in names.enumerate() {
         let [once, twice] = [EVENTS, 2 * EVENTS].map(|events| counted(number, events, folder.path()));
         let count = (twice - once) / EVENTS as f64;
-        writeln!(text, "{name:<28} {count:.0}").unwrap();
-        let ratio = before.get(*name).map_or(f64::NAN, |before| count / before);
-        println!("{name:<28} {count:>8.0} instructions per event, {ratio:.3} of what is written");
+        writeln!(text, "{name:<40} {count:.0}").unwrap();
+        let ratio = before.get(name).map_or(f64::NAN, |before| count / before);
+        println!("{name:<40} {count:>8.0} instructions per event, {ratio:.3} of what is written");
         if ratio.is_nan() || ratio > BOUND {
-            over.push(*name);
+            over.push(name);
         }
     }
     if write {
