@@ -62,6 +62,7 @@
 //! | `s3`, `gcs`, `azure` | checkpoints and parquet files in Amazon S3, Google Cloud Storage, Azure Blob Storage; each brings `parquet` |
 //! | `kinesis` | the source and the sink `kinesis`, and a Kinesis server in the process to test against |
 //! | `gzip`, `zstd` | compressed input files and payloads |
+//! | `spill` | state larger than memory, in files of a scratch folder: [`Pipeline::spill`] |
 //! | `socket` | the source `socket`: lines over TCP |
 //! | `metrics` | a port with figures for Prometheus, and health: [`Pipeline::metrics`] |
 //! | `otlp` | the same figures sent to a collector of OpenTelemetry: [`Pipeline::otlp`] |

@@ -7,6 +7,8 @@ mod corrupt;
 mod long;
 #[cfg(unix)]
 mod look;
+#[cfg(unix)]
+mod spill;
 mod world;
 
 use std::collections::BTreeMap;

@@ -208,6 +208,10 @@ pub(crate) fn rows(six_serde: fn(&[u8]) -> f64, reading: impl Fn(u64) -> Vec<Str
     rows.push(Row::new::<crate::jobs::Reading, Six>("six fields of eleven, 1 % selected", plain, move |record| {
         black_box(six_serde(record) > 39.5);
     }));
+    let spaced = lines.iter().map(|line| line.replace("\":", "\": ").replace(",\"", ", \"").into_bytes()).collect();
+    rows.push(Row::new::<crate::jobs::Reading, Six>("the same, with spaces as Python writes", spaced, move |record| {
+        black_box(six_serde(record));
+    }));
     rows
 }
 

@@ -11,7 +11,8 @@ use crate::schema::At;
 
 /// The sum: `i64` of signed integers, `u64` of unsigned ones, `f64` of floats, [`Decimal<38, S>`](crate::Decimal) of
 /// decimals with `S` places, a duration of durations; null when all values were. A sum out of range is an error, never a
-/// wrapped number, and only the end result counts; a sum of floats depends on the order by no more than the last bits.
+/// wrapped number, and only the end result counts; a sum of floats depends on the order, and so on the number of workers, by
+/// no more than the last bits, unless a sum on the way is out of range.
 pub fn sum<T>(value: T) -> SumOf<T> {
     SumOf(value)
 }

@@ -70,6 +70,10 @@ enum Command {
         /// The memory that state may take, such as `512mib` or `8gib`
         #[arg(long, value_parser = size_of_word)]
         state_budget: Option<u64>,
+        /// The folder for state that memory has no room for
+        #[cfg(feature = "spill")]
+        #[arg(long, value_name = "DIR")]
+        spill: Option<std::path::PathBuf>,
         /// Starts even if the last starts ended without a commit
         #[arg(long)]
         ignore_crash_loop: bool,
@@ -210,6 +214,8 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
         trigger: None,
         workers: None,
         state_budget: None,
+        #[cfg(feature = "spill")]
+        spill: None,
         ignore_crash_loop: false,
         json: false,
         #[cfg(feature = "metrics")]
@@ -224,6 +230,8 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             trigger,
             workers,
             state_budget,
+            #[cfg(feature = "spill")]
+            spill,
             ignore_crash_loop,
             json,
             #[cfg(feature = "metrics")]
@@ -254,6 +262,10 @@ async fn obey(mut pipeline: Pipeline, arguments: Arguments, teller: &Arc<Teller>
             }
             if let Some(bytes) = state_budget {
                 pipeline = pipeline.state_budget(bytes);
+            }
+            #[cfg(feature = "spill")]
+            if let Some(folder) = spill {
+                pipeline = pipeline.spill(folder);
             }
             if json {
                 let documents = Arc::clone(teller);

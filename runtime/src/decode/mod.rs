@@ -79,7 +79,8 @@ use crate::source::Chunk;
 pub trait Decoder: Send + Sync + 'static {
     /// The row.
     type Row<'a>: Copy;
-    /// What is kept between records and chunks, such as an index of the chunk.
+    /// What a worker keeps between records and chunks, such as an index of the chunk. The next chunk of a partition may be
+    /// another worker's, so nothing may depend on what was kept of the one before but speed.
     type Scratch: Default + Send;
     /// Whether a payload goes on behind a fault: `at` is then behind what is given up, and only that is a dead letter.
     /// Otherwise the whole payload is.

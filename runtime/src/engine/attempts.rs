@@ -25,6 +25,15 @@ pub(crate) async fn run(plan: Plan, mut options: Options, stop: watch::Receiver<
     {
         options.figures = monitor.as_ref().map(Monitor::figures);
     }
+    #[cfg(feature = "spill")]
+    let ended = match super::keeping::begin_scratch(&plan, &options).await {
+        Ok(scratch) => {
+            options.scratch = scratch;
+            attempts(plan, options, stop).await
+        }
+        Err(error) => Err(error),
+    };
+    #[cfg(not(feature = "spill"))]
     let ended = attempts(plan, options, stop).await;
     #[cfg(feature = "metrics")]
     if let Some(monitor) = monitor {

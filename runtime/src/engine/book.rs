@@ -188,6 +188,8 @@ impl Book {
             last_epoch: (last.epoch > 0).then_some(last.epoch),
             drained: last.drained,
             striped: striped(self.operators.values()),
+            fine: std::array::from_fn(|stripe| is_fine(self.operators.values(), stripe)),
+            taken: oldest(self.operators.values()),
         }
     }
 
@@ -453,6 +455,20 @@ fn striped<'a>(mut stages: impl Iterator<Item = &'a OperatorFiles> + Clone) -> b
     let wide = |file: &StateFile| file.hi - file.lo >= stripe_len();
     let any_wide = stages.clone().any(|files| files.snapshots.iter().any(wide));
     !any_wide && stages.any(|files| files.snapshots.len() > 1)
+}
+
+/// Whether the snapshots of a stripe are by key group. Where one stage has a file of more, all are taken anew together.
+fn is_fine<'a>(stages: impl Iterator<Item = &'a OperatorFiles>, stripe: usize) -> bool {
+    let of_stripe = |file: &&StateFile| (file.lo / stripe_len()..=file.hi / stripe_len()).contains(&(stripe as u16));
+    let mut wide = stages.flat_map(|files| &files.snapshots).filter(of_stripe).map(|file| file.lo < file.hi).peekable();
+    wide.peek().is_some() && !wide.any(|wide| wide)
+}
+
+/// The epoch of the snapshot of each key group, of the stage where it is oldest.
+fn oldest<'a>(stages: impl Iterator<Item = &'a OperatorFiles>) -> Vec<u64> {
+    let least =
+        |one: Vec<u64>, other: Vec<u64>| one.into_iter().zip(other).map(|(one, other)| one.min(other)).collect();
+    stages.map(snapshot_epochs).reduce(least).unwrap_or_default()
 }
 
 /// The epoch of the snapshot of each key group, 0 where there is none.

@@ -32,7 +32,7 @@ pub(super) struct Budget {
     /// Whether it has a checkpoint.
     kept: bool,
     used: u64,
-    /// The bytes of state that a byte of payload made in the epoch in which it made most, once there was one.
+    /// The bytes of state that a byte of payload made of late, once there was an epoch.
     made: Option<u64>,
     warned: bool,
 }
@@ -72,6 +72,12 @@ impl Budget {
         }
     }
 
+    /// The bytes that state may take, if that is known.
+    #[cfg(feature = "spill")]
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
     /// The bytes of payload that the next epoch may have, of `most` that the pipeline allows: as much as makes half of the state
     /// that there is room for. So the last epoch does not go far beyond the budget, and the source is slowed down.
     pub(super) fn payload(&self, most: usize) -> usize {
@@ -100,19 +106,22 @@ impl Budget {
             "without a checkpoint nothing is kept, and the next start begins anew".to_owned()
         };
         let within = self.take(&state, work.watermark, &then);
+        // What went to disk was made as well.
+        let evicted: u64 = finished.iter().flat_map(|finished| &finished.state).map(|of| of.evicted).sum();
         // Where so little was read that it says nothing, nothing is concluded.
         if work.bytes >= LEAST as u64 / 16 {
-            let made = self.used.saturating_sub(before).div_ceil(work.bytes);
-            self.made = Some(made.max(MADE).max(self.made.unwrap_or(0)));
+            let made = (self.used + evicted).saturating_sub(before).div_ceil(work.bytes);
+            // What was once is forgotten by and by: a quarter of it with each epoch.
+            self.made = Some(made.max(MADE).max(self.made.unwrap_or(0) / 4 * 3));
         }
         within
     }
 
     /// Takes in state that is being read back from the checkpoint, before there is more of it than fits.
     #[cfg(feature = "parquet")]
-    pub(super) fn restored(&mut self, plan: &Plan, stages: &[(u64, u64)]) -> Result<(), Error> {
+    pub(super) fn restored(&mut self, plan: &Plan, stages: &[[u64; 3]]) -> Result<(), Error> {
         let named = plan.keyed.iter().zip(stages);
-        let state = named.map(|(keyed, &(keys, bytes))| Use { name: &keyed.spec.name, keys, bytes, open: None });
+        let state = named.map(|(keyed, &[keys, bytes, _])| Use { name: &keyed.spec.name, keys, bytes, open: None });
         self.take(
             &state.collect::<Vec<_>>(),
             None,

@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
 use crate::operator::chain::EpochPlan;
 use crate::operator::input::Counts;
+use crate::operator::keyed::STRIPES;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::sink::StageWriter;
@@ -83,6 +84,8 @@ pub(crate) struct StateFigures {
     pub updated: u64,
     pub removed: u64,
     pub bytes: u64,
+    /// Keys that are on disk only, and the bytes there.
+    pub spilled: (u64, u64),
     /// Of the worker that took longest.
     pub updating: Duration,
     pub removing: Duration,
@@ -100,6 +103,10 @@ pub(crate) struct Found {
     pub drained: bool,
     /// Whether snapshots are kept by stripe.
     pub striped: bool,
+    /// Of which stripes they are by key group.
+    pub fine: [bool; STRIPES],
+    /// The epoch of the snapshot of each key group, of the stage where it is oldest; empty before there are any.
+    pub taken: Vec<u64>,
 }
 
 /// What was found, and what was made ready.
@@ -288,6 +295,7 @@ fn epoch(ledger: &mut Ledger, room: &mut Room, watch: &Watch, mut work: EpochWor
         for (figures, of) in state.iter_mut().zip(&finished.state) {
             figures.keys += of.keys;
             figures.bytes += of.bytes;
+            figures.spilled = (figures.spilled.0 + of.spilled.0, figures.spilled.1 + of.spilled.1);
             figures.updated += of.updated;
             figures.removed += of.removed;
             figures.updating = figures.updating.max(of.updating);

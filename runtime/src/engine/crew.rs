@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::Span;
 
+use super::fetch;
+use super::keeping::Keeping;
 use super::letters::LetterBox;
+use super::share;
 use super::watchdog::Watch;
-use super::worker::{self, Command, Reply, Worker};
+use super::worker::{self, Command, Failure, Reply, Task, Worker};
 use crate::Result;
 #[cfg(feature = "parquet")]
 use crate::checkpoint::restore::Rows;
@@ -15,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::operator::chain::{EpochPlan, Part};
 use crate::pipeline::Plan;
 use crate::sink::StageWriter;
-use crate::source::Chunk;
+use crate::source::{Chunk, Spare};
 use crate::thread;
 use crate::time::Timestamp;
 
@@ -23,6 +26,10 @@ use crate::time::Timestamp;
 pub(super) struct Crew {
     workers: Vec<Worker>,
     replies: mpsc::UnboundedReceiver<(usize, Reply)>,
+    /// How much may wait for the worker of a partition until others help.
+    near: usize,
+    /// Buffers of chunks that were worked through.
+    spare: Spare,
 }
 
 impl Crew {
@@ -31,15 +38,22 @@ impl Crew {
         plan: &Plan,
         writers: Vec<Option<Box<dyn StageWriter>>>,
         letters: &[LetterBox],
-        log_changes: bool,
+        keeping: &Keeping,
+        near: usize,
     ) -> Result<Self> {
         let (answers, replies) = mpsc::unbounded_channel();
+        let spare = Spare::keeping(fetch::ahead(writers.len()));
         let mut workers = Vec::new();
         for (number, writer) in writers.into_iter().enumerate() {
             let chain = Arc::clone(&plan.chain);
-            workers.push(worker::start(number, move || chain(), (writer, letters), log_changes, answers.clone())?);
+            workers.push(worker::start(number, move || chain(), (writer, letters), keeping.clone(), answers.clone())?);
         }
-        Ok(Self { workers, replies })
+        Ok(Self { workers, replies, near, spare })
+    }
+
+    /// Where the buffers of chunks come to when they were worked through.
+    pub(super) fn spare(&self) -> Spare {
+        self.spare.clone()
     }
 
     /// What each of them is doing.
@@ -60,42 +74,56 @@ impl Crew {
     }
 
     /// All state of a stage is back: what had ended by the watermark is forgotten. Gives how many keys there are, and their
-    /// bytes.
-    pub(super) async fn restored(&mut self, stage: usize, watermark: Option<Timestamp>) -> Result<(u64, u64)> {
+    /// bytes in memory and on disk.
+    pub(super) async fn restored(&mut self, stage: usize, watermark: Option<Timestamp>) -> Result<[u64; 3]> {
         self.all(|| Command::Restored { stage, watermark })?;
         self.sizes().await
     }
 
-    async fn sizes(&mut self) -> Result<(u64, u64)> {
+    async fn sizes(&mut self) -> Result<[u64; 3]> {
         let answers = self.answers(|reply| match reply {
-            Reply::Restored { keys, bytes } => Some((keys, bytes)),
+            Reply::Restored { keys, bytes, spilled } => Some([keys, bytes, spilled]),
             _ => None,
         });
         let answers = answers.await?;
-        Ok(answers.into_iter().fold((0, 0), |(keys, bytes), (more, larger)| (keys + more, bytes + larger)))
+        Ok(std::array::from_fn(|at| answers.iter().map(|of| of[at]).sum()))
     }
 
-    /// Gives a chunk to the worker of its partition: a partition's chunks stay in order.
+    /// Gives a chunk, the epoch's `number`th, to the worker of its partition or to one that has less to do.
     pub(super) fn chunk(
         &self,
         chunk: Chunk,
-        permit: tokio::sync::OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
+        number: u64,
         plan: EpochPlan,
         process: &Span,
     ) -> Result<()> {
-        let worker = chunk.partition as usize % self.workers.len();
+        let worker = share::worker(chunk.partition, self.near, self.workers.iter().map(|worker| &worker.load));
         let Some(worker) = self.workers.get(worker) else { return Err(gone()) };
-        worker.commands.send(Command::Chunk(chunk, permit, plan, process.clone())).map_err(|_| gone())
+        let share = worker.load.add(chunk.data.len());
+        let task = Task { number, plan, process: process.clone(), permit, share, spare: self.spare.clone() };
+        worker.commands.send(Command::Chunk(chunk, task)).map_err(|_| gone())
     }
 
     /// Why a worker failed on a chunk; those that do not fail do not answer.
-    pub(super) async fn failure(&mut self) -> Error {
+    pub(super) async fn failure(&mut self) -> Result<Failure> {
         while let Some((_, reply)) = self.replies.recv().await {
-            if let Reply::Failed(error) = reply {
-                return error;
+            if let Reply::Failed(failure) = reply {
+                return Ok(failure);
             }
         }
-        gone()
+        Err(gone())
+    }
+
+    /// Why a run ends in which a worker failed on a chunk: as if all chunks were one worker's, by the first of those that fail.
+    /// The others may be at earlier ones.
+    pub(super) async fn earliest(&mut self, failure: Failure) -> Error {
+        let workers = self.len();
+        // Whoever has failed takes no commands.
+        match self.all(|| Command::Seal { workers }) {
+            Ok(()) => self.gather(vec![failure], |_| Some(())).await.err().unwrap_or_else(gone),
+            Err(_) => failure.error,
+        }
     }
 
     /// Sends the parts that every worker made to those that own them, and closes windows. Gives the parts for the next
@@ -133,15 +161,23 @@ impl Crew {
         self.workers.iter().try_for_each(|worker| worker.commands.send(command()).map_err(|_| gone()))
     }
 
-    /// One answer of each worker, in their order.
+    /// One answer of each worker, in their order; the failure of the earliest chunk, if one has failed.
     pub(super) async fn answers<T>(&mut self, accept: impl Fn(Reply) -> Option<T>) -> Result<Vec<T>> {
+        self.gather(Vec::new(), accept).await
+    }
+
+    /// As [`Self::answers`], of those that have not failed yet.
+    async fn gather<T>(&mut self, mut failed: Vec<Failure>, accept: impl Fn(Reply) -> Option<T>) -> Result<Vec<T>> {
         let mut answers: Vec<(usize, T)> = Vec::new();
-        while answers.len() < self.workers.len() {
+        while answers.len() + failed.len() < self.workers.len() {
             match self.replies.recv().await {
-                Some((_, Reply::Failed(error))) => return Err(error),
+                Some((_, Reply::Failed(failure))) => failed.push(failure),
                 Some((worker, reply)) => answers.push((worker, accept(reply).ok_or_else(gone)?)),
                 None => return Err(gone()),
             }
+        }
+        if let Some(first) = failed.into_iter().min_by_key(|failure| failure.chunk) {
+            return Err(first.error);
         }
         answers.sort_by_key(|(worker, _)| *worker);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())

@@ -171,7 +171,7 @@ impl Driver {
         #[cfg(feature = "metrics")]
         self.figures(|figures| figures.fetches(interval));
         // Its number is known when it is planned: the one before may come to nothing.
-        fetch::begin(feed, limits, self.crew.len(), self.stop.clone(), spans::epoch())
+        fetch::begin(feed, limits, (self.crew.len(), self.crew.spare()), self.stop.clone(), spans::epoch())
     }
 
     fn plan_epoch(&self, epoch: &Span) -> EpochPlan {
@@ -198,11 +198,11 @@ impl Driver {
         let mut timings = Timings::starting(fetch.started, self.fetched);
         let span = fetch.span.clone();
         let process = tracing::debug_span!(target: EPOCH, parent: &span, "process", rows = tracing::field::Empty);
-        let mut bytes = 0;
+        let (mut bytes, mut numbers) = (0, 0..);
         loop {
             tokio::select! {
                 biased;
-                error = self.crew.failure() => return Err(error),
+                failure = self.crew.failure() => return Err(self.crew.earliest(failure?).await),
                 committed = committed(pending) => {
                     *pending = None;
                     self.tell(committed?);
@@ -214,7 +214,8 @@ impl Driver {
                     }
                     self.line.reads(chunk.len() as u64);
                     bytes += chunk.data.len() as u64;
-                    self.crew.chunk(chunk, permit, *plan, &process)?;
+                    let number = numbers.next().unwrap_or_default();
+                    self.crew.chunk(chunk, permit, number, *plan, &process)?;
                 }
             }
         }
@@ -251,13 +252,15 @@ impl Driver {
             counts += sealed.counts;
             future += sealed.future;
             late_dead += sealed.late_dead;
-            first_bad = first_bad.or(sealed.first_bad);
+            // That of the chunk that was read first, whoever had it.
+            first_bad = [first_bad, sealed.first_bad].into_iter().flatten().min_by_key(|(chunk, ..)| *chunk);
             exchange.push(sealed.parts);
             for (partition, time) in sealed.event_times {
                 self.partitions.observe(partition, time);
             }
         }
         let bad = counts.skipped + counts.dead.saturating_sub(late_dead);
+        let first_bad = first_bad.map(|(_, fault, place)| (fault, place));
         self.guard.epoch(counts.rows, bad, first_bad.as_ref(), clock::monotonic())?;
         self.partitions.forget(&fetched.forgotten);
         let before = self.watermark;
@@ -288,7 +291,7 @@ impl Driver {
         let empty = finished.iter().all(|finished| finished.batches.is_empty());
         if self.plan.mode == Mode::Complete && !self.staging && empty {
             let table = RecordBatch::new_empty(Arc::clone(&self.plan.schema));
-            finished.iter_mut().take(1).for_each(|finished| finished.batches.push(table.clone()));
+            finished.iter_mut().take(1).for_each(|finished| finished.batches.push((0, table.clone())));
         }
         let work = EpochWork {
             span,
@@ -359,7 +362,9 @@ impl Driver {
         summary.open_keys = if self.plan.mode == Mode::Append { committed.keys } else { 0 };
         summary.drained = committed.drained;
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.bytes = committed.state.iter().map(|state| state.bytes).sum();
+            let spilled: u64 = committed.state.iter().map(|state| state.spilled.1).sum();
+            snapshots.bytes = spilled + committed.state.iter().map(|state| state.bytes).sum::<u64>();
+            snapshots.spilled = spilled > 0;
         }
         let progress: Progress = report::of(&self.plan, &self.options, &self.run_id, &committed);
         self.line.show(&progress);

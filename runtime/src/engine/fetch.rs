@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 use super::driver::Stop;
 use crate::error::{Error, Kind, text_of_panic};
 use crate::observe::EPOCH;
-use crate::source::{ChunkReceiver, ChunkSender, Feed, Fetched, Limits, PartitionProgress};
+use crate::source::{ChunkReceiver, ChunkSender, Feed, Fetched, Limits, PartitionProgress, Spare};
 use crate::{Result, clock};
 
 /// A source is asked in slices of this length, so that a stop is heeded soon.
@@ -39,11 +39,16 @@ impl Drop for Fetch {
     }
 }
 
-/// Begins to fetch an epoch for so many workers.
+/// The bytes of payload that wait at most for so many workers.
+pub(super) fn ahead(workers: usize) -> usize {
+    AHEAD * (workers + 1)
+}
+
+/// Begins to fetch an epoch for so many workers, into buffers of `spare`.
 pub(super) fn begin(
     mut feed: Box<dyn Feed>,
     mut limits: Limits,
-    workers: usize,
+    (workers, spare): (usize, Spare),
     stop: watch::Receiver<Stop>,
     span: Span,
 ) -> Fetch {
@@ -51,7 +56,7 @@ pub(super) fn begin(
     if let Some(longest) = feed.longest() {
         limits.until = limits.until.min(started + longest);
     }
-    let (mut sender, chunks) = ChunkSender::bounded(limits.bytes.min(AHEAD * (workers + 1)));
+    let (mut sender, chunks) = ChunkSender::with(limits.bytes.min(ahead(workers)), spare);
     let (rows, bytes) = (tracing::field::Empty, tracing::field::Empty);
     let fetching = tracing::debug_span!(target: EPOCH, parent: &span, "fetch", rows, bytes);
     let told = fetching.clone();

@@ -95,7 +95,7 @@ fn of_commit(plan: &Plan, store: &dyn Store, commit: &Commit, only: Option<&str>
             reading.operator(files, |rows| {
                 side.restore(&rows.batches, &|group| rows.groups.get(usize::from(group)).copied().unwrap_or(false))
             })?;
-            side.restored(watermark);
+            side.restored(watermark)?;
         }
         operators.push(Operator { name: name.clone(), files: files.clone(), groups });
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[cfg(feature = "parquet")]
 use super::book::Book;
 use super::commit::{EpochWork, Found, Recovered};
-use super::letters::LetterBox;
+use super::letters::{LetterBox, in_order};
 use super::room::Room;
 use super::watchdog::Watch;
 use crate::checkpoint::{check_places, remove_tree};
@@ -44,12 +44,13 @@ impl Slot {
 
     /// What the workers made: first for the pipeline's own sink, then dead letters.
     pub(crate) fn all(work: &mut EpochWork) -> Vec<Self> {
-        let (mut main, mut letters) = (Self { sink: 0, files: Vec::new(), batches: Vec::new() }, Vec::new());
+        let (mut files, mut batches, mut letters) = (Vec::new(), Vec::new(), Vec::new());
         for finished in &mut work.finished {
-            main.files.append(&mut finished.files);
-            main.batches.append(&mut finished.batches);
+            files.append(&mut finished.files);
+            batches.append(&mut finished.batches);
             letters.append(&mut finished.letters);
         }
+        let main = Self { sink: 0, files, batches: in_order(batches) };
         std::iter::once(main).chain(letters).collect()
     }
 }

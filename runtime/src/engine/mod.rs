@@ -17,6 +17,7 @@ mod fetch;
 mod guard;
 #[cfg(all(feature = "cli", feature = "parquet"))]
 pub(crate) mod inspect;
+mod keeping;
 pub(crate) mod ledger;
 mod letters;
 mod memory;
@@ -27,6 +28,7 @@ mod report;
 mod restore;
 mod room;
 mod run;
+mod share;
 pub(crate) mod shutdown;
 mod snapshots;
 mod spans;

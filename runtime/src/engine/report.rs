@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::commit::Committed;
+use super::commit::{Committed, StateFigures};
 use crate::clock;
 use crate::observe::progress::{Account, HeldBy, Progress, StateOperator};
 use crate::operator::input::Counts;
@@ -152,7 +152,7 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
                 num_rows_dropped_by_watermark: *late,
                 num_shuffle_partitions: KEY_GROUPS.into(),
                 num_state_store_instances: options.workers as u64,
-                custom_metrics: BTreeMap::new(),
+                custom_metrics: figures_of(options, state),
             })
             .collect(),
         sources: vec![json!({
@@ -174,6 +174,17 @@ pub(crate) fn of(plan: &Plan, options: &Options, run_id: &str, committed: &Commi
         }),
         millstream: account(committed),
     }
+}
+
+/// How much of a stage's state is on disk, if it may be there.
+#[cfg_attr(not(feature = "spill"), allow(unused_variables))]
+fn figures_of(options: &Options, state: &StateFigures) -> BTreeMap<&'static str, u64> {
+    let (keys, bytes) = state.spilled;
+    #[cfg(feature = "spill")]
+    if options.spill.is_some() {
+        return BTreeMap::from([("spilledKeys", keys), ("spilledBytes", bytes)]);
+    }
+    BTreeMap::new()
 }
 
 /// A position of each partition, by its id.

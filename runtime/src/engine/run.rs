@@ -33,7 +33,9 @@ impl Pipeline {
         self
     }
 
-    /// Threads that compute, 1 to 16; 1 by default. Partitions of the source are shared among them.
+    /// Threads that compute, 1 to 16; 1 by default. Each partition of the source has one of them; while much of it waits there, the
+    /// others work on it, too, so that one large file takes all of them. Sinks that deliver get the rows in the order in which they
+    /// were read; a sink that writes files has files of each worker, in each of which the rows of a partition are in their order.
     pub fn workers(mut self, workers: usize) -> Self {
         self.options.workers = workers;
         self
@@ -59,6 +61,19 @@ impl Pipeline {
     /// the epoch at hand with [`Kind::StateBudget`](crate::error::Kind::StateBudget), and a start with more goes on from there.
     pub fn state_budget(mut self, bytes: u64) -> Self {
         self.options.state_budget = Some(bytes);
+        self
+    }
+
+    /// Puts state on disk when it takes more than half of its [budget](Self::state_budget), in a folder of this run's own in
+    /// `folder`, which should be on a local disk; several pipelines may be given the same one. What is there is as good as memory: it
+    /// is not synced, it goes with the run, and a start reads the checkpoint, as without it.
+    ///
+    /// Keys that an epoch has rows of are read back before these are added; so it pays where most keys rest most of the time. An
+    /// epoch's own groups, and half of the budget besides, are in memory as before, and so are the indexes of what is on disk: some two
+    /// bytes for each key.
+    #[cfg(feature = "spill")]
+    pub fn spill(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.options.spill = Some(folder.into());
         self
     }
 

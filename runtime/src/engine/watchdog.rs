@@ -27,7 +27,7 @@ pub(crate) enum What {
 /// A thread that is watched.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    pub(crate) pulse: Pulse,
+    pub(crate) pulse: Arc<Pulse>,
     doing: Mutex<Option<Doing>>,
 }
 

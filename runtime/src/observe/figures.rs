@@ -89,6 +89,7 @@ struct Rows {
 struct Operator {
     keys: u64,
     bytes: u64,
+    spilled: u64,
     late: u64,
 }
 
@@ -183,6 +184,7 @@ impl Figures {
         for state in &progress.state_operators {
             let operator = self.operators.entry(state.operator_name.clone()).or_default();
             (operator.keys, operator.bytes) = (state.num_rows_total, state.memory_used_bytes);
+            operator.spilled = state.custom_metrics.get("spilledBytes").copied().unwrap_or(0);
             operator.late += state.num_rows_dropped_by_watermark;
         }
         for (of, phase) in PHASES {
@@ -250,6 +252,7 @@ impl Figures {
         };
         all.gauges("state_keys", Unit::One, "Keys in state", operators(|of| of.keys));
         all.gauges("state", Unit::Bytes, "Bytes of state, an estimate", operators(|of| of.bytes));
+        all.gauges("state_spilled", Unit::Bytes, "Bytes of state on disk", operators(|of| of.spilled));
         all.counter("late_rows", "Rows too late for a keyed stage, whatever became of them", operators(|of| of.late));
         let durations = self.durations.iter();
         let durations =

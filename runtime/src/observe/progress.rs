@@ -61,7 +61,7 @@ pub struct StateOperator {
     pub all_removals_time_ms: u64,
     /// Writing the epoch's changes and snapshots to the checkpoint, in milliseconds; 0 without one.
     pub commit_time_ms: u64,
-    /// An estimate of the bytes held, text and lists included.
+    /// An estimate of the bytes held in memory, text and lists included.
     pub memory_used_bytes: u64,
     /// Rows that came too late, whatever became of them; groups, when the stage is not the first.
     pub num_rows_dropped_by_watermark: u64,
@@ -69,7 +69,7 @@ pub struct StateOperator {
     pub num_shuffle_partitions: u64,
     /// Workers, each of which holds the state of some key groups.
     pub num_state_store_instances: u64,
-    /// Nothing yet.
+    /// With `spill`: `spilledKeys` and `spilledBytes`, the keys that are on disk only and their bytes there.
     pub custom_metrics: BTreeMap<&'static str, u64>,
 }
 

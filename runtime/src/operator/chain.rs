@@ -101,11 +101,18 @@ pub trait KeyedSide: Send {
     /// The part is of another type: a bug.
     fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()>;
 
-    /// Gives the groups on that are due by the output mode, and forgets those that end at or before `watermark`.
+    /// Gives the groups on that are due by the output mode, and forgets those that end at or before `watermark`. Rows for the
+    /// sink go to `hand` as they are made, but for the last.
     ///
     /// # Errors
-    /// An aggregate's result cannot be represented.
-    fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)>;
+    /// An aggregate's result cannot be represented, or that of `hand`.
+    fn close(
+        &mut self,
+        plan: &EpochPlan,
+        watermark: Option<Timestamp>,
+        workers: usize,
+        hand: &mut Hand<'_>,
+    ) -> Result<(Output, u64)>;
 
     /// Takes the changes of the epoch: rows of key group, pane (or the event time of the last row, where there are no
     /// windows), keys and accumulators.
@@ -118,7 +125,7 @@ pub trait KeyedSide: Send {
     /// without rows.
     ///
     /// # Errors
-    /// As [`Self::changes`].
+    /// As [`Self::changes`], or groups on disk cannot be read.
     fn snapshot(&self, low: u16, high: u16) -> Result<Vec<RecordBatch>>;
 
     /// Puts back what [`Self::changes`] or [`Self::snapshot`] gave, if `owns` the key group; later rows replace earlier
@@ -129,7 +136,10 @@ pub trait KeyedSide: Send {
     fn restore(&mut self, batches: &[RecordBatch], owns: &dyn Fn(u16) -> bool) -> Result<()>;
 
     /// After the last [`Self::restore`]: forgets the groups that had ended by then.
-    fn restored(&mut self, watermark: Option<Timestamp>);
+    ///
+    /// # Errors
+    /// Groups on disk cannot be read.
+    fn restored(&mut self, watermark: Option<Timestamp>) -> Result<()>;
 
     /// The number of keys, over all windows.
     fn keys(&self) -> u64;
@@ -148,7 +158,32 @@ pub trait KeyedSide: Send {
 
     /// Whether changes are to be remembered for [`Self::changes`]; off without a checkpoint.
     fn log_changes(&mut self, on: bool);
+
+    /// Lets the stage put groups on disk, see [`Self::evict`]; `pulse` beats for each piece that is read or written.
+    ///
+    /// # Errors
+    /// Its state has a type that cannot be put there.
+    #[cfg(feature = "spill")]
+    fn spill(
+        &mut self,
+        scratch: std::sync::Arc<crate::state::scratch::Scratch>,
+        pulse: std::sync::Arc<Pulse>,
+    ) -> Result<()>;
+
+    /// Puts groups on disk until memory has so many bytes less, between two epochs.
+    ///
+    /// # Errors
+    /// The disk cannot be written.
+    #[cfg(feature = "spill")]
+    fn evict(&mut self, bytes: u64) -> Result<()>;
+
+    /// The keys that are on disk only, and the bytes they take there.
+    #[cfg(feature = "spill")]
+    fn spilled(&self) -> (u64, u64);
 }
+
+/// Takes rows for the sink while more are made.
+pub type Hand<'h> = dyn FnMut(Vec<RecordBatch>) -> Result<()> + 'h;
 
 /// One worker's pipeline.
 pub struct Chain {

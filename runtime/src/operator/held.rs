@@ -22,30 +22,41 @@ use crate::time::Timestamp;
 
 /// A group.
 pub(super) struct Held<K, A> {
-    hash: u64,
+    pub(super) hash: u64,
     pub(super) key: K,
     pub(super) state: A,
     /// The event time of its latest row.
     pub(super) last: i64,
     pub(super) key_group: u16,
     /// Whether it is in the list of what has changed in the epoch.
-    changed: bool,
+    pub(super) changed: bool,
+    /// Whether there is an older one of it on disk.
+    #[cfg(feature = "spill")]
+    pub(super) stored: bool,
 }
 
 /// The groups of one stripe in one pane.
-type Table<K, A> = HashTable<Held<K, A>>;
+pub(super) type Table<K, A> = HashTable<Held<K, A>>;
 
 /// A pane.
-struct Pane<K, A> {
+pub(super) struct Pane<K, A> {
     /// By stripe.
-    tables: Box<[Table<K, A>; STRIPES]>,
+    pub(super) tables: Box<[Table<K, A>; STRIPES]>,
     /// The bytes that its keys and accumulators hold besides their own size: text and lists.
-    heap: usize,
+    pub(super) heap: usize,
+    /// What is on disk.
+    #[cfg(feature = "spill")]
+    pub(super) cold: Option<Box<super::cold::ColdPane>>,
 }
 
 impl<K, A> Default for Pane<K, A> {
     fn default() -> Self {
-        Self { tables: Box::new(std::array::from_fn(|_| Table::new())), heap: 0 }
+        Self {
+            tables: Box::new(std::array::from_fn(|_| Table::new())),
+            heap: 0,
+            #[cfg(feature = "spill")]
+            cold: None,
+        }
     }
 }
 
@@ -56,8 +67,29 @@ impl<K, A> Pane<K, A> {
         &self.tables[stripe_in(hash)]
     }
 
-    fn len(&self) -> usize {
-        self.tables.iter().map(Table::len).sum()
+    fn len(&self) -> u64 {
+        let hot: usize = self.tables.iter().map(Table::len).sum();
+        #[cfg(feature = "spill")]
+        let hot = hot + self.cold.as_ref().map_or(0, |cold| cold.len() as usize);
+        hot as u64
+    }
+
+    /// The group of a key, if it is in memory.
+    #[cfg(feature = "spill")]
+    pub(super) fn find(&self, hash: u64, key: &K) -> Option<&Held<K, A>>
+    where
+        K: Key,
+    {
+        self.table(hash).find(hash, |held| held.hash == hash && held.key.equals(key))
+    }
+
+    /// Bytes of memory that are not in its tables.
+    fn aside(&self) -> usize {
+        #[cfg(feature = "spill")]
+        let cold = self.cold.as_ref().map_or(0, |cold| cold.memory());
+        #[cfg(not(feature = "spill"))]
+        let cold = 0;
+        size_of::<[Table<K, A>; STRIPES]>() + self.heap + cold
     }
 }
 
@@ -67,30 +99,33 @@ const STRIPE_BIT: u32 = 48;
 
 /// The stripe of a hash.
 #[inline]
-fn stripe_in(hash: u64) -> usize {
+pub(super) fn stripe_in(hash: u64) -> usize {
     (hash >> STRIPE_BIT) as usize % STRIPES
 }
 
 /// The stripe of a key group.
 #[inline]
-fn stripe_of(key_group: u16) -> usize {
+pub(super) fn stripe_of(key_group: u16) -> usize {
     usize::from(key_group / stripe_len()) % STRIPES
 }
 
 /// The groups of a keyed stage.
 pub(super) struct Groups<K, A> {
-    window: WindowSpec,
+    pub(super) window: WindowSpec,
     hasher: foldhash::fast::RandomState,
-    panes: BTreeMap<i64, Pane<K, A>>,
+    pub(super) panes: BTreeMap<i64, Pane<K, A>>,
     /// Hashes of the keys that have changed since [`Self::settle`], by pane; only if asked for.
     changed: BTreeMap<i64, Vec<u64>>,
     notes_changes: bool,
     /// Of groups with a time to live: hashes of their keys, by the day at or before that of their last row.
-    calendar: BTreeMap<i64, Vec<u64>>,
+    pub(super) calendar: BTreeMap<i64, Vec<u64>>,
+    /// If groups may be put on disk: how.
+    #[cfg(feature = "spill")]
+    pub(super) codec: Option<super::cold::Codec>,
 }
 
 /// The last row of a group of a pipeline that had no event times: its time to live begins when there are some.
-const UNDATED: i64 = i64::MIN;
+pub(super) const UNDATED: i64 = i64::MIN;
 
 /// Days of the calendar in a time to live.
 const DAYS: i64 = 64;
@@ -105,12 +140,14 @@ impl<K: Key, A: Stored> Groups<K, A> {
             changed: BTreeMap::new(),
             notes_changes,
             calendar: BTreeMap::new(),
+            #[cfg(feature = "spill")]
+            codec: None,
         }
     }
 
     /// The hash of a key, with its stripe in it.
     #[inline]
-    fn hash(&self, key: &K, key_group: u16) -> u64 {
+    pub(super) fn hash(&self, key: &K, key_group: u16) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         key.feed_key(&mut hasher);
         let stripes = (STRIPES as u64 - 1) << STRIPE_BIT;
@@ -140,7 +177,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         add: impl FnOnce(&mut A),
     ) -> &Held<K, A> {
         let hash = self.hash(&key, key_group);
-        let Pane { tables, heap } = self.panes.entry(pane).or_default();
+        let Pane { tables, heap, .. } = self.panes.entry(pane).or_default();
         let table = &mut tables[stripe_in(hash)];
         let held = match table.entry(hash, |held| held.hash == hash && held.key.equals(&key), |held| held.hash) {
             Entry::Occupied(held) => held.into_mut(),
@@ -148,7 +185,16 @@ impl<K: Key, A: Stored> Groups<K, A> {
                 if self.window.has_ttl() {
                     self.calendar.entry(day(self.window, last)).or_default().push(hash);
                 }
-                let held = Held { hash, key, state: new(), last, key_group, changed: false };
+                let held = Held {
+                    hash,
+                    key,
+                    state: new(),
+                    last,
+                    key_group,
+                    changed: false,
+                    #[cfg(feature = "spill")]
+                    stored: false,
+                };
                 *heap += held.heap();
                 place.insert(held).into_mut()
             }
@@ -259,7 +305,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         let (window, mut dropped) = (self.window, 0);
         self.panes.retain(|&at, pane| {
             let ended = window.has_ended(at, 0, Some(watermark));
-            dropped += if ended { pane.len() as u64 } else { 0 };
+            dropped += if ended { pane.len() } else { 0 };
             !ended
         });
         dropped
@@ -269,7 +315,8 @@ impl<K: Key, A: Stored> Groups<K, A> {
     /// told of it, as it is a change of the state.
     pub(super) fn take_ended(&mut self, watermark: Timestamp, mut dated: impl FnMut(&Held<K, A>)) -> Vec<Held<K, A>> {
         let mut ended: Vec<Held<K, A>> = Vec::new();
-        let Some(Pane { tables, heap }) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
+        let Some(pane) = self.panes.get_mut(&ALL_OF_TIME) else { return ended };
+        let Pane { tables, heap, .. } = pane;
         let mut later: Vec<(i64, u64)> = Vec::new();
         // The first instant of a day ends first.
         while let Some(days) = self.calendar.first_entry()
@@ -305,6 +352,12 @@ impl<K: Key, A: Stored> Groups<K, A> {
             self.calendar.entry(day).or_default().push(hash);
         }
         *heap -= ended.iter().map(Held::heap).sum::<usize>();
+        #[cfg(feature = "spill")]
+        if let Some(cold) = &mut pane.cold {
+            // What the disk has of them is older, so it has ended as well.
+            let stored = ended.iter().filter(|held| held.stored).count() as u64;
+            (cold.shadowed, cold.records) = (cold.shadowed - stored, cold.records - stored);
+        }
         ended
     }
 
@@ -316,17 +369,17 @@ impl<K: Key, A: Stored> Groups<K, A> {
 
     /// The number of groups, and the bytes that they take, with what text and lists hold.
     pub(super) fn size(&self) -> (u64, u64) {
-        let keys = self.panes.values().map(|pane| pane.len() as u64).sum();
+        let keys = self.panes.values().map(Pane::len).sum();
         let tables = self.panes.values().flat_map(|pane| pane.tables.iter());
         let tables: usize = tables.map(Table::allocation_size).sum();
-        let panes: usize = self.panes.values().map(|pane| size_of::<[Table<K, A>; STRIPES]>() + pane.heap).sum();
+        let panes: usize = self.panes.values().map(Pane::aside).sum();
         let days: usize = self.calendar.values().map(|hashes| hashes.capacity() * size_of::<u64>()).sum();
         (keys, (tables + panes + days) as u64)
     }
 }
 
 impl<K: Stored, A: Stored> Held<K, A> {
-    fn heap(&self) -> usize {
+    pub(super) fn heap(&self) -> usize {
         self.key.heap() + self.state.heap()
     }
 }
@@ -349,7 +402,7 @@ fn length(window: WindowSpec) -> i64 {
 }
 
 /// The day of an event time.
-fn day(window: WindowSpec, at: i64) -> i64 {
+pub(super) fn day(window: WindowSpec, at: i64) -> i64 {
     at.div_euclid(length(window))
 }
 

@@ -4,6 +4,8 @@
 //! [`keyed`] run it. [`chain`] is how the engine sees all of them: typed inside, one dynamic call per chunk or table.
 
 pub mod chain;
+#[cfg(feature = "spill")]
+mod cold;
 pub(crate) mod dead_letters;
 pub mod explode;
 mod held;

@@ -3,8 +3,11 @@
 use arrow::array::RecordBatch;
 use bumpalo::Bump;
 
-use super::chain::{EpochPlan, KeyedSide, Output, Part};
+use self::give::{Giving, Merging};
+use super::chain::{EpochPlan, Hand, KeyedSide, Output, Part};
 use super::held::{Groups, Held};
+#[cfg(feature = "spill")]
+use super::key::KEY_GROUPS;
 use super::key::Key;
 use super::keyed::{Group, Partial};
 use super::state_rows::{StateRows, broken, read};
@@ -14,6 +17,10 @@ use crate::agg::Finish;
 use crate::error::Error;
 use crate::sink::Mode;
 use crate::time::Timestamp;
+
+mod give;
+#[cfg(feature = "spill")]
+mod spill;
 
 /// The names and the window of a keyed stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +41,11 @@ pub struct KeyedSpec {
 pub trait Emit<K: Key, A: Finish>: Send {
     /// Takes a group.
     fn group<'a>(&mut self, group: Group<'a, K, A>, arena: &'a Bump);
+    /// Takes the rows that are ready for the sink.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    fn ready(&mut self) -> Result<Vec<RecordBatch>>;
     /// What was gathered, and how many rows were late for a following keyed stage.
     ///
     /// # Errors
@@ -92,57 +104,65 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
     }
 
     /// Gives the groups of a window on.
-    fn give(&mut self, window: Window, which: Which) -> Result<()> {
-        let panes = self.groups.panes_of(window);
-        if self.groups.count(panes.clone()) < 2 {
+    fn give(&mut self, window: Window, which: Which, hand: &mut Hand<'_>) -> Result<()> {
+        let Self { groups, spec, emit, arena, .. } = self;
+        let mut giving = Giving { spec, emit, arena, hand, canonical: Vec::new(), given: 0 };
+        let panes = groups.panes_of(window);
+        if groups.count(panes.clone()) < 2 {
             // One pane is the whole window: nothing to merge.
             return match which {
-                Which::All => give_each(&self.spec, window, self.groups.within(panes), &mut self.emit, &self.arena),
+                Which::All => {
+                    groups.within(panes.clone()).try_for_each(|held| giving.give(window, &held.key, &held.state))?;
+                    #[cfg(feature = "spill")]
+                    groups.cold_of(panes, 0..KEY_GROUPS, &mut |_, cold| {
+                        cold.iter().try_for_each(|held| giving.give(window, &held.key, &held.state))
+                    })?;
+                    Ok(())
+                }
                 Which::Changed => {
-                    let changed = self.groups.changed_within(panes).filter(|held| held.has_changed());
-                    give_each(&self.spec, window, changed, &mut self.emit, &self.arena)
+                    let mut changed = groups.changed_within(panes).filter(|held| held.has_changed());
+                    changed.try_for_each(|held| giving.give(window, &held.key, &held.state))
                 }
             };
         }
-        let merged = match which {
-            Which::All => merge(self.groups.within(panes)),
-            Which::Changed => merge(self.groups.changed_within(panes)),
-        };
-        let mut canonical = Vec::new();
-        for Merged { key, state, changed } in merged.values().flatten() {
-            if which == Which::Changed && !changed {
-                continue;
-            }
-            let values = state.finish(&self.arena).map_err(|error| at_group(&self.spec, window, error))?;
-            let number = number(*key, window, &mut canonical);
-            self.emit.group(Group { key: key.key_ref(), window, values, number }, &self.arena);
+        #[cfg(feature = "spill")]
+        if groups.has_cold(panes.clone()) {
+            return spill::give_merged(groups, (window, panes), which, &mut giving);
         }
-        Ok(())
+        let merged = match which {
+            Which::All => Merging::of(groups.within(panes)),
+            Which::Changed => Merging::of(groups.changed_within(panes)),
+        };
+        merged.give(window, which == Which::All, &mut giving)
     }
 
     /// Mode append with windows: those that end in `(before, watermark]`.
-    fn give_closing(&mut self, before: Option<Timestamp>, watermark: Timestamp) -> Result<()> {
-        self.groups.windows(before, watermark).into_iter().try_for_each(|window| self.give(window, Which::All))
+    fn give_closing(&mut self, before: Option<Timestamp>, watermark: Timestamp, hand: &mut Hand<'_>) -> Result<()> {
+        let mut windows = self.groups.windows(before, watermark).into_iter();
+        windows.try_for_each(|window| self.give(window, Which::All, hand))
     }
 
     /// Mode update: the groups that have changed, of windows that were open.
-    fn give_changed(&mut self, before: Option<Timestamp>) -> Result<()> {
+    fn give_changed(&mut self, before: Option<Timestamp>, hand: &mut Hand<'_>) -> Result<()> {
         if !self.spec.window.is_windowed() {
-            return self.give(EVER, Which::Changed);
+            return self.give(EVER, Which::Changed, hand);
         }
-        self.groups.changed_windows(before).into_iter().try_for_each(|window| self.give(window, Which::Changed))
+        let mut windows = self.groups.changed_windows(before).into_iter();
+        windows.try_for_each(|window| self.give(window, Which::Changed, hand))
     }
 
     /// Mode complete: all groups.
-    fn give_all(&mut self) -> Result<()> {
+    fn give_all(&mut self, hand: &mut Hand<'_>) -> Result<()> {
         if !self.spec.window.is_windowed() {
-            return self.give(EVER, Which::All);
+            return self.give(EVER, Which::All, hand);
         }
-        self.groups.windows(None, Timestamp::MAX).into_iter().try_for_each(|window| self.give(window, Which::All))
+        let mut windows = self.groups.windows(None, Timestamp::MAX).into_iter();
+        windows.try_for_each(|window| self.give(window, Which::All, hand))
     }
 
-    /// Forgets the groups that have ended; in mode append those without a window are given on, since they are final now.
-    fn end_groups(&mut self, watermark: Option<Timestamp>, give: bool) -> Result<()> {
+    /// Forgets the groups that have ended; in mode append those without a window are given on, to `hand`, since they are final
+    /// now.
+    fn end_groups(&mut self, watermark: Option<Timestamp>, hand: Option<&mut Hand<'_>>) -> Result<()> {
         let Some(watermark) = watermark.filter(|_| self.mode != Mode::Complete) else { return Ok(()) };
         if self.spec.window.is_windowed() {
             self.removed += self.groups.drop_panes(watermark);
@@ -151,68 +171,41 @@ impl<K: Key, A: Finish, E: Emit<K, A>> Reduce<K, A, E> {
         if !self.spec.window.has_ttl() {
             return Ok(());
         }
+        let Self { groups, spec, emit, arena, .. } = self;
+        let mut giving = hand.filter(|_| self.mode == Mode::Append).map(|hand| Giving {
+            spec,
+            emit,
+            arena,
+            hand,
+            canonical: Vec::new(),
+            given: 0,
+        });
+        let mut give = |ended: &[Held<K, A>]| {
+            let Some(giving) = &mut giving else { return Ok(()) };
+            ended.iter().try_for_each(|held| {
+                let end = spec.window.ends(ALL_OF_TIME, held.last).unwrap_or(Timestamp::MAX);
+                let window = Window { start: Timestamp::from_micros(held.last), end };
+                giving.give(window, &held.key, &held.state)
+            })
+        };
+        // First those on disk: one that is in memory as well is given on from there.
+        #[cfg(feature = "spill")]
+        {
+            self.removed += groups.end_cold(watermark, |ended| give(&ended))?;
+        }
         // Without the date a start would give a group that has ended a second life, and its rows a second time.
-        let ended = self.groups.take_ended(watermark, |dated| {
+        let ended = groups.take_ended(watermark, |dated| {
             if self.log {
                 self.changes.push(dated.key_group, dated.last, &dated.key, &dated.state);
             }
         });
         self.removed += ended.len() as u64;
-        if !give || self.mode != Mode::Append {
-            return Ok(());
-        }
-        for held in &ended {
-            let end = self.spec.window.ends(ALL_OF_TIME, held.last).unwrap_or(Timestamp::MAX);
-            let window = Window { start: Timestamp::from_micros(held.last), end };
-            give_each(&self.spec, window, std::iter::once(held), &mut self.emit, &self.arena)?;
-        }
-        Ok(())
+        give(&ended)
     }
 }
 
 /// The window of groups that have none.
 const EVER: Window = Window { start: Timestamp::MIN, end: Timestamp::MAX };
-
-/// A group of several panes.
-struct Merged<'g, K, A> {
-    key: &'g K,
-    state: A,
-    changed: bool,
-}
-
-/// Puts the panes' parts of each group together, by the hash of its key.
-fn merge<'g, K: Key, A: Finish>(
-    parts: impl Iterator<Item = &'g Held<K, A>>,
-) -> std::collections::HashMap<u64, Vec<Merged<'g, K, A>>> {
-    let mut merged = std::collections::HashMap::<u64, Vec<Merged<'g, K, A>>>::new();
-    for held in parts {
-        let same = merged.entry(held.hash()).or_default();
-        match same.iter_mut().find(|merged| merged.key.equals(&held.key)) {
-            Some(merged) => {
-                merged.state.merge(held.state.clone());
-                merged.changed |= held.has_changed();
-            }
-            None => same.push(Merged { key: &held.key, state: held.state.clone(), changed: held.has_changed() }),
-        }
-    }
-    merged
-}
-
-fn give_each<'g, K: Key, A: Finish>(
-    spec: &KeyedSpec,
-    window: Window,
-    groups: impl Iterator<Item = &'g Held<K, A>>,
-    emit: &mut impl Emit<K, A>,
-    arena: &Bump,
-) -> Result<()> {
-    let mut canonical = Vec::new();
-    for held in groups {
-        let values = held.state.finish(arena).map_err(|error| at_group(spec, window, error))?;
-        let number = number(&held.key, window, &mut canonical);
-        emit.group(Group { key: held.key.key_ref(), window, values, number }, arena);
-    }
-    Ok(())
-}
 
 impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn merge(&mut self, part: Part, closing: Option<Timestamp>) -> Result<()> {
@@ -220,6 +213,8 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         let windowed = self.spec.window.is_windowed();
         for (pane, entries) in part.panes {
             self.updated += entries.len() as u64;
+            #[cfg(feature = "spill")]
+            spill::thaw(&mut self.groups, entries.iter().map(|(key_group, _, key, _)| (*key_group, pane, key)))?;
             self.groups.reserve(pane, entries.iter().map(|(key_group, ..)| *key_group));
             let closes = windowed && self.has_ended(pane, 0, closing);
             for (key_group, last, key, state) in entries {
@@ -233,19 +228,25 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         Ok(())
     }
 
-    fn close(&mut self, plan: &EpochPlan, watermark: Option<Timestamp>, workers: usize) -> Result<(Output, u64)> {
+    fn close(
+        &mut self,
+        plan: &EpochPlan,
+        watermark: Option<Timestamp>,
+        workers: usize,
+        hand: &mut Hand<'_>,
+    ) -> Result<(Output, u64)> {
         self.emit.begin(plan);
         match (self.mode, watermark) {
             (Mode::Append, Some(reached)) if self.spec.window.is_windowed() => {
-                self.give_closing(plan.watermark, reached)?;
+                self.give_closing(plan.watermark, reached, hand)?;
             }
             // Without windows, groups are given on when they end.
             (Mode::Append, _) => {}
-            (Mode::Update, _) => self.give_changed(plan.watermark)?,
-            (Mode::Complete, _) => self.give_all()?,
+            (Mode::Update, _) => self.give_changed(plan.watermark, hand)?,
+            (Mode::Complete, _) => self.give_all(hand)?,
         }
         self.groups.settle();
-        self.end_groups(watermark, true)?;
+        self.end_groups(watermark, Some(hand))?;
         self.arena.reset();
         self.emit.take(plan, workers)
     }
@@ -259,24 +260,43 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
         for (pane, held) in self.groups.of(low..high) {
             rows.push(held.key_group, self.place(pane, held), &held.key, &held.state);
         }
+        #[cfg(feature = "spill")]
+        self.groups.cold_of(i64::MIN..i64::MAX, low..high.min(KEY_GROUPS), &mut |pane, cold| {
+            for held in &cold {
+                rows.push(held.key_group, self.place(pane, held), &held.key, &held.state);
+            }
+            Ok(())
+        })?;
         rows.finish(&self.spec)
     }
 
     fn restore(&mut self, batches: &[RecordBatch], owns: &dyn Fn(u16) -> bool) -> Result<()> {
-        let (windowed, groups) = (self.spec.window.is_windowed(), &mut self.groups);
+        let windowed = self.spec.window.is_windowed();
+        let place = |place: i64| if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
+        let groups = &mut self.groups;
         batches.iter().try_for_each(|batch| {
-            read(&self.spec, batch, owns, |key_group, place, key: K, state: A| {
-                let (pane, last) = if windowed { (place, 0) } else { (ALL_OF_TIME, place) };
+            // What is on disk comes back first.
+            #[cfg(feature = "spill")]
+            if groups.codec.is_some() {
+                let mut rows = Vec::new();
+                read(&self.spec, batch, owns, |key_group, at, key: K, _: A| rows.push((key_group, place(at).0, key)))?;
+                spill::thaw(groups, rows.iter().map(|(key_group, pane, key)| (*key_group, *pane, key)))?;
+            }
+            read(&self.spec, batch, owns, |key_group, at, key: K, state: A| {
+                let (pane, last) = place(at);
                 groups.add(pane, key_group, last, key, A::default, |own| *own = state);
             })
-        })
+        })?;
+        // Nothing of it has changed.
+        self.groups.settle();
+        Ok(())
     }
 
-    fn restored(&mut self, watermark: Option<Timestamp>) {
+    fn restored(&mut self, watermark: Option<Timestamp>) -> Result<()> {
         self.groups.settle();
-        // Nothing is given on, so nothing can fail.
-        self.end_groups(watermark, false).ok();
+        let ended = self.end_groups(watermark, None);
         self.removed = 0;
+        ended
     }
 
     fn keys(&self) -> u64 {
@@ -302,14 +322,25 @@ impl<K: Key, A: Finish, E: Emit<K, A>> KeyedSide for Reduce<K, A, E> {
     fn log_changes(&mut self, on: bool) {
         self.log = on;
     }
-}
 
-/// The number of a group.
-fn number<K: Key>(key: &K, window: Window, canonical: &mut Vec<u8>) -> u64 {
-    canonical.clear();
-    canonical.extend_from_slice(&window.start.micros().to_le_bytes());
-    key.canonical(canonical);
-    xxhash_rust::xxh3::xxh3_64(canonical)
+    #[cfg(feature = "spill")]
+    fn spill(
+        &mut self,
+        scratch: std::sync::Arc<crate::state::scratch::Scratch>,
+        pulse: std::sync::Arc<super::pulse::Pulse>,
+    ) -> Result<()> {
+        self.groups.spill_to(self.spec.clone(), scratch, pulse)
+    }
+
+    #[cfg(feature = "spill")]
+    fn evict(&mut self, bytes: u64) -> Result<()> {
+        self.groups.evict(bytes)
+    }
+
+    #[cfg(feature = "spill")]
+    fn spilled(&self) -> (u64, u64) {
+        self.groups.spilled()
+    }
 }
 
 fn at_group(spec: &KeyedSpec, window: Window, error: Error) -> Error {

@@ -445,6 +445,9 @@ where
         (self.closure)(group, &mut context, &mut self.out);
         self.fault = context.fault;
     }
+    fn ready(&mut self) -> Result<Vec<RecordBatch>> {
+        self.out.rows(false)
+    }
     fn take(&mut self, _plan: &EpochPlan, workers: usize) -> Result<(Output, u64)> {
         if let Some(fault) = self.fault.take() {
             return Err(Error::new(Kind::Data, format!("a row after `agg` cannot be computed: {fault}")).help(

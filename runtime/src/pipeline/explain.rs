@@ -25,6 +25,8 @@ pub struct Explained {
     sink: String,
     mode: Mode,
     columns: Vec<String>,
+    /// The folder for state that memory has no room for.
+    spill: Option<String>,
     guarantee: String,
 }
 
@@ -141,6 +143,10 @@ impl Pipeline {
             mode: plan.mode,
             columns: descriptor.sinks.first().map(|sink| list(&sink.columns)).unwrap_or_default(),
             guarantee: guarantee(plan, &self.options),
+            #[cfg(feature = "spill")]
+            spill: self.options.spill.as_ref().map(|folder| folder.display().to_string()),
+            #[cfg(not(feature = "spill"))]
+            spill: None,
         }
     }
 }
@@ -151,7 +157,7 @@ impl Explained {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let watermark = self.watermark.as_ref().map(|of| json!({ "column": of.column, "delay": of.delay }));
-        json!({
+        let mut all = json!({
             "source": self.source, "decode": self.decode, "used_columns": self.used,
             "else": self.faults.policy, "dead_letters": self.faults.target,
             "stages": self.stages, "watermark": watermark,
@@ -159,7 +165,11 @@ impl Explained {
             "late_dead_letters": self.late.as_ref().and_then(|late| late.target.as_ref()),
             "state": self.state, "sink": self.sink, "mode": self.mode.to_string(), "columns": self.columns,
             "guarantee": self.guarantee,
-        })
+        });
+        if let Some(folder) = &self.spill {
+            all["spill"] = json!(folder);
+        }
+        all
     }
 
     /// As a Mermaid flowchart. Dotted lines lead to dead letters.
@@ -208,6 +218,9 @@ impl fmt::Display for Explained {
         }
         for state in &self.state {
             writeln!(f, "state      {state}")?;
+        }
+        if let Some(folder) = &self.spill {
+            writeln!(f, "           what half of its budget has no room for is in `{folder}`")?;
         }
         if let Some(late) = &self.late {
             writeln!(f, "late rows  {late}")?;

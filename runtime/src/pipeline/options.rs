@@ -113,6 +113,12 @@ pub(crate) struct Options {
     pub max_bytes_per_epoch: usize,
     /// Bytes; `None` for a share of the memory.
     pub state_budget: Option<u64>,
+    /// The folder for state that memory has no room for.
+    #[cfg(feature = "spill")]
+    pub spill: Option<PathBuf>,
+    /// What was begun in it, for all attempts of a run.
+    #[cfg(feature = "spill")]
+    pub scratch: Option<std::sync::Arc<crate::state::scratch::Scratch>>,
     /// Event times later than now by more than this do not move the watermark.
     pub max_future_skew: Duration,
     /// The rate of rows that cannot be decoded or computed that ends the run.
@@ -160,6 +166,10 @@ impl Default for Options {
             max_rows_per_epoch: None,
             max_bytes_per_epoch: 64 << 20,
             state_budget: None,
+            #[cfg(feature = "spill")]
+            spill: None,
+            #[cfg(feature = "spill")]
+            scratch: None,
             max_future_skew: Duration::from_secs(300),
             max_error_rate: None,
             max_record_time: Duration::from_secs(600),

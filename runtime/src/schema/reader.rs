@@ -5,34 +5,40 @@ use bumpalo::Bump;
 use super::Fault;
 use crate::time::{Date, Timestamp};
 
-/// The key of a field as the record has it. It is cut out of the record only when it is asked for.
+/// The key of a field as the record has it. It is looked for in the record only when it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Name<'a> {
     text: &'a str,
-    start: usize,
-    end: usize,
+    at: usize,
+    quoted: bool,
 }
 
 impl<'a> Name<'a> {
-    /// The key that is in `text` from byte `start` up to but without `end`.
+    /// The key between the next two quotes in `text` from byte `at` on.
     #[inline]
     #[must_use]
-    pub fn within(text: &'a str, start: usize, end: usize) -> Self {
-        Self { text, start, end }
+    pub fn quoted(text: &'a str, at: usize) -> Self {
+        Self { text, at, quoted: true }
     }
 
     /// The key; empty where there is none.
     #[inline]
     #[must_use]
     pub fn as_str(self) -> &'a str {
-        self.text.get(self.start..self.end).unwrap_or_default()
+        if self.quoted { between_quotes(self.text, self.at) } else { self.text }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn between_quotes(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default().split('"').nth(1).unwrap_or_default()
 }
 
 impl<'a> From<&'a str> for Name<'a> {
     #[inline]
     fn from(key: &'a str) -> Self {
-        Self::within(key, 0, key.len())
+        Self { text: key, at: 0, quoted: false }
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    BoxFuture, Chunk, ChunkSender, Description, Feed, Fetched, Limits, PartitionProgress, Place, Record, Resume, Source,
+    BoxFuture, Buffers, Chunk, ChunkSender, Description, Feed, Fetched, Limits, PartitionProgress, Place, Record,
+    Resume, Source,
 };
 use crate::error::{Error, Kind};
 use crate::{Result, clock};
@@ -94,10 +95,11 @@ impl Feed for MemoryFeed {
             let stop = self.records.len().min(from.saturating_add(rows));
             let mut bytes = 0;
             while self.next < stop && bytes < limits.bytes && (bytes == 0 || clock::monotonic() < limits.until) {
+                let Buffers { data, spans } = out.buffers();
                 let mut chunk = Chunk {
                     partition: 0,
-                    data: Vec::new(),
-                    spans: Vec::new(),
+                    data,
+                    spans,
                     meta: Box::new(()),
                     end: Value::Null,
                     order: 0,

@@ -15,6 +15,7 @@ mod off;
 pub mod rate;
 #[cfg(feature = "socket")]
 pub mod socket;
+mod spare;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -37,6 +38,8 @@ pub use self::off::*;
 pub use self::rate::rate;
 #[cfg(feature = "socket")]
 pub use self::socket::socket;
+pub use self::spare::Buffers;
+pub(crate) use self::spare::Spare;
 use crate::Result;
 use crate::time::Timestamp;
 
@@ -328,6 +331,7 @@ pub struct ChunkSender {
     limit: usize,
     bytes: usize,
     rows: u64,
+    spare: Spare,
 }
 
 /// The other end of a [`ChunkSender`]; a chunk's permit is its share of the byte budget, given back when dropped.
@@ -337,12 +341,27 @@ impl ChunkSender {
     /// A queue that holds at most `bytes` of payload, and always one chunk.
     #[must_use]
     pub fn bounded(bytes: usize) -> (Self, ChunkReceiver) {
+        Self::with(bytes, Spare::keeping(bytes))
+    }
+
+    /// As [`Self::bounded`], with the buffers of chunks of other queues, too.
+    pub(crate) fn with(bytes: usize, spare: Spare) -> (Self, ChunkReceiver) {
         let limit = bytes.clamp(1, u32::MAX as usize / 2);
         let (queue, receiver) = tokio::sync::mpsc::channel(1_024);
-        (
-            Self { queue, budget: std::sync::Arc::new(tokio::sync::Semaphore::new(limit)), limit, bytes: 0, rows: 0 },
-            receiver,
-        )
+        let budget = std::sync::Arc::new(tokio::sync::Semaphore::new(limit));
+        (Self { queue, budget, limit, bytes: 0, rows: 0, spare }, receiver)
+    }
+
+    /// Buffers for the next chunk: those of one that was worked through, if there are any, so that memory is used again; new
+    /// ones otherwise. A source may as well make its own.
+    #[must_use]
+    pub fn buffers(&self) -> Buffers {
+        self.spare.take()
+    }
+
+    /// Where buffers are taken from and given back to.
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     /// Bytes of payload and records handed over so far.

@@ -307,7 +307,8 @@ impl Location {
             }
             (_, None) => (bucket, None),
         };
-        if bucket.is_empty() {
+        // A part of dots would go up from where a request is sent to.
+        if matches!(bucket, "" | "." | "..") {
             return Err(self.wrong("the URL names no bucket").help(format!("write `{scheme}://bucket/path`")));
         }
         if let Some(part) = path.split('/').find(|part| matches!(*part, "" | "." | "..") && !path.is_empty()) {

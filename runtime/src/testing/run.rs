@@ -145,7 +145,10 @@ impl TestRun {
                     stage.merge(part, watermark)?;
                 }
             }
-            (output, _) = stage.close(&plan, watermark, 1)?;
+            (output, _) = stage.close(&plan, watermark, 1, &mut |rows| {
+                self.rows.extend(rows);
+                Ok(())
+            })?;
         }
         if let Output::Rows(rows) = output {
             self.rows.extend(rows);

@@ -41,6 +41,9 @@ fn cut_and_changed_after_a_whole_one() {
             for at in 0..whole.len() {
                 both.check(&whole);
                 both.check(&whole[..at]);
+                // Without this one, such as the comma in front of a key.
+                both.check(&whole);
+                both.check(&[&whole[..at], &whole[at + 1..]].concat());
                 for byte in *b"\"\\:,{}[] \ns0-.e\0" {
                     let mut changed = whole.clone();
                     changed[at] = byte;

@@ -2,7 +2,8 @@
 //! that stay open until the end.
 //!
 //! It writes `STATEFUL_FOLDER/out`; there are `STATEFUL_KEYS` keys, and `STATEFUL_COUNT` numbers, without it no end. After each epoch it
-//! prints its number, the keys, the bytes of state, and the memory of the process, on standard output.
+//! prints its number, the keys, the bytes of state, and the memory of the process, on standard output; the most memory that it ever
+//! had stands in `STATEFUL_FOLDER/peak`.
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -17,7 +18,8 @@ fn given<T: FromStr>(name: &str) -> Option<T> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let (keys, count) = (given("STATEFUL_KEYS").unwrap_or(1_000), given("STATEFUL_COUNT"));
-    let out = format!("{}/out", given::<String>("STATEFUL_FOLDER").unwrap_or_default());
+    let folder = given::<String>("STATEFUL_FOLDER").unwrap_or_default();
+    let (out, peak) = (format!("{folder}/out"), format!("{folder}/peak"));
     let start = Timestamp::from_micros(1_767_225_600_000_000);
     let pipeline = pipeline! {
         from rate(1_000_000, count = {count}, start = {start}, pace = unpaced)
@@ -27,12 +29,15 @@ async fn main() -> ExitCode {
         | agg { n = count(), total = sum(value) }
         | sink parquet({out})
     };
-    let mut pipeline = pipeline.on_progress(|progress| {
+    let mut pipeline = pipeline.on_progress(move |progress| {
         let (keys, bytes) = progress
             .state_operators
             .iter()
             .fold((0, 0), |(keys, bytes), of| (keys + of.num_rows_total, bytes + of.memory_used_bytes));
-        println!("{} {keys} {bytes} {}", progress.batch_id, memory::of_this_process().0);
+        let (now, most) = memory::of_this_process();
+        println!("{} {keys} {bytes} {now}", progress.batch_id);
+        // Who does not find it there says so.
+        std::fs::write(&peak, most.to_string()).ok();
     });
     if let Some(rows) = given("STATEFUL_EPOCH") {
         pipeline = pipeline.max_rows_per_epoch(rows);

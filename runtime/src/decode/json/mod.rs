@@ -12,6 +12,7 @@
 //! What a pipeline does not use is skipped: checked for syntax, UTF-8 and limits, but of any type. Numbers are exact or
 //! faults, never saturated; floats are the nearest ones.
 
+mod lanes;
 mod number;
 mod reader;
 mod shape;

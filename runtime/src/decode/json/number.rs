@@ -1,6 +1,7 @@
 //! Numbers: exact integers and correctly rounded floats.
 
-use super::swar::{digits, digits_before, short_number};
+use super::lanes::{WIDTH, others};
+use super::swar::{digits, eight, load, values};
 
 /// The digits of a number as they stand in the text, `mantissa * 10^exponent`.
 pub(super) struct Parts {
@@ -137,73 +138,178 @@ impl Parts {
     }
 }
 
-/// The `i64` that `bytes` begin with and its length. `None` says no more than that it is to be looked at more closely; so for
-/// the others.
-#[inline]
-pub(super) fn quick_i64(bytes: &[u8]) -> Option<(i64, usize)> {
-    let parts = parts(bytes).ok()?;
-    let value = i64::try_from(parts.mantissa).ok()?;
-    // `-0` is none.
-    let usual = parts.integer & parts.exact & !(parts.negative & (value == 0));
-    usual.then_some((if parts.negative { -value } else { value }, parts.len))
+/// A number without an exponent that is short: at most eight digits before its point, and behind it.
+struct Short {
+    negative: bool,
+    /// Where its digits begin, without the sign.
+    at: usize,
+    /// Those before its point and behind it.
+    whole: usize,
+    places: usize,
+    /// Where it ends.
+    end: usize,
 }
 
-/// As [`quick_i64`].
-#[inline]
-pub(super) fn quick_u64(bytes: &[u8]) -> Option<(u64, usize)> {
-    let parts = parts(bytes).ok()?;
-    (parts.integer & parts.exact & !parts.negative).then_some((parts.mantissa, parts.len))
-}
-
-/// As [`quick_i64`].
-#[inline]
-pub(super) fn quick_f64(bytes: &[u8]) -> Option<(f64, usize)> {
-    if let Some((digits, places, len)) = bytes.first_chunk().and_then(|bytes| short_number(*bytes)) {
-        // Both are exact, so it is rounded once.
-        return Some((digits as f64 / POWERS.get(places)?, len));
+impl Short {
+    /// The number at `at`; `None` says no more than that it is to be looked at more closely.
+    #[inline(always)]
+    fn at(text: &[u8], at: usize) -> Option<Self> {
+        let negative = text.get(at) == Some(&b'-');
+        let at = at + usize::from(negative);
+        let marks = others(text, at);
+        let whole = marks.trailing_zeros() as usize;
+        if (whole.wrapping_sub(1) >= 8) | leading_zero(text, at, whole) {
+            return None;
+        }
+        let (mut end, mut places) = (at + whole, 0);
+        if text.get(end) == Some(&b'.') {
+            places = (marks >> (whole + 1)).trailing_zeros() as usize;
+            if places.wrapping_sub(1) >= 8 {
+                return None;
+            }
+            end += 1 + places;
+        }
+        no_exponent(text, end).then_some(Self { negative, at, whole, places, end })
     }
-    let parts = parts(bytes).ok()?;
-    Some((parts.quick_f64()?, parts.len))
+
+    /// Its digits as one number, of which [`Self::places`] are behind the point; fewer than sixteen.
+    #[inline(always)]
+    fn digits(&self, text: &[u8]) -> u64 {
+        let whole = leading(text, self.at, self.whole);
+        if self.places == 0 {
+            return whole;
+        }
+        let fraction = leading(text, self.at + self.whole + 1, self.places);
+        whole * WHOLE_POWERS[self.places % WHOLE_POWERS.len()] + fraction
+    }
+}
+
+/// Whether so many digits begin with a zero that must not be there. No branch: how many there are varies.
+#[inline(always)]
+fn leading_zero(text: &[u8], at: usize, digits: usize) -> bool {
+    (digits > 1) & (text.get(at) == Some(&b'0'))
+}
+
+/// Whether there is none at `at`.
+#[inline(always)]
+fn no_exponent(text: &[u8], at: usize) -> bool {
+    text.get(at).is_none_or(|byte| byte | 0x20 != b'e')
+}
+
+/// Powers of ten as integers.
+const WHOLE_POWERS: [u64; 16] = {
+    let mut powers = [1; 16];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// The number of the digits at `at`, of which there are one to eight.
+#[inline(always)]
+fn leading(text: &[u8], at: usize, digits: usize) -> u64 {
+    // What is behind them goes out of the word, and zeros come before them.
+    eight(values(load(text, at)) << ((64 - 8 * digits as u32) & 63))
+}
+
+/// An integer without a sign that has at most fifteen digits, and where it ends.
+#[inline(always)]
+fn short_integer(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    let len = others(text, at).trailing_zeros() as usize;
+    if (len.wrapping_sub(1) >= WIDTH - 1) | leading_zero(text, at, len) {
+        return None;
+    }
+    let end = at + len;
+    if text.get(end) == Some(&b'.') || !no_exponent(text, end) {
+        return None;
+    }
+    let value = if len <= 8 {
+        leading(text, at, len)
+    } else {
+        leading(text, at, 8) * WHOLE_POWERS[(len - 8) % WHOLE_POWERS.len()] + leading(text, at + 8, len - 8)
+    };
+    Some((value, end))
+}
+
+/// The `i64` at `at` and where it ends. `None` says no more than that it is to be looked at more closely; so for the others.
+#[inline(always)]
+pub(super) fn quick_i64(text: &[u8], at: usize) -> Option<(i64, usize)> {
+    let negative = text.get(at) == Some(&b'-');
+    let (value, end) = short_integer(text, at + usize::from(negative))?;
+    let value = value as i64;
+    // `-0` is none.
+    (!negative || value != 0).then_some((if negative { -value } else { value }, end))
+}
+
+/// As [`quick_i64`].
+#[inline(always)]
+pub(super) fn quick_u64(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    short_integer(text, at)
+}
+
+/// As [`quick_i64`].
+#[inline(always)]
+pub(super) fn quick_f64(text: &[u8], at: usize) -> Option<(f64, usize)> {
+    if let Some(short) = Short::at(text, at) {
+        // Both are exact, so it is rounded once.
+        let value = short.digits(text) as f64 / POWERS[short.places % 16];
+        return Some((if short.negative { -value } else { value }, short.end));
+    }
+    long_f64(text, at)
+}
+
+#[inline(never)]
+fn long_f64(text: &[u8], at: usize) -> Option<(f64, usize)> {
+    let parts = parts(text.get(at..)?).ok()?;
+    Some((parts.quick_f64()?, at + parts.len))
 }
 
 /// As [`quick_i64`].
 #[inline]
-pub(super) fn quick_f32(bytes: &[u8]) -> Option<(f32, usize)> {
-    let parts = parts(bytes).ok()?;
-    Some((parts.quick_f32()?, parts.len))
+pub(super) fn quick_f32(text: &[u8], at: usize) -> Option<(f32, usize)> {
+    let parts = parts(text.get(at..)?).ok()?;
+    Some((parts.quick_f32()?, at + parts.len))
 }
 
-/// The length of the number that `bytes` begins with, without its value.
+/// Where the number at `at` ends; where it is malformed otherwise.
 #[inline(always)]
-pub(super) fn skip(bytes: &[u8]) -> Result<usize, usize> {
-    match short(bytes) {
-        Some(len) => Ok(len),
-        None => long(bytes),
+pub(super) fn skip(text: &[u8], at: usize) -> Result<usize, usize> {
+    match short(text, at) {
+        Some(end) => Ok(end),
+        None => long(text, at),
     }
 }
 
 /// As [`skip`], of a number without an exponent that has fewer than sixteen digits before its point, and behind it.
 #[inline(always)]
-fn short(bytes: &[u8]) -> Option<usize> {
-    let sign = usize::from(*bytes.first()? == b'-');
-    let body = bytes.get(sign..)?;
-    let whole = digits_before(body)?;
-    let zero = (whole > 1) & (*body.first()? == b'0');
-    let rest = body.get(whole..)?;
-    let (places, end) = if *rest.first()? == b'.' {
-        let rest = rest.get(1..)?;
-        let places = digits_before(rest)?;
-        (1 + places, *rest.get(places)?)
-    } else {
-        (2, *rest.first()?)
-    };
-    // A point without digits behind it is 1 here.
-    let usual = (whole > 0) & !zero & (places > 1) & (end | 0x20 != b'e');
-    let fraction = if *rest.first()? == b'.' { places } else { 0 };
-    usual.then_some(sign + whole + fraction)
+fn short(text: &[u8], at: usize) -> Option<usize> {
+    let at = at + usize::from(text.get(at) == Some(&b'-'));
+    let marks = others(text, at);
+    let whole = marks.trailing_zeros() as usize;
+    if (whole.wrapping_sub(1) >= WIDTH - 1) | leading_zero(text, at, whole) {
+        return None;
+    }
+    let mut end = at + whole;
+    if text.get(end) == Some(&b'.') {
+        end += 1;
+        let mut places = (marks >> (whole + 1)).trailing_zeros() as usize;
+        if places >= WIDTH {
+            places = others(text, end).trailing_zeros() as usize;
+        }
+        if places.wrapping_sub(1) >= WIDTH - 1 {
+            return None;
+        }
+        end += places;
+    }
+    no_exponent(text, end).then_some(end)
 }
 
 #[inline(never)]
-fn long(bytes: &[u8]) -> Result<usize, usize> {
-    parts(bytes).map(|parts| parts.len)
+fn long(text: &[u8], at: usize) -> Result<usize, usize> {
+    match parts(text.get(at..).unwrap_or_default()) {
+        Ok(parts) => Ok(at + parts.len),
+        Err(malformed) => Err(at + malformed),
+    }
 }

@@ -6,10 +6,12 @@ mod skip;
 
 use bumpalo::Bump;
 
-use super::shape::Shape;
+use super::shape::{END, Shape};
 use super::{Limits, number, string};
 use crate::decode::{Fault, Name, Reader};
 use crate::time::{Date, Timestamp};
+
+use self::object::MAX_FIELDS;
 
 /// The most items of a list that are read.
 const MAX_ITEMS: usize = 1_000_000;
@@ -80,34 +82,33 @@ impl<'a, 'r> JsonReader<'a, 'r> {
     /// The rest of a string behind its opening quote.
     #[inline(always)]
     fn string(&mut self) -> Result<&'a str, Fault> {
-        let rest = self.rest();
-        let len = string::plain(rest);
-        if rest.get(len) == Some(&b'"') && len <= self.limits.string {
-            let start = self.at;
-            self.at += len + 1;
+        let (start, end) = (self.at, string::plain(self.text.as_bytes(), self.at));
+        if self.text.as_bytes().get(end) == Some(&b'"') && end - start <= self.limits.string {
+            self.at = end + 1;
             // Both ends are next to a quote, hence boundaries of characters.
-            return Ok(self.text.get(start..start + len).unwrap_or_default());
+            return Ok(self.text.get(start..end).unwrap_or_default());
         }
         self.aside(Self::escaped_string)
     }
 
     #[inline(never)]
     fn escaped_string(&mut self) -> Result<&'a str, Fault> {
+        let start = self.at;
+        let text = self.text.as_bytes();
+        let end = string::end(text, start).map_err(|bad| self.syntax(bad.at, bad.expected))?;
         // The end is found before anything is copied, so that no string over the limit is.
-        let rest = self.rest();
-        let len = string::skip(rest).map_err(|bad| self.bad_string(&bad))?;
-        self.string_limit(len)?;
-        let text = self.text.get(self.at..self.at + len).unwrap_or_default();
-        let (value, len) = string::unescape(text, self.arena).map_err(|bad| self.bad_string(&bad))?;
-        self.at += len;
+        self.string_limit(end - start)?;
+        let value = string::unescape(text, start, end - 1 - start, self.arena);
+        let value = value.map_err(|bad| self.syntax(bad.at, bad.expected))?;
+        self.at = end;
         Ok(value)
     }
 
     #[inline(always)]
     fn skip_string(&mut self) -> Result<(), Fault> {
-        let len = string::skip(self.rest()).map_err(|bad| self.bad_string(&bad))?;
-        self.string_limit(len)?;
-        self.at += len;
+        let end = string::skip(self.text.as_bytes(), self.at).map_err(|bad| self.syntax(bad.at, bad.expected))?;
+        self.string_limit(end - self.at)?;
+        self.at = end;
         Ok(())
     }
 
@@ -120,17 +121,16 @@ impl<'a, 'r> JsonReader<'a, 'r> {
         Err(self.too_long())
     }
 
-    /// Takes a number whose value and length `quick` may know; `any` knows all, and what is wrong with it.
+    /// Takes a number whose value and end `quick` may know, if it is here; `any` knows all, and what is wrong with it.
     #[inline(always)]
     fn quick<T>(
         &mut self,
-        quick: impl FnOnce(&[u8]) -> Option<(T, usize)>,
+        quick: impl FnOnce(&[u8], usize) -> Option<(T, usize)>,
         any: impl FnOnce(&mut Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.peek();
-        let Some((value, len)) = quick(self.rest()) else { return self.aside(any) };
+        let Some((value, end)) = quick(self.text.as_bytes(), self.at) else { return self.aside(any) };
         self.last = self.at;
-        self.at += len;
+        self.at = end;
         Ok(value)
     }
 
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn str(&mut self) -> Result<&'a str, Fault> {
-        if self.peek() != Some(b'"') {
+        if self.byte() != Some(b'"') && self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));
         }
         self.last = self.at;
@@ -324,7 +324,6 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn timestamp(&mut self) -> Result<Timestamp, Fault> {
-        self.peek();
         if let Some([b'"', text @ .., b'"']) = self.rest().first_chunk::<{ Timestamp::USUAL + 2 }>()
             && let Some(time) = text.as_array().and_then(|text| Timestamp::parse_usual(text, &self.shape.day))
             && text.len() <= self.limits.string
@@ -384,18 +383,39 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
         numbers: fn(&str) -> usize,
         mut field: impl FnMut(&mut Self, usize, Name<'a>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let mut place = self.shape.start(numbers);
-        self.entries(|reader| {
+        // A copy, as this one is in memory where the code of a schema is not inlined.
+        let mut reader = *self;
+        if reader.peek() != Some(b'{') {
+            return Err(reader.wrong("an object"));
+        }
+        reader.enter()?;
+        let mut place = reader.shape.start(numbers);
+        let mut entries = 0;
+        loop {
             let (name, number) = reader.field(&mut place, numbers)?;
-            field(reader, number, name)
-        })
+            if number == END {
+                break;
+            }
+            entries += 1;
+            if entries > MAX_FIELDS {
+                return Err(reader.too_many(MAX_FIELDS, "fields in an object"));
+            }
+            field(&mut reader, number, name)?;
+        }
+        reader.depth -= 1;
+        *self = reader;
+        Ok(())
     }
 
     #[inline(always)]
     fn skip(&mut self) -> Result<(), Fault> {
-        match self.peek() {
-            Some(b'{' | b'[') => self.aside(Self::skip_nested),
-            byte => self.skip_scalar(byte),
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                self.skip_string()
+            }
+            Some(b'-' | b'0'..=b'9') => self.skip_number(),
+            _ => self.aside(Self::skip_nested),
         }
     }
 
@@ -421,6 +441,6 @@ impl<'a> Reader<'a> for JsonReader<'a, '_> {
 
     #[inline(always)]
     fn duplicate(&self, column: &'static str) -> Fault {
-        self.duplicate_fault(column)
+        fault::duplicate(self.text, self.base, self.last, column)
     }
 }

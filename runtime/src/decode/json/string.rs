@@ -1,70 +1,110 @@
 //! Strings: where they end, what their escapes mean, and base64.
 
 use bumpalo::Bump;
-use bumpalo::collections::{String, Vec};
+use bumpalo::collections::Vec;
 
-use super::swar::stops;
+use super::lanes;
+use super::swar::{WIDTH, before, load, stops};
 
-/// How many bytes at the beginning stand for themselves in a string.
+/// Where the bytes end that stand for themselves in a string, of those at `at`; at the end of the text at the latest.
 #[inline(always)]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let (mut rest, mut len) = (bytes, 0);
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        let stops = stops(u64::from_le_bytes(*word));
-        if stops != 0 {
-            return len + (stops.trailing_zeros() / 8) as usize;
-        }
-        len += 8;
-        rest = tail;
+pub(super) fn plain(text: &[u8], mut at: usize) -> usize {
+    // Most are short, and it takes longer to get an answer out of a register for vectors.
+    let stops = stops(load(text, at));
+    if stops != 0 {
+        return at + before(stops);
     }
-    len + rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
+    at += WIDTH;
+    loop {
+        let stops = lanes::stops(text, at);
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize;
+        }
+        at += lanes::WIDTH;
+    }
 }
 
-/// Why a string is malformed, and how far behind its opening quote.
+/// Why a string is malformed, and where.
 pub(super) struct Bad {
     pub(super) at: usize,
     pub(super) expected: &'static str,
 }
 
-/// The value of a string with escapes and its length with the closing quote; `text` begins behind the opening one and ends
-/// with the closing one.
+/// Where a string with escapes ends, behind its closing quote, of which `at` is behind the opening one; what the escapes are is not
+/// looked at.
 #[inline(never)]
-pub(super) fn unescape<'a>(text: &str, arena: &'a Bump) -> Result<(&'a str, usize), Bad> {
-    let bytes = text.as_bytes();
-    // No escape is shorter than what it means, so this need not grow.
-    let mut out = String::with_capacity_in(text.len(), arena);
-    let mut at = 0;
+pub(super) fn end(text: &[u8], begin: usize) -> Result<usize, Bad> {
+    let mut at = begin;
     loop {
-        let len = plain(bytes.get(at..).unwrap_or_default());
-        // Quotes, backslashes and controls are characters of one byte, so both ends are boundaries.
-        out.push_str(text.get(at..at + len).unwrap_or_default());
-        at += len;
-        match bytes.get(at) {
-            Some(b'"') => return Ok((out.into_bump_str(), at + 1)),
-            Some(b'\\') => {
-                let (decoded, len) =
-                    escape(bytes.get(at + 1..).unwrap_or_default()).map_err(|expected| Bad { at, expected })?;
-                out.push(decoded);
-                at += 1 + len;
-            }
-            Some(_) => return Err(Bad { at, expected: "no control character in a string" }),
-            None => return Err(Bad { at, expected: "`\"` after a string" }),
+        at = plain(text, at);
+        match text.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at += 2,
+            // Malformed, and perhaps before this, too.
+            _ => return skip(text, begin),
         }
     }
 }
 
-/// The length of a string with its closing quote, for one that nobody reads: its escapes are checked for their form, not
-/// for whether surrogates come in pairs, as in serde_json.
+/// The value of the string that begins at `at`, behind its opening quote, and ends `len` bytes behind that.
+#[inline(never)]
+pub(super) fn unescape<'a>(text: &[u8], mut at: usize, len: usize, arena: &'a Bump) -> Result<&'a str, Bad> {
+    // No escape is shorter than what it means, so this need not grow; whole words are put there, of which the end may be too much.
+    let out = arena.alloc_slice_fill_copy(len + WIDTH, 0);
+    let mut kept = 0;
+    loop {
+        let word = load(text, at);
+        if let Some(place) = out.get_mut(kept..).and_then(<[u8]>::first_chunk_mut) {
+            *place = word.to_le_bytes();
+        }
+        let stops = stops(word);
+        if stops == 0 {
+            (at, kept) = (at + WIDTH, kept + WIDTH);
+            continue;
+        }
+        let plain = before(stops);
+        (at, kept) = (at + plain, kept + plain);
+        let (Some([b'\\', escape, ..]), Some(out)) = (text.get(at..), out.get_mut(kept..kept + 4)) else { break };
+        let meant = MEANT[usize::from(*escape)];
+        if meant != 0 {
+            out[0] = meant;
+            (at, kept) = (at + 2, kept + 1);
+            continue;
+        }
+        let (decoded, len) =
+            unicode(text.get(at + 1..).unwrap_or_default()).map_err(|expected| Bad { at, expected })?;
+        kept += decoded.encode_utf8(out).len();
+        at += 1 + len;
+    }
+    let (out, _) = out.split_at(kept);
+    // It is, as what was text was cut where escapes begin and end.
+    std::str::from_utf8(out).map_err(|_| Bad { at, expected: "text" })
+}
+
+/// What the escapes of one letter mean; zero is for letters that are none.
+const MEANT: [u8; 256] = {
+    let mut meant = [0; 256];
+    let all = *b"\"\"\\\\//b\x08f\x0cn\nr\rt\t";
+    let mut at = 0;
+    while at < all.len() {
+        meant[all[at] as usize] = all[at + 1];
+        at += 2;
+    }
+    meant
+};
+
+/// Where a string ends, behind its closing quote, of which `at` is behind the opening one: for one that nobody reads. Its escapes are
+/// checked for their form, not for whether surrogates come in pairs, as in serde_json.
 #[inline(always)]
-pub(super) fn skip(bytes: &[u8]) -> Result<usize, Bad> {
-    let len = plain(bytes);
-    if bytes.get(len) == Some(&b'"') { Ok(len + 1) } else { skip_escaped(bytes, len) }
+pub(super) fn skip(text: &[u8], at: usize) -> Result<usize, Bad> {
+    let end = plain(text, at);
+    if text.get(end) == Some(&b'"') { Ok(end + 1) } else { skip_escaped(text, end) }
 }
 
 #[inline(never)]
-fn skip_escaped(bytes: &[u8], mut at: usize) -> Result<usize, Bad> {
+fn skip_escaped(text: &[u8], mut at: usize) -> Result<usize, Bad> {
     loop {
-        match bytes.get(at..).unwrap_or_default() {
+        match text.get(at..).unwrap_or_default() {
             [b'"', ..] => return Ok(at + 1),
             [b'\\', b'u', rest @ ..] => {
                 if hex(rest).is_none() {
@@ -77,7 +117,7 @@ fn skip_escaped(bytes: &[u8], mut at: usize) -> Result<usize, Bad> {
             [_, ..] => return Err(Bad { at, expected: "no control character in a string" }),
             [] => return Err(Bad { at, expected: "`\"` after a string" }),
         }
-        at += plain(bytes.get(at..).unwrap_or_default());
+        at = plain(text, at);
     }
 }
 
@@ -85,24 +125,9 @@ const FOUR: &str = "four hexadecimal digits after `\\u`";
 const ESCAPE: &str = "an escape such as `\\n`";
 const PAIR: &str = "the two halves of a surrogate pair";
 
-/// What the escape means whose text behind the backslash `bytes` begins with, and the length of that text.
-fn escape(bytes: &[u8]) -> Result<(char, usize), &'static str> {
-    let plain = match bytes {
-        [b'"', ..] => '"',
-        [b'\\', ..] => '\\',
-        [b'/', ..] => '/',
-        [b'b', ..] => '\u{8}',
-        [b'f', ..] => '\u{c}',
-        [b'n', ..] => '\n',
-        [b'r', ..] => '\r',
-        [b't', ..] => '\t',
-        [b'u', rest @ ..] => return unicode(rest),
-        _ => return Err(ESCAPE),
-    };
-    Ok((plain, 1))
-}
-
+/// What the escape means whose text behind the backslash `bytes` begins with, which is none of [`MEANT`], and the length of that text.
 fn unicode(bytes: &[u8]) -> Result<(char, usize), &'static str> {
+    let [b'u', bytes @ ..] = bytes else { return Err(ESCAPE) };
     let first = hex(bytes).ok_or(FOUR)?;
     if let Some(decoded) = char::from_u32(first) {
         return Ok((decoded, 5));

@@ -10,9 +10,11 @@ use super::super::budget::Budget;
 use super::super::commit::{Committer, Recovered};
 use super::super::crew::Crew;
 use super::super::guard::Guard;
+use super::super::keeping::Keeping;
 use super::super::notes::Notes;
 #[cfg(feature = "parquet")]
 use super::super::restore::Restore;
+use super::super::share::NEAR;
 use super::super::snapshots::Snapshots;
 use super::super::summary::{Open, Summary};
 use super::super::watermark::Partitions;
@@ -36,7 +38,11 @@ impl Driver {
         (committer, recovered): (&Committer, Recovered),
         told: &mut Summary,
     ) -> Result<Summary> {
-        let crew = Crew::start(&plan, recovered.writers, &recovered.letters, recovered.log_changes)?;
+        // The little that a crash test reads is for all workers, too.
+        let near = if options.rehearsal.is_some() { 0 } else { NEAR };
+        let budget = Budget::of(&options);
+        let keeping = Keeping::new(recovered.log_changes, &options, &budget)?;
+        let crew = Crew::start(&plan, recovered.writers, &recovered.letters, &keeping, near)?;
         let found = recovered.found;
         let mut partitions = Partitions::default();
         for (id, max_event_time, drained) in &found.partitions {
@@ -61,8 +67,13 @@ impl Driver {
             summary,
             line: Line::new(options.progress && !prints(&plan)),
             run_id: recovered.run_id,
-            snapshots: recovered.log_changes.then_some(Snapshots::new(found.striped, options.scale())),
-            budget: Budget::of(&options),
+            snapshots: recovered.log_changes.then_some(Snapshots::new(
+                found.striped,
+                found.fine,
+                found.taken,
+                options.scale(),
+            )),
+            budget,
             tick: clock::monotonic(),
             counted: Metrics::default(),
             fetched: None,
@@ -127,12 +138,12 @@ impl Driver {
         // Groups that had ended are gone by now, and do not count.
         #[cfg(feature = "parquet")]
         self.budget.restored(&self.plan, &stages)?;
-        let (keys, bytes) = stages.iter().fold((0, 0), |(keys, bytes), of| (keys + of.0, bytes + of.1));
+        let [keys, bytes, spilled] = std::array::from_fn(|at| stages.iter().map(|of| of[at]).sum());
         if self.plan.mode == Mode::Append {
             self.summary.open_keys = keys;
         }
         if let Some(snapshots) = &mut self.snapshots {
-            snapshots.bytes = bytes;
+            (snapshots.bytes, snapshots.spilled) = (bytes + spilled, spilled > 0);
         }
         if let Some(epoch) = self.summary.last_epoch {
             spans::recovered(epoch, self.watermark, keys, bytes);

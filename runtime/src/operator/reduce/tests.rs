@@ -15,6 +15,9 @@ impl<K: Key, A: Finish> Emit<K, A> for Given {
     fn group<'a>(&mut self, _: Group<'a, K, A>, _: &'a Bump) {
         self.0 += 1;
     }
+    fn ready(&mut self) -> Result<Vec<RecordBatch>> {
+        Ok(Vec::new())
+    }
     fn take(&mut self, _: &EpochPlan, _: usize) -> Result<(Output, u64)> {
         Ok((Output::Rows(Vec::new()), 0))
     }
@@ -40,7 +43,7 @@ fn restarted<K: Key, A: Finish>(
 ) -> Reduce<K, A, Given> {
     let mut again = stage(of.spec.window, of.spec.values);
     again.restore(state, &|_| true).unwrap();
-    again.restored(Some(watermark));
+    again.restored(Some(watermark)).unwrap();
     again
 }
 
@@ -59,7 +62,7 @@ fn epoch<K: Key, A: Finish, Q: KeyRef<Owned = K>, U: Update<State = A>>(
         stage.merge(part, after).unwrap();
     }
     let plan = EpochPlan { epoch: 1, watermark: before, batch_time: second(0), horizon: second(0) };
-    stage.close(&plan, after, 1).unwrap();
+    stage.close(&plan, after, 1, &mut |_| Ok(())).unwrap();
 }
 
 /// Groups of rows without an event time live from the first watermark on. A start after their end does not bring them back:

@@ -9,6 +9,7 @@ use super::packing::{Packing, Stream};
 use super::position::Position;
 use crate::Result;
 use crate::error::{Error, Kind};
+use crate::source::{Buffers, Spare};
 
 /// Bytes that are read at once.
 const STEP: usize = 256 << 10;
@@ -41,6 +42,8 @@ struct Open {
     /// What has been read and, from `start` on, not been given.
     buffer: Vec<u8>,
     start: usize,
+    /// For the lines that are found next.
+    spans: Vec<(u32, u32)>,
     eof: bool,
 }
 
@@ -93,11 +96,11 @@ impl Cursor {
         self.bounded = true;
     }
 
-    /// Reads lines; `None` at the end, when [`Self::state`] has changed. Blocks.
-    pub(super) fn read(&mut self, options: &Options, want: Want) -> Result<Option<Lines>> {
+    /// Reads lines into buffers of `spare`; `None` at the end, when [`Self::state`] has changed. Blocks.
+    pub(super) fn read(&mut self, options: &Options, want: Want, spare: &Spare) -> Result<Option<Lines>> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => match self.reopen(options)? {
+            None => match self.reopen(options, spare)? {
                 Some(open) => open,
                 None => {
                     self.end();
@@ -105,13 +108,19 @@ impl Cursor {
                 }
             },
         };
-        let mut spans = Vec::new();
+        let mut spans = std::mem::take(&mut open.spans);
         let split = open.split(&self.path, self.at.offset, options, want, &mut spans)?;
         let (consumed, rest) = (split.cut - open.start, open.buffer.len() - split.cut);
-        let lines = (!spans.is_empty()).then(|| Lines { data: open.give(split.cut), spans, offset: self.at.offset });
+        let lines = if spans.is_empty() {
+            open.spans = spans;
+            None
+        } else {
+            Some(Lines { data: open.give(split.cut, spare), spans, offset: self.at.offset })
+        };
         self.at.offset += consumed as u64;
         if self.bound.is_some_and(|bound| self.at.offset >= bound && !want.last) {
             self.state = State::CaughtUp;
+            spare.give(open.buffer, open.spans);
             return Ok(lines);
         }
         // What is left after a limit may be more lines, for the next time.
@@ -119,6 +128,7 @@ impl Cursor {
             self.open = Some(open);
             return Ok(lines);
         }
+        spare.give(open.buffer, open.spans);
         if !self.packing.packed() {
             let len = self.at.offset + rest as u64;
             if len < self.at.len {
@@ -142,7 +152,7 @@ impl Cursor {
     }
 
     /// Opens the file at the position; `None` when it is gone and nothing of it is missing.
-    fn reopen(&mut self, options: &Options) -> Result<Option<Open>> {
+    fn reopen(&mut self, options: &Options, spare: &Spare) -> Result<Option<Open>> {
         let (path, packed) = (&*self.path, self.packing.packed());
         let mut file = match fs::File::open(path) {
             Ok(file) => file,
@@ -154,7 +164,10 @@ impl Cursor {
             self.bound.get_or_insert(self.at.len);
         }
         match Stream::open(path, file, self.packing, self.at.offset, options)? {
-            Some(stream) => Ok(Some(Open { stream, buffer: Vec::new(), start: 0, eof: false })),
+            Some(stream) => {
+                let Buffers { data: buffer, spans } = spare.take();
+                Ok(Some(Open { stream, buffer, start: 0, spans, eof: false }))
+            }
             None => Err(self.at.shrunk(path, self.at.len)),
         }
     }
@@ -218,8 +231,8 @@ impl Open {
                 (from, seen) = (from - self.start, seen - self.start);
                 self.start = 0;
             }
-            if self.buffer.capacity() == 0 && want.rows == u64::MAX {
-                self.buffer.reserve(want.bytes.saturating_add(STEP).min(8 * STEP));
+            if self.buffer.is_empty() && want.rows == u64::MAX {
+                self.buffer.reserve_exact(room(want.bytes).min(8 * STEP));
             }
             self.fill(path, STEP)?;
         }
@@ -232,20 +245,28 @@ impl Open {
 
     /// The bytes from `start` to `cut`, which becomes the start. The buffer itself is given away when little is left in
     /// it; otherwise the bytes are copied, once.
-    fn give(&mut self, cut: usize) -> Vec<u8> {
+    fn give(&mut self, cut: usize, spare: &Spare) -> Vec<u8> {
+        let Buffers { data: mut next, spans } = spare.take();
+        self.spans = spans;
         let rest = self.buffer.get(cut..).unwrap_or(&[]);
         if self.start == 0 && rest.len() <= cut.min(STEP) {
             // The next chunk will be as long, and is not to move while it grows.
-            let mut next = Vec::with_capacity(cut + STEP);
+            next.reserve_exact(room(cut));
             next.extend_from_slice(rest);
             let mut data = std::mem::replace(&mut self.buffer, next);
             data.truncate(cut);
             return data;
         }
-        let data = self.buffer.get(self.start..cut).unwrap_or(&[]).to_vec();
+        next.extend_from_slice(self.buffer.get(self.start..cut).unwrap_or(&[]));
         self.start = cut;
-        data
+        next
     }
+}
+
+/// The room for so many bytes of lines and what is read beyond them: some more, as lines are not all of one length, and a
+/// buffer that is full doubles.
+fn room(bytes: usize) -> usize {
+    (bytes / STEP).saturating_add(2).saturating_mul(STEP)
 }
 
 #[cold]

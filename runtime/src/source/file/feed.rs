@@ -236,7 +236,8 @@ impl FileFeed {
                     full |= !lane.drained;
                     continue;
                 }
-                let Some(chunk) = lane.read(&self.options, self.options.chunk, left).await? else { continue };
+                let read = lane.read(&self.options, self.options.chunk, left, out.spare());
+                let Some(chunk) = read.await? else { continue };
                 progress = true;
                 bytes += chunk.data.len();
                 if !out.send(chunk).await || bytes >= limits.bytes {

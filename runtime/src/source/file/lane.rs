@@ -10,7 +10,7 @@ use super::position::{Position, Serial, write};
 use super::{FileMeta, Options, Order};
 use crate::Result;
 use crate::error::{Error, Kind};
-use crate::source::{Chunk, PartitionProgress, order_of};
+use crate::source::{Chunk, PartitionProgress, Spare, order_of};
 
 /// A partition of the source.
 pub(super) struct Lane {
@@ -104,8 +104,14 @@ impl Lane {
         }
     }
 
-    /// The next records, or `None` when there are none for now.
-    pub(super) async fn read(&mut self, options: &Arc<Options>, bytes: usize, rows: u64) -> Result<Option<Chunk>> {
+    /// The next records in buffers of `spare`, or `None` when there are none for now.
+    pub(super) async fn read(
+        &mut self,
+        options: &Arc<Options>,
+        bytes: usize,
+        rows: u64,
+        spare: &Spare,
+    ) -> Result<Option<Chunk>> {
         if self.lent {
             return Err(Error::new(
                 Kind::Internal,
@@ -127,10 +133,10 @@ impl Lane {
             }
             let Some(mut cursor) = self.cursor.take() else { return Ok(None) };
             let last = once || cursor.packing.packed() || !self.queue.is_empty();
-            let (want, shared) = (Want { bytes, rows, last }, Arc::clone(options));
+            let (want, shared, spare) = (Want { bytes, rows, last }, Arc::clone(options), spare.clone());
             self.lent = true;
             let reading = tokio::task::spawn_blocking(move || {
-                let lines = cursor.read(&shared, want);
+                let lines = cursor.read(&shared, want, &spare);
                 (cursor, lines)
             });
             let (cursor, lines) = reading.await.map_err(|error| {

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::{Pace, Rate, RateMeta};
 use crate::error::{Error, Kind};
-use crate::source::{BoxFuture, Chunk, ChunkSender, Feed, Fetched, Limits, PartitionProgress, Resume, order_of};
+use crate::source::{
+    BoxFuture, Buffers, Chunk, ChunkSender, Feed, Fetched, Limits, PartitionProgress, Resume, order_of,
+};
 use crate::time::Timestamp;
 use crate::{Result, clock};
 
@@ -97,7 +99,7 @@ impl RateFeed {
                     continue;
                 }
                 progress = true;
-                let chunk = part.chunk(rows, meta);
+                let chunk = part.chunk(rows, meta, out.buffers());
                 bytes += chunk.data.len();
                 if !out.send(chunk).await || bytes >= limits.bytes {
                     break 'fetch;
@@ -142,9 +144,10 @@ impl RateFeed {
 }
 
 impl Part {
-    fn chunk(&mut self, rows: u64, meta: RateMeta) -> Chunk {
+    fn chunk(&mut self, rows: u64, meta: RateMeta, Buffers { mut data, mut spans }: Buffers) -> Chunk {
         let first = self.next;
-        let (mut data, mut spans) = (Vec::with_capacity(rows as usize * 8), Vec::with_capacity(rows as usize));
+        data.reserve(rows as usize * 8);
+        spans.reserve(rows as usize);
         for _ in 0..rows {
             let start = data.len() as u32;
             // Writing to memory does not fail.

@@ -408,6 +408,8 @@ fn locations_are_checked_without_the_service() {
     let secret = || Secret::from("canary".to_owned());
     refuse(Location::at("ftp://host/x"), "no place that millstream knows");
     refuse(Location::at("s3://"), "names no bucket");
+    refuse(Location::at("s3://../a"), "names no bucket");
+    refuse(Location::at("s3://."), "names no bucket");
     refuse(Location::at("s3://bucket/a//b"), "every part");
     refuse(Location::at("s3://bucket/../b"), "every part");
     refuse(Location::at("abfss://container/x"), "names no account");

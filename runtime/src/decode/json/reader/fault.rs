@@ -1,6 +1,5 @@
 //! What can be wrong with a document. By value, so that the reader need not be in memory for it.
 
-use super::super::string;
 use super::JsonReader;
 use crate::decode::{Fault, Found};
 
@@ -27,12 +26,6 @@ impl JsonReader<'_, '_> {
             _ => return self.syntax(self.at, expected),
         };
         Fault::new("TYPE", self.base + self.at, expected, Found::Type(found))
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn bad_string(self, bad: &string::Bad) -> Fault {
-        self.syntax(self.at + bad.at, bad.expected)
     }
 
     #[cold]
@@ -79,10 +72,13 @@ impl JsonReader<'_, '_> {
     pub(super) fn missing_fault(self, column: &'static str) -> Fault {
         Fault::new("MISSING", self.base + self.at, "the field", Found::Nothing).within(column)
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    pub(super) fn duplicate_fault(self, column: &'static str) -> Fault {
-        Fault::new("DUPLICATE", self.base + self.last, "the field once", Found::Type("it again")).within(column)
-    }
+/// The fault "the object being taken has the field `column` twice", of the first key at `at` or behind it. Not of a reader: rustc would
+/// hand on the place in memory of the one at hand, in which that would then have to be all the time.
+#[cold]
+#[inline(never)]
+pub(super) fn duplicate(text: &str, base: usize, at: usize, column: &'static str) -> Fault {
+    let before = text.get(at..).and_then(|rest| rest.find('"')).unwrap_or_default();
+    Fault::new("DUPLICATE", base + at + before, "the field once", Found::Type("it again")).within(column)
 }

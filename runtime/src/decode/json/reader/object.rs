@@ -1,12 +1,14 @@
 //! Objects: their braces, commas and keys.
 
-use super::super::shape::{LONGEST, Place};
+use std::ops::Range;
+
+use super::super::shape::{END, Place};
 use super::super::string;
 use super::JsonReader;
 use crate::decode::{Fault, Name};
 
 /// The most fields of an object and entries of a map that are read.
-const MAX_FIELDS: usize = 10_000;
+pub(super) const MAX_FIELDS: usize = 10_000;
 
 impl<'a> JsonReader<'a, '_> {
     /// Takes an object; `entry` takes each key and value.
@@ -55,18 +57,15 @@ impl<'a> JsonReader<'a, '_> {
         Ok(key)
     }
 
-    /// As [`Self::key`], of a struct; gives also the field's number, which `numbers` knows by its name.
+    /// Takes a field's name with what is before it and up to its value; gives also its number, which `numbers` knows by its name. Or else
+    /// what closes a struct, which is [`END`].
     #[inline(always)]
     pub(super) fn field(
         &mut self,
         place: &mut Place<'_>,
         numbers: fn(&str) -> usize,
     ) -> Result<(Name<'a>, usize), Fault> {
-        if self.byte() == Some(b' ') {
-            self.at += 1;
-        }
-        let followed = self.text.as_bytes().get(self.at..).and_then(|rest| place.follow(rest));
-        let Some((len, number)) = followed else {
+        let Some((len, number)) = place.follow(self.text.as_bytes(), self.at) else {
             // A copy that need not be in memory, as the reader's.
             let mut turned = *place;
             let field = self.aside(|reader| reader.other_field(&mut turned, numbers));
@@ -75,26 +74,45 @@ impl<'a> JsonReader<'a, '_> {
         };
         self.last = self.at;
         self.at += len;
-        // Without its quotes and colon.
-        Ok((Name::within(self.text, self.last + 1, self.at - 2), number))
+        Ok((Name::quoted(self.text, self.last), number))
     }
 
-    /// As [`Self::field`], of one that was not there last.
+    /// As [`Self::field`], of one that did not come here last.
     #[inline(never)]
     fn other_field(&mut self, place: &mut Place<'_>, numbers: fn(&str) -> usize) -> Result<(Name<'a>, usize), Fault> {
-        self.peek();
-        let rest = self.rest();
-        if let Some((b'"', text)) = rest.split_first() {
-            let len = string::plain(text);
-            let whole = len + 3;
-            if whole <= LONGEST && len <= self.limits.string && text.get(len..len + 2) == Some(b"\":") {
-                self.last = self.at;
-                self.at += whole;
-                let name = Name::within(self.text, self.last + 1, self.at - 2);
-                return Ok((name, place.turn(rest, whole, name, numbers)));
+        let begin = self.at;
+        let first = place.is_start();
+        match self.peek() {
+            Some(b'}') => {
+                self.at += 1;
+                let number = place.turn(self.since(begin), numbers, || END);
+                return Ok((Name::from(""), number));
             }
+            Some(b',') if !first => self.at += 1,
+            Some(_) if first => {}
+            _ => return Err(self.syntax(self.at, if first { "a key" } else { "`,` or `}`" })),
         }
-        let key = self.key()?;
-        Ok((Name::from(key), numbers(key)))
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax(self.at, "a key"));
+        }
+        let name = Name::quoted(self.text, self.at);
+        let end = string::plain(self.text.as_bytes(), self.at + 1);
+        if self.text.as_bytes().get(end) != Some(&b'"') || end - self.at > self.limits.string {
+            // It has escapes, and is another one where it stands; or it is malformed.
+            let key = self.key()?;
+            place.lose(numbers);
+            return Ok((Name::from(key), numbers(key)));
+        }
+        (self.last, self.at) = (begin, end + 1);
+        self.colon()?;
+        // Up to the value, so that white space that is always there costs nothing.
+        self.peek();
+        Ok((name, place.turn(self.since(begin), numbers, || numbers(name.as_str()))))
+    }
+
+    /// The text, and what was taken of it since then.
+    #[inline(always)]
+    fn since(&self, begin: usize) -> (&'a [u8], Range<usize>) {
+        (self.text.as_bytes(), begin..self.at)
     }
 }

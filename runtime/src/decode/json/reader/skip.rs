@@ -71,17 +71,22 @@ impl JsonReader<'_, '_> {
                 self.at += 1;
                 self.skip_string()
             }
-            Some(b'-' | b'0'..=b'9') => match number::skip(self.rest()) {
-                Ok(len) => {
-                    self.at += len;
-                    Ok(())
-                }
-                Err(at) => Err(self.syntax(self.at + at, "a number")),
-            },
+            Some(b'-' | b'0'..=b'9') => self.skip_number(),
             Some(b't') => self.literal("true"),
             Some(b'f') => self.literal("false"),
             Some(b'n') => self.literal("null"),
             _ => Err(self.syntax(self.at, "a value")),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn skip_number(&mut self) -> Result<(), Fault> {
+        match number::skip(self.text.as_bytes(), self.at) {
+            Ok(end) => {
+                self.at = end;
+                Ok(())
+            }
+            Err(at) => Err(self.syntax(at, "a number")),
         }
     }
 }
