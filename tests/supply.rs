@@ -36,11 +36,11 @@ const BANNED: &[(&str, &str)] = &[
 const SINGLE: &[&str] =
     &["rustls", "ring", "tokio", "arrow", "parquet", "object_store", "serde", "hyper", "h2", "http"];
 
-/// The packages that the lock file names, for all systems.
+/// The packages that the lock file names, for all systems; those of other systems may have to be fetched first.
 fn packages() -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"]).current_dir(root);
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--all-features"]).current_dir(root);
     let said = cargo.output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let metadata: Value = serde_json::from_slice(&said.stdout).unwrap();
