@@ -1,11 +1,13 @@
-//! The same on S3: real processes that are killed, on a network that loses requests and answers. The server is one that
+//! The same in object stores: real processes that are killed, on a network that loses requests and answers. The servers are such as
 //! others wrote, and so are the readers.
 
+mod azurite;
 mod job;
 mod options;
 mod policy;
 mod proxy;
 mod server;
+mod service;
 
 use std::time::Duration;
 
@@ -15,36 +17,48 @@ use crate::crash::input::{MOST_ROWS, Random};
 use crate::is_long;
 use job::{Job, LONG, Places, Start};
 use server::{BUCKET, SECRET_KEY, Server};
+use service::Service;
 
 #[test]
 fn rows_on_s3_are_there_once_however_often_the_process_is_killed() {
-    kill_often("rows", Places::S3, 31);
+    kill_often(s3(), "rows", Places::Bucket, 31);
 }
 
 #[test]
 fn windows_on_s3_are_there_once_however_often_the_process_is_killed() {
-    kill_often("windows", Places::S3, 32);
+    kill_often(s3(), "windows", Places::Bucket, 32);
 }
 
 #[test]
 fn output_on_a_disk_with_its_checkpoint_on_s3() {
-    kill_often("windows", Places::OutputOnDisk, 33);
+    kill_often(s3(), "windows", Places::OutputOnDisk, 33);
 }
 
 #[test]
 fn output_on_s3_with_its_checkpoint_on_a_disk() {
-    kill_often("rows", Places::CheckpointOnDisk, 34);
+    kill_often(s3(), "rows", Places::CheckpointOnDisk, 34);
 }
 
-fn kill_often(mode: &'static str, places: Places, seed: u64) {
-    let Some(server) = Server::start() else { return };
+#[test]
+fn windows_on_azure_are_there_once_however_often_the_process_is_killed() {
+    let server = azurite::with_account("objects::windows_on_azure_are_there_once_however_often_the_process_is_killed");
+    kill_often(server.map(Service::Azure), "windows", Places::Bucket, 37);
+}
+
+/// The service on S3; `None` without a program.
+fn s3() -> Option<Service> {
+    Server::start().map(Service::S3)
+}
+
+fn kill_often(service: Option<Service>, mode: &'static str, places: Places, seed: u64) {
+    let Some(service) = service else { return };
     let kills = match (is_long(), places) {
         (true, _) => 100,
-        (false, Places::S3) => 8,
+        (false, Places::Bucket) => 8,
         (false, _) => 4,
     };
     let lines = if is_long() { 30_000 } else { 6_000 };
-    let job = Job::new(&server, mode, places, lines, seed);
+    let job = Job::new(&service, mode, places, lines, seed);
     let watch = job.watch();
     let mut random = Random(seed);
     let mut killed = 0;
@@ -65,7 +79,7 @@ fn kill_often(mode: &'static str, places: Places, seed: u64) {
     let epoch = job.check(seen);
     println!("{mode}, {places:?}: {kills} kills in {epoch} epochs; {looks} looks; trouble {:?}", job.proxy.happened());
     assert!(job.proxy.happened().len() >= 3, "too little went wrong on the way");
-    if places == Places::S3 {
+    if places == Places::Bucket && matches!(service, Service::S3(_)) {
         policy::check(&job, BUCKET);
     }
     // A start with nothing to do changes nothing.
@@ -76,9 +90,19 @@ fn kill_often(mode: &'static str, places: Places, seed: u64) {
 
 #[test]
 fn of_two_instances_on_s3_the_older_one_is_fenced() {
-    let Some(server) = Server::start() else { return };
+    older_one_is_fenced(s3());
+}
+
+#[test]
+fn of_two_instances_on_azure_the_older_one_is_fenced() {
+    let server = azurite::with_account("objects::of_two_instances_on_azure_the_older_one_is_fenced");
+    older_one_is_fenced(server.map(Service::Azure));
+}
+
+fn older_one_is_fenced(service: Option<Service>) {
+    let Some(service) = service else { return };
     for frozen in [false, true] {
-        let job = Job::new(&server, "windows", Places::S3, 6_000, 35);
+        let job = Job::new(&service, "windows", Places::Bucket, 6_000, 35);
         job.proxy.calm();
         let start = Start { follow: true, ..Start::default() };
         let mut first = job.start(start);
@@ -107,14 +131,24 @@ fn of_two_instances_on_s3_the_older_one_is_fenced() {
 }
 
 #[test]
-fn a_wrong_key_is_refused_in_words_that_hold_no_key() {
-    let Some(server) = Server::start() else { return };
-    let job = Job::new(&server, "rows", Places::S3, 100, 36);
+fn a_wrong_key_of_s3_is_refused_in_words_that_hold_no_key() {
+    wrong_key(s3(), "another-canary", ["SignatureDoesNotMatch", "s3://"], SECRET_KEY);
+}
+
+#[test]
+fn a_wrong_key_of_azure_is_refused_in_words_that_hold_no_key() {
+    let server = azurite::with_account("objects::a_wrong_key_of_azure_is_refused_in_words_that_hold_no_key");
+    // `another-canary-key`.
+    wrong_key(server.map(Service::Azure), "YW5vdGhlci1jYW5hcnkta2V5", ["AuthorizationFailure", "az://"], azurite::KEY);
+}
+
+fn wrong_key(service: Option<Service>, wrong: &'static str, words: [&str; 2], right: &str) {
+    let Some(service) = service else { return };
+    let job = Job::new(&service, "rows", Places::Bucket, 100, 36);
     job.proxy.calm();
-    let wrong = "another-canary";
-    let (code, errors) = job.start(Start { secret: wrong, ..Start::default() }).end(LONG);
+    let (code, errors) = job.start(Start { secret: Some(wrong), ..Start::default() }).end(LONG);
     println!("{errors}");
     assert_eq!(code, Some(78), "{errors}");
-    assert!(errors.contains("SignatureDoesNotMatch") && errors.contains("s3://"), "{errors}");
-    assert!(!errors.contains(wrong) && !errors.contains(SECRET_KEY), "{errors}");
+    assert!(words.iter().all(|word| errors.contains(word)), "{errors}");
+    assert!(!errors.contains(wrong) && !errors.contains(right), "{errors}");
 }

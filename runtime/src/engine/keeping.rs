@@ -36,7 +36,8 @@ impl Keeping {
         let spill = match &options.scratch {
             Some(scratch) => {
                 let bytes = budget.bytes().ok_or_else(no_budget)?;
-                Some((Arc::clone(scratch), bytes / PART / options.workers.max(1) as u64))
+                let most = if options.scale().spill { 0 } else { bytes / PART / options.workers.max(1) as u64 };
+                Some((Arc::clone(scratch), most))
             }
             None => None,
         };

@@ -32,8 +32,8 @@ use crate::time::Timestamp;
 const PIECE: usize = 4_096;
 /// Bytes of groups that are encoded or decoded at once, if they are large.
 const BULK: usize = 4 << 20;
-/// Bytes of a table that stays in memory: what is kept of a file, with its index, is not much less.
-const LEAST: usize = 4 << 10;
+/// Bytes of a table that stays in memory: what is kept of a file, with its index, is not much less. Tests have small tables.
+const LEAST: usize = if cfg!(test) { 1 } else { 4 << 10 };
 /// Groups on disk from which on less than a stripe is merged at once.
 const MANY: u64 = 1 << 18;
 /// Where in an id its key group is; below it is the hash.
@@ -46,8 +46,6 @@ pub(super) struct Codec {
     scratch: Arc<Scratch>,
     /// Beats for each piece.
     pulse: Arc<Pulse>,
-    /// Bytes of a table that is too small for a file: 0 in tests.
-    pub(super) least: usize,
     /// The bits of a hash that are in an id: all of them, but in tests.
     pub(super) bits: u128,
 }
@@ -124,7 +122,7 @@ impl Codec {
             Error::new(Kind::Config, message)
                 .help("run it without `.spill(..)`, and with the memory that its state needs")
         })?;
-        Ok(Self { spec, rows, scratch, pulse, least: LEAST, bits: u128::MAX })
+        Ok(Self { spec, rows, scratch, pulse, bits: u128::MAX })
     }
 
     /// The id of a key.
@@ -391,7 +389,7 @@ impl<K: Key, A: Stored> Groups<K, A> {
         tables.sort_unstable_by(|one, other| other.cmp(one));
         let mut freed = 0;
         for (size, at, stripe) in tables {
-            if freed >= bytes || size == 0 || size < self.codec.as_ref().map_or(0, |codec| codec.least) {
+            if freed >= bytes || size < LEAST {
                 break;
             }
             if self.evict_table(at, stripe)? {

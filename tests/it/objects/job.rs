@@ -1,4 +1,4 @@
-//! A pipeline on S3, its processes, and what should come out of it.
+//! A pipeline on an object store, its processes, and what should come out of it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millstream::Secret;
 use millstream::checkpoint::{Log, Record};
-use millstream::store::{Durability, Entry, Location, Place, Store};
+use millstream::store::{Durability, Entry, Place, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::proxy::Proxy;
-use super::server::{ACCESS_KEY, BUCKET, SECRET_KEY, Server};
+use super::server::BUCKET;
+use super::service::Service;
 use crate::crash::input::Input;
 use crate::process::Running;
 
@@ -24,7 +24,7 @@ pub(super) const LONG: Duration = Duration::from_secs(180);
 /// What is where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Places {
-    S3,
+    Bucket,
     OutputOnDisk,
     CheckpointOnDisk,
 }
@@ -35,12 +35,13 @@ pub(super) struct Start {
     pub(super) workers: u64,
     pub(super) epoch_rows: u64,
     pub(super) follow: bool,
-    pub(super) secret: &'static str,
+    /// Another key than the right one.
+    pub(super) secret: Option<&'static str>,
 }
 
 impl Default for Start {
     fn default() -> Self {
-        Self { workers: 2, epoch_rows: 60, follow: false, secret: SECRET_KEY }
+        Self { workers: 2, epoch_rows: 60, follow: false, secret: None }
     }
 }
 
@@ -51,8 +52,7 @@ pub(super) struct Job {
     places: Places,
     /// The part of the bucket that is this job's.
     prefix: String,
-    /// Of the server itself, where nothing gets lost.
-    endpoint: String,
+    service: Service,
     input: Input,
     /// The checkpoint, as the test reads it.
     store: Arc<dyn Store>,
@@ -61,25 +61,18 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(server: &Server, mode: &'static str, places: Places, lines: u64, seed: u64) -> Self {
+    pub(super) fn new(service: &Service, mode: &'static str, places: Places, lines: u64, seed: u64) -> Self {
         static JOBS: AtomicU64 = AtomicU64::new(0);
         let folder = TempDir::new().unwrap();
         let input = Input::make(&folder.path().join("in"), lines, seed);
         let prefix = format!("job-{}", JOBS.fetch_add(1, Ordering::Relaxed));
-        let endpoint = format!("http://127.0.0.1:{}", server.port());
         let checkpoint = match places {
             Places::CheckpointOnDisk => Place::Local(folder.path().join("checkpoint")),
-            _ => Place::Object(
-                Location::at(format!("s3://{BUCKET}/{prefix}/checkpoint"))
-                    .endpoint(endpoint.clone())
-                    .region("us-east-1")
-                    .access_key(Secret::from(ACCESS_KEY.to_owned()))
-                    .secret_key(Secret::from(SECRET_KEY.to_owned())),
-            ),
+            _ => Place::Object(service.at(&format!("{prefix}/checkpoint"))),
         };
         let store = checkpoint.open(Durability::ProcessCrash).unwrap();
-        let proxy = Proxy::start(server.port(), 25, seed);
-        Self { proxy, folder, mode, places, prefix, endpoint, input, store, seen: 0.into() }
+        let proxy = Proxy::start(service.port(), 25, seed);
+        Self { proxy, folder, mode, places, prefix, service: service.clone(), input, store, seen: 0.into() }
     }
 
     /// The part of the bucket that is this job's.
@@ -93,12 +86,12 @@ impl Job {
 
     pub(super) fn start(&self, start: Start) -> Running {
         let Start { workers, epoch_rows, follow, secret } = start;
-        let on_s3 = format!("s3://{BUCKET}/{}", self.prefix);
+        let in_bucket = self.service.url(&self.prefix);
         let on_disk = self.folder.path().display().to_string();
         let (output, checkpoint) = match self.places {
-            Places::S3 => (&on_s3, &on_s3),
-            Places::OutputOnDisk => (&on_disk, &on_s3),
-            Places::CheckpointOnDisk => (&on_s3, &on_disk),
+            Places::Bucket => (&in_bucket, &in_bucket),
+            Places::OutputOnDisk => (&on_disk, &in_bucket),
+            Places::CheckpointOnDisk => (&in_bucket, &on_disk),
         };
         let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
         command
@@ -106,11 +99,8 @@ impl Job {
             .arg(self.folder.path())
             .args([workers, epoch_rows].map(|number| number.to_string()))
             .args(["process-crash", "60", if follow { "yes" } else { "no" }])
-            .args([output.clone(), format!("{checkpoint}/checkpoint")])
-            .env("AWS_ENDPOINT_URL_S3", self.proxy.endpoint())
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", secret);
+            .args([output.clone(), format!("{checkpoint}/checkpoint")]);
+        self.service.tell(&mut command, self.proxy.port(), secret);
         Running::start(&mut command, self.folder.path())
     }
 
@@ -151,14 +141,10 @@ impl Job {
         let ran = self.reader("compare").arg(&expected).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         print!("{}", String::from_utf8_lossy(&ran.stdout));
-        let place = match self.places {
-            Places::OutputOnDisk => return,
-            _ => Location::at(format!("s3://{BUCKET}/{}/out", self.prefix))
-                .endpoint(self.endpoint.clone())
-                .region("us-east-1")
-                .access_key(Secret::from(ACCESS_KEY.to_owned()))
-                .secret_key(Secret::from(SECRET_KEY.to_owned())),
-        };
+        if self.places == Places::OutputOnDisk {
+            return;
+        }
+        let place = self.service.at(&format!("{}/out", self.prefix));
         let root = Place::Object(place).open_sink(Durability::ProcessCrash).unwrap();
         assert_eq!(objects(root.store().as_ref(), "out.stage"), ["out.stage/OWNER"], "files are left in the stage");
     }
@@ -169,12 +155,12 @@ impl Job {
             std::env::var_os("MILLSTREAM_PYTHON").expect("MILLSTREAM_PYTHON names no Python with duckdb and pyarrow");
         let script = concat!(include_str!("../plain.py"), include_str!("reader.py"));
         let on_disk = self.folder.path().display().to_string();
-        let (endpoint, base) = match self.places {
-            Places::OutputOnDisk => ("-", on_disk),
-            _ => (self.endpoint.trim_start_matches("http://"), format!("{BUCKET}/{}", self.prefix)),
+        let (service, base) = match self.places {
+            Places::OutputOnDisk => (["disk", "", "", ""].map(str::to_owned), on_disk),
+            _ => (self.service.for_readers(), format!("{BUCKET}/{}", self.prefix)),
         };
         let mut command = Command::new(python);
-        command.args(["-c", script, what, endpoint, ACCESS_KEY, SECRET_KEY, &base]);
+        command.args(["-c", script, what]).args(service).arg(base);
         command
     }
 

@@ -86,8 +86,8 @@ impl Proxy {
         Self { port, shared }
     }
 
-    pub(super) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
     /// From now on nothing goes wrong.

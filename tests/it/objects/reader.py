@@ -1,6 +1,6 @@
-"""Reads the output of a run as somebody else would: `reader.py watch|compare ENDPOINT|- ACCESS SECRET BASE [EXPECTED]`.
+"""Reads the output of a run as somebody else would: `reader.py watch|compare disk|s3|azure ADDRESS NAME KEY BASE [EXPECTED]`.
 
-ENDPOINT is `-` for a local disk. `watch` reads over and over until its input ends, and fails at the first thing that is wrong.
+`watch` reads over and over until its input ends, and fails at the first thing that is wrong.
 """
 import json
 import sys
@@ -12,12 +12,17 @@ import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.parquet
 
-what, endpoint, access, secret, base = sys.argv[1:6]
-if endpoint == "-":
+what, service, address, name, key, base = sys.argv[1:7]
+if service == "disk":
     files = pyarrow.fs.LocalFileSystem()
-else:
+elif service == "s3":
     files = pyarrow.fs.S3FileSystem(
-        access_key=access, secret_key=secret, endpoint_override=endpoint, scheme="http", region="us-east-1"
+        access_key=name, secret_key=key, endpoint_override=address, scheme="http", region="us-east-1"
+    )
+else:
+    files = pyarrow.fs.AzureFileSystem(
+        name, account_key=key, blob_storage_authority=address, blob_storage_scheme="http",
+        dfs_storage_authority=address, dfs_storage_scheme="http",
     )
 
 
@@ -49,13 +54,20 @@ def watch():
         time.sleep(0.05)
 
 
+def dataset(name, **options):
+    # Not the folder itself: without an object of its own Azure does not know it.
+    selector = pyarrow.fs.FileSelector(f"{base}/{name}", recursive=True)
+    found = [info.path for info in files.get_file_info(selector) if info.is_file]
+    return pyarrow.dataset.dataset(found, filesystem=files, format="parquet", **options)
+
+
 def compare_all(expected):
-    out = pyarrow.dataset.dataset(f"{base}/out", filesystem=files, format="parquet", partitioning="hive")
-    bad = pyarrow.dataset.dataset(f"{base}/bad", filesystem=files, format="parquet").to_table(columns=["raw"])
+    out = dataset("out", partitioning="hive")
+    bad = dataset("bad").to_table(columns=["raw"])
     rows = out.to_table().to_pylist()
     compare("pyarrow", "rows", [[plain(value) for value in row.values()] for row in rows], expected["rows"])
     compare("pyarrow", "dead letters", [row["raw"].decode() for row in bad.to_pylist()], expected["bad"])
-    # DuckDB itself reads S3 by an extension that has to be downloaded, so it reads through pyarrow's files.
+    # DuckDB itself reads object stores by extensions that have to be downloaded, so it reads through pyarrow's files.
     rows = duckdb.sql("select * from out").to_arrow_table().to_pylist()
     compare("DuckDB", "rows", [[plain(value) for value in row.values()] for row in rows], expected["rows"])
 
@@ -63,4 +75,4 @@ def compare_all(expected):
 if what == "watch":
     watch()
 else:
-    compare_all(json.load(open(sys.argv[6])))
+    compare_all(json.load(open(sys.argv[7])))

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::world::World;
+use crate::log::last_commit;
 
 /// A command line with so much memory for state, and a folder for the rest.
 fn line(world: &World, budget: &str) -> String {
@@ -81,6 +82,22 @@ fn a_folder_that_cannot_be_used_is_refused_before_anything_is_read() {
     fs::write(world.path("scratch"), "a file").unwrap();
     let (said, errors) = world.run(&line(&world, "4mib"), 74);
     assert!(said.is_empty() && errors.contains("state cannot be spilled to the folder `"), "{errors}");
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing_on_the_scratch_disk() {
+    let world = World::new(150_000, Some(400_000), 10_000);
+    let mut program = world.program(&line(&world, "4mib")).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let said = std::io::BufReader::new(program.stdout.take().unwrap());
+    assert_eq!(std::io::BufRead::lines(said).take(15).count(), 15);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    // A file of changes without which there is no state.
+    let state = &last_commit(&world.path("kept")).operators["per key"];
+    fs::remove_file(world.path("kept").join(&state.changelogs.last().unwrap().path)).unwrap();
+    let (_, errors) = world.run(&line(&world, "4mib"), 74);
+    assert!(errors.contains("it is not there"), "{errors}");
+    assert_eq!(left(&world.path("scratch")), 0);
 }
 
 /// What fills the disk is the state itself: to wait for room would be for ever. The disk is in memory, for which this process has to

@@ -25,7 +25,7 @@ use crate::observe::line::Line;
 use crate::pipeline::Plan;
 use crate::pipeline::options::Options;
 use crate::sink::Mode;
-use crate::source::Metrics;
+use crate::source::{Feed, Metrics, Resume};
 use crate::{Result, clock};
 
 impl Driver {
@@ -83,12 +83,17 @@ impl Driver {
             options,
         };
         #[cfg(feature = "parquet")]
-        if let Some(state) = recovered.state {
-            driver.put_back(state, committer).await?;
-        }
-        driver.restored().await?;
-        let feed = driver.plan.source.open(found.resume).await?;
-        committer.starts(feed.starts(), feed.identity()).await?;
+        let begun = driver.begin(found.resume, recovered.state, committer).await;
+        #[cfg(not(feature = "parquet"))]
+        let begun = driver.begin(found.resume, committer).await;
+        let feed = match begun {
+            Ok(feed) => feed,
+            Err(error) => {
+                // They have files open.
+                driver.crew.end().await;
+                return Err(error);
+            }
+        };
         driver.line.opened(feed.since());
         #[cfg(feature = "metrics")]
         driver.figures(|figures| figures.opened(found.last_epoch, found.watermark));
@@ -106,6 +111,23 @@ impl Driver {
         driver.notes.tell(driver.watermark);
         told.clone_from(&driver.summary);
         ended.map(|()| driver.summary)
+    }
+
+    /// Puts back the state, and opens the source where it had been read up to.
+    async fn begin(
+        &mut self,
+        resume: Resume,
+        #[cfg(feature = "parquet")] state: Option<Restore>,
+        committer: &Committer,
+    ) -> Result<Box<dyn Feed>> {
+        #[cfg(feature = "parquet")]
+        if let Some(state) = state {
+            self.put_back(state, committer).await?;
+        }
+        self.restored().await?;
+        let feed = self.plan.source.open(resume).await?;
+        committer.starts(feed.starts(), feed.identity()).await?;
+        Ok(feed)
     }
 
     /// The error of a thread that does not come back.

@@ -37,7 +37,10 @@ impl Class {
                 let status = status(&text);
                 if text.contains("<Code>ExpiredToken") {
                     Self::Expired
-                } else if matches!(fault, Fault::PermissionDenied { .. } | Fault::Unauthenticated { .. }) {
+                } else if matches!(fault, Fault::PermissionDenied { .. } | Fault::Unauthenticated { .. })
+                    // A request for several objects at once, in Azure.
+                    || matches!(status, Some(401 | 403))
+                {
                     Self::Denied
                 } else if matches!(transport(fault), Some(HttpErrorKind::Unknown)) {
                     Self::Untrusted
@@ -95,7 +98,10 @@ fn words(text: &str) -> String {
         rest.split_once(&format!("</{name}>")).map(|(inner, _)| inner.trim().to_owned())
     };
     match (tag("Code"), tag("Message")) {
-        (Some(code), Some(message)) if !message.is_empty() => format!("{code}: {message}"),
+        // Azure adds the request's number and time, each in a line.
+        (Some(code), Some(message)) if !message.is_empty() => {
+            format!("{code}: {}", message.lines().next().unwrap_or_default().trim_end())
+        }
         (Some(code), _) => code,
         (None, _) => {
             // Of other errors the first line says what happened; the body of an answer begins after the status.

@@ -30,8 +30,8 @@ pub(super) fn probe(folder: &Folder, dir: &str) -> Result<()> {
         Err(_) => Vec::new(),
     };
     done.extend(paths);
-    folder.remove_many(&done)?;
-    kept
+    // Why the one failed says more than why the other did.
+    kept.and(folder.remove_many(&done))
 }
 
 /// What dead processes left, by the clock of the store: ours are the newest objects.

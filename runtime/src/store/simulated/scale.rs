@@ -14,4 +14,6 @@ pub(crate) struct Scale {
     pub collect: Option<u64>,
     /// Slots of the log that are kept.
     pub slots: Option<u64>,
+    /// Puts all state on disk after each epoch, however little it is.
+    pub spill: bool,
 }

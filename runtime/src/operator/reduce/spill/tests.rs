@@ -69,7 +69,6 @@ where
     let spilling = || {
         let mut stage = plain();
         stage.spill(Arc::clone(&scratch), Arc::default()).unwrap();
-        stage.groups.codec.as_mut().unwrap().least = 0;
         stage.groups.codec.as_mut().unwrap().bits = bits;
         stage
     };

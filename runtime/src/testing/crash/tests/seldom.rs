@@ -16,7 +16,7 @@ pub(super) fn machine(scale: Scale) -> Machine {
 }
 
 /// Snapshots at every other epoch, and at every other one garbage, also that of the log.
-const OFTEN: Scale = Scale { part: None, round: Some(2), large: None, collect: Some(2), slots: Some(3) };
+const OFTEN: Scale = Scale { part: None, round: Some(2), large: None, collect: Some(2), slots: Some(3), spill: false };
 
 /// As [`passes`], from a machine on.
 pub(super) fn passes_on(name: &str, machine: &Machine, test: CrashTest) -> Report {
@@ -45,6 +45,33 @@ fn snapshots_and_garbage_in_a_bucket() {
     let pipeline = windows("s3://bucket/job", 40).checkpoint("s3://bucket/job/checkpoint");
     let test = pipeline.crash_test().storms(of(30, 5_000));
     passes_on("snapshots and garbage in a bucket", &machine(OFTEN), test);
+}
+
+/// State that goes to disk after each epoch, and is of no use to a process that comes later.
+#[cfg(feature = "spill")]
+#[test]
+fn spilled_state() {
+    let scratch = tempfile::tempdir().unwrap();
+    let pipeline = windows("disk", 40).checkpoint("disk/checkpoint").spill(scratch.path()).workers(2);
+    let test = pipeline.crash_test().power_cuts(of(1, 100)).storms(of(20, 5_000));
+    // A crash test tells nobody what is on disk, so somebody looks.
+    let spilled = |folder: &std::path::Path| {
+        let folders = std::fs::read_dir(folder).unwrap().flatten();
+        folders.filter_map(|of| std::fs::read_dir(of.path()).ok()).any(|files| files.count() > 1)
+    };
+    let (mut seen, done) = (false, std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !seen && !done.load(std::sync::atomic::Ordering::Relaxed) {
+                seen = spilled(scratch.path());
+            }
+        });
+        let report = passes_on("spilled state", &machine(Scale { spill: true, ..OFTEN }), test);
+        assert!(report.calls > 130, "{report}");
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(seen, "nothing was spilled");
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "runs that died left what they had spilled");
 }
 
 /// A snapshot is corrupt, and the one before it and the changes since stand in: until it is taken anew.
