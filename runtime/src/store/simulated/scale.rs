@@ -15,5 +15,6 @@ pub(crate) struct Scale {
     /// Slots of the log that are kept.
     pub slots: Option<u64>,
     /// Puts all state on disk after each epoch, however little it is.
+    #[cfg_attr(not(feature = "spill"), allow(dead_code))]
     pub spill: bool,
 }
