@@ -100,6 +100,11 @@ impl LocalStore {
         let (doing, error) = (format!("{doing} `{}`", self.describe(path)), error.into());
         let refused = match error.kind() {
             ErrorKind::NotFound => "the folder is gone: nothing else may move or remove it while the pipeline runs",
+            ErrorKind::NotADirectory => {
+                let what = format!("`{}` is a link or a file, and not a folder", self.describe(path));
+                return Error::new(Kind::Output, what)
+                    .help("remove it; nothing but millstream may write beside its output or in its checkpoint");
+            }
             ErrorKind::PermissionDenied => "let this user write there",
             ErrorKind::AlreadyExists => "it is there already: nothing else may write there",
             _ => return Error::io(doing, error),
@@ -113,11 +118,15 @@ impl LocalStore {
     /// Opens a directory; `None` if there is none.
     fn dir(&self, path: &str) -> Result<Option<Folder>> {
         let mut at = self.root.again().map_err(|e| self.error("opening", path, e))?;
-        for part in parts(path)? {
+        let parts = parts(path)?;
+        for (number, part) in parts.iter().enumerate() {
             at = match at.folder(part) {
                 Ok(next) => next,
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-                Err(e) => return Err(self.error("opening", path, e)),
+                Err(e) => {
+                    let inside = parts.get(..=number).unwrap_or_default().join("/");
+                    return Err(self.error("opening", &inside, e));
+                }
             };
         }
         Ok(Some(at))
@@ -306,11 +315,6 @@ impl Store for LocalStore {
                     }
                     self.sync_folder(&at, &walked)?;
                     at.folder(part).map_err(|e| self.error("opening", &inside, e))?
-                }
-                Err(e) if e.kind() == ErrorKind::NotADirectory => {
-                    let what = format!("`{}` is a link or a file, and not a folder", self.describe(&inside));
-                    return Err(Error::new(Kind::Output, what)
-                        .help("remove it; nothing but millstream may write beside its output or in its checkpoint"));
                 }
                 Err(e) => return Err(self.error("opening the folder", &inside, e)),
             };

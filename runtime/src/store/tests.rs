@@ -57,6 +57,12 @@ fn nothing_leads_out_of_the_root() {
     assert!(store.create_dirs("link/x").is_err());
     assert!(store.create_only("link/new", b"").is_err());
     assert!(store.lock("file", "").is_err());
+    // Whichever call meets it first.
+    let met = [store.create_dirs("link/x"), store.sync_dir("link"), store.list("link/x").map(drop)];
+    for error in met.map(Result::unwrap_err) {
+        assert_eq!(error.kind(), crate::error::Kind::Output);
+        assert!(error.message().ends_with("link` is a link or a file, and not a folder"), "{error}");
+    }
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
 }
 
